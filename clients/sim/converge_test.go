@@ -1,0 +1,474 @@
+package sim_test
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"trio/crdt"
+	"trio/crdt/automerge"
+	"trio/ranking"
+	"trio/replica"
+	"trio/replica/importer"
+	"trio/server/hub"
+	"trio/server/store"
+)
+
+var (
+	seedFlag  = flag.Uint64("seed", 0, "run this one history of the convergence test")
+	seedsFlag = flag.Int("seeds", 40, "how many histories the convergence test runs")
+)
+
+// TestDevicesAndServerConverge plays random histories of two to five devices of one member and their server: taps,
+// deliveries, cut links, killed devices and servers. In the end all hold the same, nothing that was acknowledged is
+// missing, and every action is in the feed once.
+func TestDevicesAndServerConverge(t *testing.T) {
+	if *seedFlag != 0 {
+		converge(t, *seedFlag)
+		return
+	}
+	n := *seedsFlag
+	if testing.Short() {
+		n = min(n, 8)
+	}
+	for seed := uint64(1); seed <= uint64(n); seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			converge(t, seed)
+		})
+	}
+}
+
+// world is a member's devices and the server, moved step by step by one goroutine.
+type world struct {
+	*testing.T
+	ctx    context.Context
+	seed   uint64
+	rng    *rand.Rand
+	dir    string
+	files  int
+	store  *store.SQLite
+	path   string // of the store
+	tenant store.Tenant
+	now    time.Time
+	devs   []*device
+	logged map[crdt.EntryID]bool // acknowledged actions
+	people []crdt.ContactID      // acknowledged contacts
+	script []string
+}
+
+type device struct {
+	id    store.Device
+	path  string
+	r     *replica.Replica
+	drift time.Duration // its clock is wrong by this much
+	link  *link
+}
+
+// link is one connection: two sessions and what is on its way between them.
+type link struct {
+	dev      *replica.Session
+	srv      *hub.Session
+	up, down [][]byte
+}
+
+func (w *world) must(err error) {
+	if err != nil {
+		w.Helper()
+		w.Fatalf("%v\n%s\nreplay: go test ./clients/sim -run Converge -seed %d", err, strings.Join(w.script[max(0, len(w.script)-25):], "\n"), w.seed)
+	}
+}
+
+func (w *world) say(format string, args ...any) {
+	w.script = append(w.script, fmt.Sprintf(format, args...))
+}
+
+func (w *world) file(name string) string {
+	w.files++
+	return filepath.Join(w.dir, fmt.Sprintf("%s-%d.db", name, w.files))
+}
+
+func converge(t *testing.T, seed uint64) {
+	w := &world{
+		T: t, ctx: t.Context(), seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir(),
+		now: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC), logged: map[crdt.EntryID]bool{},
+	}
+	w.path = w.file("server")
+	w.openStore()
+	var err error
+	w.tenant, err = w.store.CreateTenant(w.ctx, "Acme")
+	w.must(err)
+	member, err := w.store.CreateMember(w.ctx, w.tenant, "Maya")
+	w.must(err)
+	for range 2 + w.rng.IntN(4) {
+		id, _, err := w.store.CreateDevice(w.ctx, member, "phone")
+		w.must(err)
+		d := &device{id: id, path: w.file("device"), drift: time.Duration(w.rng.IntN(7200)-3600) * time.Second}
+		w.openDevice(d)
+		w.devs = append(w.devs, d)
+	}
+	defer func() {
+		for _, d := range w.devs {
+			d.r.Close()
+		}
+		w.store.Close()
+	}()
+	for range 150 + w.rng.IntN(250) {
+		w.step()
+	}
+	w.heal()
+	w.check()
+}
+
+func (w *world) openStore() {
+	st, err := store.Open(w.ctx, store.Config{Path: w.path, Logger: slog.New(slog.DiscardHandler)})
+	w.must(err)
+	w.store = st
+}
+
+func (w *world) openDevice(d *device) {
+	r, err := replica.Open(w.ctx, replica.Config{
+		Path: d.path, Member: d.id.Member, Device: d.id.ID, Now: func() time.Time { return w.now.Add(d.drift) },
+	})
+	w.must(err)
+	d.r = r
+}
+
+// image copies a database as a killed process leaves it: the file and its write-ahead log.
+func (w *world) image(from, to string) {
+	for _, ext := range []string{"", "-wal"} {
+		b, err := os.ReadFile(from + ext)
+		if os.IsNotExist(err) {
+			continue
+		}
+		w.must(err)
+		w.must(os.WriteFile(to+ext, b, 0o600))
+	}
+}
+
+func (w *world) step() {
+	w.now = w.now.Add(time.Duration(w.rng.IntN(600)) * time.Second)
+	d := w.devs[w.rng.IntN(len(w.devs))]
+	n := slices.Index(w.devs, d)
+	switch p := w.rng.IntN(100); {
+	case p < 35:
+		w.tap(d, n)
+	case p < 45:
+		w.connect(d, n)
+	case p < 50:
+		w.say("%d: cut", n)
+		d.link = nil
+	case p < 93:
+		w.deliver(d)
+	case p < 96:
+		w.say("%d: killed", n)
+		d.link = nil
+		old := d.path
+		d.path = w.file("device")
+		w.image(old, d.path)
+		d.r.Close()
+		w.openDevice(d)
+	case p < 98:
+		w.say("server: killed")
+		old, st := w.path, w.store
+		w.path = w.file("server")
+		w.image(old, w.path)
+		st.Close()
+		w.openStore()
+		for _, d := range w.devs {
+			d.link = nil
+		}
+	default:
+		w.say("a day passes")
+		w.now = w.now.Add(24 * time.Hour)
+	}
+}
+
+func (w *world) tap(d *device, n int) {
+	pick := func() crdt.ContactID { return w.people[w.rng.IntN(len(w.people))] }
+	known := func(c crdt.ContactID) bool { _, err := d.r.Contact(w.ctx, c); return err == nil }
+	what := w.rng.IntN(10)
+	if len(w.people) == 0 {
+		what = 0
+	}
+	switch what {
+	case 0, 1:
+		c, err := d.r.AddContact(w.ctx, replica.Fields{
+			crdt.FieldName: fmt.Sprintf("Contact %d", len(w.people)), crdt.FieldPhone + fmt.Sprintf("+1555010%04d", len(w.people)): "mobile",
+		})
+		w.must(err)
+		w.people = append(w.people, c)
+		w.say("%d: add %s", n, c)
+	case 2, 3, 4:
+		c := pick()
+		if !known(c) {
+			return
+		}
+		f := replica.Fields{}
+		for range 1 + w.rng.IntN(3) {
+			switch w.rng.IntN(6) {
+			case 0:
+				f[crdt.FieldName] = fmt.Sprintf("Name %d", w.rng.IntN(1000))
+			case 1:
+				f[crdt.FieldTag+fmt.Sprint(w.rng.IntN(3))] = []string{"yes", ""}[w.rng.IntN(2)]
+			case 2:
+				f[crdt.FieldStage] = crdt.Stages[w.rng.IntN(3)]
+			case 3:
+				f[crdt.FieldNote] = fmt.Sprintf("note \x01\x00 %d ñ", w.rng.IntN(1000))
+			case 4:
+				f[crdt.FieldHousehold] = pick().String()
+			case 5:
+				f[crdt.FieldMergedInto] = []string{pick().String(), ""}[w.rng.IntN(2)]
+			}
+		}
+		w.must(d.r.EditContact(w.ctx, c, f))
+		w.say("%d: edit %s %v", n, c, f)
+	case 5, 6, 7:
+		c := pick()
+		kinds := []crdt.Kind{crdt.Call, crdt.Text, crdt.Meet, crdt.Share, crdt.WebinarAttended, crdt.FormSubmitted, crdt.Promise}
+		e := crdt.Entry{Kind: kinds[w.rng.IntN(len(kinds))], Contact: c, Outcome: "answered", Due: "2026-11-25"}
+		id, err := d.r.Log(w.ctx, e)
+		w.must(err)
+		w.logged[id] = true
+		w.say("%d: log %s %s", n, e.Kind, id)
+	case 8:
+		var orders []importer.Order
+		for i := range 3 {
+			orders = append(orders, importer.Order{
+				Key: fmt.Sprintf("id:%d", w.rng.IntN(30)), Customer: fmt.Sprint(i), PersonKey: fmt.Sprintf("id:c%d", i),
+				At: w.now.AddDate(0, 0, -i*20), Cents: 1999, Currency: "EUR",
+			})
+		}
+		_, err := d.r.ImportOrders(w.ctx, orders)
+		w.must(err)
+		w.say("%d: import", n)
+	case 9:
+		if w.rng.IntN(4) == 0 {
+			w.must(d.r.SetProfile(w.ctx, crdt.ProfileZone, []string{"Europe/Madrid", "America/Los_Angeles", "Asia/Tokyo"}[w.rng.IntN(3)]))
+			w.say("%d: zone", n)
+			return
+		}
+		for _, l := range []ranking.List{ranking.Prospects, ranking.Members} {
+			top, err := d.r.TopThree(w.ctx, l, "en")
+			w.must(err)
+			if len(top) > 0 {
+				id, err := d.r.Act(w.ctx, top[0], ranking.NoAnswer)
+				w.must(err)
+				w.logged[id] = true
+				w.say("%d: act %s", n, id)
+			}
+		}
+	}
+	w.flush(d)
+}
+
+// flush sends what the device wants to send, as the syncer's loop does.
+func (w *world) flush(d *device) {
+	if d.link == nil {
+		return
+	}
+	b, err := d.link.dev.Next(w.ctx)
+	w.must(err)
+	if b != nil {
+		d.link.up = append(d.link.up, b)
+	}
+}
+
+func (w *world) connect(d *device, n int) {
+	if d.link != nil {
+		return
+	}
+	w.say("%d: connect", n)
+	l := &link{dev: d.r.NewSession("sim"), srv: hub.NewSession(w.store, d.id, "sim", func() time.Time { return w.now })}
+	hello, err := l.dev.Hello(w.ctx)
+	w.must(err)
+	l.up = [][]byte{hello}
+	d.link = l
+}
+
+// deliver moves one frame, if one is on its way; it reports whether anything moved.
+func (w *world) deliver(d *device) bool {
+	l := d.link
+	if l == nil {
+		return false
+	}
+	up := len(l.up) > 0 && (len(l.down) == 0 || w.rng.IntN(2) == 0)
+	switch {
+	case up:
+		f := l.up[0]
+		l.up = l.up[1:]
+		stored, err := l.srv.Receive(w.ctx, f)
+		w.must(err)
+		if stored > 0 {
+			for _, o := range w.devs {
+				if o.link != nil {
+					o.link.srv.Wake()
+				}
+			}
+		}
+	case len(l.down) > 0:
+		f := l.down[0]
+		l.down = l.down[1:]
+		out, err := l.dev.Receive(w.ctx, f)
+		w.must(err)
+		l.up = append(l.up, out...)
+		w.flush(d)
+	default:
+		b, err := l.srv.Next(w.ctx)
+		w.must(err)
+		if b == nil {
+			return false
+		}
+		l.down = append(l.down, b)
+	}
+	return true
+}
+
+func (w *world) heal() {
+	w.say("heal")
+	for i, d := range w.devs {
+		w.connect(d, i)
+		w.flush(d)
+	}
+	for moved := true; moved; {
+		moved = false
+		for _, d := range w.devs {
+			for w.deliver(d) {
+				moved = true
+			}
+		}
+	}
+}
+
+func dump(w *world, r *replica.Replica) string {
+	var b strings.Builder
+	w.must(r.Dump(w.ctx, &b))
+	return b.String()
+}
+
+func (w *world) check() {
+	first := w.devs[0]
+	want := dump(w, first.r)
+	head, err := w.store.Head(w.ctx, first.id.Member)
+	w.must(err)
+	var wantTop []string
+	for i, d := range w.devs {
+		st, err := d.r.Status(w.ctx)
+		w.must(err)
+		if st.Unsent != 0 || st.Receipt != head {
+			w.must(fmt.Errorf("device %d: %d unsent, receipt %d; server at %d", i, st.Unsent, st.Receipt.Seq, head.Seq))
+		}
+		if got := dump(w, d.r); got != want {
+			w.must(fmt.Errorf("device %d differs from device 0:\n%s", i, diff(want, got)))
+		}
+		var top []string
+		for _, l := range []ranking.List{ranking.Prospects, ranking.Members} {
+			three, err := d.r.TopThree(w.ctx, l, "en")
+			w.must(err)
+			for _, s := range three {
+				top = append(top, fmt.Sprintf("%s %s %s %v %d", l, s.Step, s.Name, s.Reasons, s.EV))
+			}
+		}
+		if i == 0 {
+			wantTop = top
+		} else if !slices.Equal(top, wantTop) {
+			w.must(fmt.Errorf("device %d suggests\n%s\ndevice 0\n%s", i, strings.Join(top, "\n"), strings.Join(wantTop, "\n")))
+		}
+		w.must(d.r.Rebuild(w.ctx))
+		if got := dump(w, d.r); got != want {
+			w.must(fmt.Errorf("device %d: rebuilt rows differ:\n%s", i, diff(want, got)))
+		}
+	}
+	w.checkEngine(want)
+
+	// The feed: every action once, in the order of the cursor, whatever the size of a page.
+	count := map[crdt.EntryID]int{}
+	for cursor := ""; ; {
+		rs, next, err := w.store.Feed(w.ctx, w.tenant, cursor, 1+w.rng.IntN(20))
+		w.must(err)
+		for _, r := range rs {
+			count[r.Entry]++
+			var e map[string]any
+			w.must(json.Unmarshal([]byte(r.Body), &e))
+		}
+		if next == cursor {
+			break
+		}
+		cursor = next
+	}
+	for id, n := range count {
+		if n != 1 {
+			w.must(fmt.Errorf("entry %s stands %d times in the feed", id, n))
+		}
+	}
+	for id := range w.logged {
+		if count[id] != 1 {
+			w.must(fmt.Errorf("acknowledged action %s is not in the feed", id))
+		}
+	}
+	if n := strings.Count("\n"+want, "\nentry "); n != len(count) {
+		w.must(fmt.Errorf("devices hold %d entries, the feed %d", n, len(count)))
+	}
+	for _, c := range w.people {
+		_, err := first.r.Contact(w.ctx, c)
+		w.must(err)
+	}
+}
+
+// checkEngine compares the rows with what the engine's own in-memory document makes of the same changes.
+func (w *world) checkEngine(rows string) {
+	heads, err := w.devs[0].r.Heads(w.ctx)
+	w.must(err)
+	registers := 0
+	for name, hs := range heads {
+		doc := automerge.NewDoc()
+		w.must(w.devs[0].r.Changes(w.ctx, name, func(chunk []byte) error {
+			c, err := automerge.ParseChange(chunk)
+			if err != nil {
+				return err
+			}
+			return doc.Apply(c)
+		}))
+		if !slices.Equal(doc.Heads(), hs) {
+			w.must(fmt.Errorf("%s: heads of the rows differ from the engine's", name))
+		}
+		for _, key := range doc.Keys() {
+			for _, e := range doc.Conflicts(key) {
+				registers++
+				line := fmt.Sprintf("register %s %s %d %X %d %d %X\n", name, key, e.ID.Counter, string(e.ID.Actor), e.Value.Kind, e.Value.Num, e.Value.Str)
+				if !strings.Contains(rows, line) {
+					w.must(fmt.Errorf("no row for the engine's value: %s", line))
+				}
+			}
+		}
+	}
+	if n := strings.Count("\n"+rows, "\nregister "); n != registers {
+		w.must(fmt.Errorf("%d registers in rows, %d in the engine", n, registers))
+	}
+}
+
+func diff(a, b string) string {
+	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
+	var out strings.Builder
+	for _, x := range as {
+		if !slices.Contains(bs, x) {
+			fmt.Fprintln(&out, "-", x)
+		}
+	}
+	for _, x := range bs {
+		if !slices.Contains(as, x) {
+			fmt.Fprintln(&out, "+", x)
+		}
+	}
+	s := out.String()
+	return s[:min(len(s), 4000)]
+}

@@ -1,0 +1,206 @@
+package automerge
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+const (
+	// MaxPending bounds the changes that wait in a Graph for changes that they depend on.
+	MaxPending = 1 << 16
+
+	// MaxPendingBytes bounds the sum of the chunks of those changes.
+	MaxPendingBytes = 64 << 20
+)
+
+var (
+	// ErrFork says that an actor wrote two changes with one sequence number. One of its devices was copied or restored
+	// from a backup; the later writer must take a new actor id.
+	ErrFork = errors.New("actor has another change with this sequence number")
+
+	// ErrPendingFull says that too many changes wait for others already. Send those that they depend on first.
+	ErrPendingFull = errors.New("too many changes wait for changes that they depend on")
+
+	errUnsealed = errors.New("change has no hash: seal it first")
+)
+
+// ChangeError is the refusal of one change.
+type ChangeError struct {
+	Hash Hash
+	Err  error
+}
+
+func (e *ChangeError) Error() string { return fmt.Sprintf("change %s: %v", e.Hash, e.Err) }
+func (e *ChangeError) Unwrap() error { return e.Err }
+
+// Graph knows which changes of a document have been applied and which still wait for others. It keeps no operations. The
+// zero value is an empty graph. A Graph is not safe for concurrent use.
+type Graph struct {
+	applied map[Hash]node
+	actors  map[ActorID][]Hash // applied changes by sequence number - 1
+	heads   []Hash             // ascending
+	maxOp   uint64
+
+	waiting      map[Hash]*waiter // changes that lack dependencies
+	lacking      map[Hash][]*waiter
+	pendingBytes int
+}
+
+// node is an applied change: the greatest op counter of it and its history.
+type node struct{ maxOp uint64 }
+
+type waiter struct {
+	c       *Change
+	missing int // dependencies that are not applied yet
+}
+
+// Has reports whether the change is applied.
+func (g *Graph) Has(h Hash) bool {
+	_, ok := g.applied[h]
+	return ok
+}
+
+// Len returns the number of applied changes.
+func (g *Graph) Len() int { return len(g.applied) }
+
+// Heads returns the applied changes that no applied change depends on, ascending. The slice is the caller's.
+func (g *Graph) Heads() []Hash { return slices.Clone(g.heads) }
+
+// MaxOp returns the greatest op counter of the applied changes; a new change starts after it.
+func (g *Graph) MaxOp() uint64 { return g.maxOp }
+
+// Seq returns the sequence number of the actor's last applied change, 0 when there is none.
+func (g *Graph) Seq(a ActorID) uint64 { return uint64(len(g.actors[a])) }
+
+// Pending returns how many changes wait for others.
+func (g *Graph) Pending() int { return len(g.waiting) }
+
+// Missing returns, ascending, the changes that pending ones depend on and that are neither applied nor pending.
+func (g *Graph) Missing() []Hash {
+	var list []Hash
+	for h := range g.lacking {
+		if g.waiting[h] == nil {
+			list = append(list, h)
+		}
+	}
+	slices.SortFunc(list, compareHashes)
+	return list
+}
+
+func compareHashes(a, b Hash) int { return bytes.Compare(a[:], b[:]) }
+
+// Add takes a sealed or parsed change and returns the changes that are ready to be applied because of it, in causal order:
+// the change itself and those that waited for it, or none while it lacks dependencies. A change that is known is no error
+// and makes nothing ready. The graph counts what it returns as applied.
+//
+// An error is a *ChangeError, or several joined, each naming the change that was refused: it forks its actor (ErrFork),
+// leaves a gap in its actor's sequence, uses operation numbers that its history has used, or finds no room to wait
+// (ErrPendingFull). Nothing is kept of a refused change; ready is to be applied whatever the error says, since a refused
+// change may have waited for one that is fine.
+func (g *Graph) Add(c *Change) (ready []*Change, err error) {
+	if c.raw == "" {
+		return nil, &ChangeError{c.hash, errUnsealed}
+	}
+	if g.Has(c.hash) || g.waiting[c.hash] != nil {
+		return nil, nil
+	}
+	missing := 0
+	for _, d := range c.Deps {
+		if !g.Has(d) {
+			missing++
+		}
+	}
+	if missing > 0 {
+		if err := g.wait(c, missing); err != nil {
+			return nil, &ChangeError{c.hash, err}
+		}
+		return nil, nil
+	}
+	if err := g.apply(c); err != nil {
+		return nil, &ChangeError{c.hash, err}
+	}
+	ready = append(ready, c)
+	var errs []error
+	for i := 0; i < len(ready) && len(g.lacking) > 0; i++ {
+		h := ready[i].hash
+		list := g.lacking[h]
+		delete(g.lacking, h)
+		for _, w := range list {
+			if w.missing--; w.missing > 0 {
+				continue
+			}
+			delete(g.waiting, w.c.hash)
+			g.pendingBytes -= len(w.c.raw)
+			if err := g.apply(w.c); err != nil {
+				errs = append(errs, &ChangeError{w.c.hash, err})
+				continue
+			}
+			ready = append(ready, w.c)
+		}
+	}
+	return ready, errors.Join(errs...)
+}
+
+func (g *Graph) wait(c *Change, missing int) error {
+	if n := uint64(len(g.actors[c.Actor])); c.Seq <= n {
+		return ErrFork
+	}
+	if len(g.waiting) >= MaxPending || g.pendingBytes+len(c.raw) > MaxPendingBytes {
+		return ErrPendingFull
+	}
+	if g.waiting == nil {
+		g.waiting, g.lacking = map[Hash]*waiter{}, map[Hash][]*waiter{}
+	}
+	w := &waiter{c: c, missing: missing}
+	for _, d := range c.Deps {
+		if !g.Has(d) {
+			g.lacking[d] = append(g.lacking[d], w)
+		}
+	}
+	g.waiting[c.hash] = w
+	g.pendingBytes += len(c.raw)
+	return nil
+}
+
+// apply checks c, whose dependencies are all applied, against its history and makes it a head.
+func (g *Graph) apply(c *Change) error {
+	seqs := g.actors[c.Actor]
+	switch n := uint64(len(seqs)); {
+	case c.Seq <= n:
+		return ErrFork
+	case c.Seq > n+1:
+		return fmt.Errorf("sequence number %d of actor %s does not follow %d", c.Seq, c.Actor, n)
+	}
+	var history uint64
+	for _, d := range c.Deps {
+		history = max(history, g.applied[d].maxOp)
+	}
+	if len(seqs) > 0 {
+		// An actor's earlier changes are part of its history whether it names them or not: its op ids must be new.
+		history = max(history, g.applied[seqs[len(seqs)-1]].maxOp)
+	}
+	if c.StartOp <= history {
+		return fmt.Errorf("start op %d is not after operation %d of its history", c.StartOp, history)
+	}
+	if g.applied == nil {
+		g.applied, g.actors = map[Hash]node{}, map[ActorID][]Hash{}
+	}
+	maxOp := max(history, c.MaxOp())
+	g.applied[c.hash] = node{maxOp}
+	g.maxOp = max(g.maxOp, maxOp)
+	actor := c.Actor
+	if len(seqs) == 0 {
+		actor = ActorID(strings.Clone(string(actor))) // not to keep the chunk that it is part of
+	}
+	g.actors[actor] = append(seqs, c.hash)
+	g.heads = slices.DeleteFunc(g.heads, func(h Hash) bool {
+		_, dep := slices.BinarySearchFunc(c.Deps, h, compareHashes)
+		return dep
+	})
+	i, _ := slices.BinarySearchFunc(g.heads, c.hash, compareHashes)
+	g.heads = slices.Insert(g.heads, i, c.hash)
+	return nil
+}

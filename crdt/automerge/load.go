@@ -1,0 +1,550 @@
+package automerge
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+const (
+	// MaxDocumentOps bounds the operations, the changes and the predecessors of one document chunk, each.
+	MaxDocumentOps = 1 << 22
+
+	// As in a change, the rows of a document chunk are held to its weight as well: docBase, and docPerByte for each byte.
+	// A row costs less than 256 bytes until its change stands, which has the bytes of its chunk besides. Load is for files that the caller chose: the base allows a
+	// counter that was pressed a hundred thousand times, which takes next to no bytes.
+	docBase    = 128 << 10
+	docPerByte = 16
+)
+
+// docLimit returns how many rows a document chunk of n bytes may have.
+func docLimit(n int) uint64 { return min(MaxDocumentOps, docBase+docPerByte*uint64(n)) }
+
+// Load reads a document: chunks end to end, each a change, a compressed change or a whole document, nested objects
+// included. Chunks may repeat each other and come in any order; changes whose dependencies are missing wait in the result.
+// Every checksum, and the heads of a document chunk, are verified. The first chunk that is wrong ends the reading with an
+// error that says where it is.
+func Load(b []byte) (*Doc, error) {
+	chunks, err := SplitChunks(b)
+	if err != nil {
+		return nil, err
+	}
+	d, off := NewDoc(), 0
+	for _, chunk := range chunks {
+		if err := d.loadChunk(chunk); err != nil {
+			return nil, fmt.Errorf("chunk at byte %d: %w", off, err)
+		}
+		off += len(chunk)
+	}
+	return d, nil
+}
+
+func (d *Doc) loadChunk(chunk []byte) error {
+	if ChunkType(chunk[8]) != ChunkDocument {
+		c, err := ParseChange(chunk)
+		if err != nil {
+			return err
+		}
+		return d.Apply(c)
+	}
+	changes, err := parseDocument(chunk)
+	if err != nil {
+		return fmt.Errorf("document: %w", err)
+	}
+	return d.Apply(changes...)
+}
+
+// loader rebuilds the changes of a document chunk. It reads the ids of the operations first, which say how many of them
+// each change has, and then writes each row to its place.
+type loader struct {
+	limit   uint64
+	actors  []ActorID
+	heads   []Hash
+	changes []loadedChange
+	byActor [][]int32 // of each actor: its changes by sequence number
+	rows    []loadedID
+	succs   []loadedSucc // by id, then by the id in row
+	deletes []bool       // of each successor: it is the first of an operation without a row
+}
+
+type loadedChange struct {
+	Change
+	maxOp uint64
+	deps  []uint64
+}
+
+// loadedID is the id of an operation: its counter, and its change in place of its actor.
+type loadedID struct {
+	change int32
+	ctr    uint32
+}
+
+func (a loadedID) compare(b loadedID) int {
+	return cmp.Or(cmp.Compare(a.change, b.change), cmp.Compare(a.ctr, b.ctr))
+}
+
+// loadedSucc says that the operation id overwrites the one in row.
+type loadedSucc struct {
+	id  loadedID
+	row int32
+}
+
+// parseDocument rebuilds the changes of a document chunk, in the order of the chunk, which is causal.
+func parseDocument(chunk []byte) ([]*Change, error) {
+	l, r, err := loadRows(chunk)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := l.sealAll()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkHeads(changes, l.heads); err != nil {
+		return nil, err
+	}
+	// The index of the heads may be missing in old files.
+	if r.pos < len(r.s) {
+		for _, head := range l.heads {
+			i, err := r.uleb("index of heads", uint64(len(changes)))
+			if err != nil {
+				return nil, err
+			}
+			if i == uint64(len(changes)) || changes[i].hash != head {
+				return nil, r.fail("index of heads", errHeads)
+			}
+		}
+	}
+	if r.pos < len(r.s) {
+		return nil, r.fail("index of heads", errors.New("bytes follow the chunk's last field"))
+	}
+	return changes, nil
+}
+
+// loadRows reads a document chunk up to the index of its heads, where r stands then.
+func loadRows(chunk []byte) (l *loader, r *reader, err error) {
+	h, err := readHeader(chunk)
+	if err != nil {
+		return nil, nil, err
+	}
+	if s := sum(chunk); string(s[:4]) != string(chunk[4:8]) {
+		return nil, nil, errChecksum
+	}
+	l = &loader{limit: docLimit(len(chunk))}
+	r = &reader{s: string(chunk), pos: h.contents}
+	if l.actors, err = r.actors(nil, "actors"); err != nil {
+		return nil, nil, err
+	}
+	if l.heads, err = r.hashes("heads", MaxDeps); err != nil {
+		return nil, nil, err
+	}
+	changeSpecs, err := r.specs("change columns", true)
+	if err != nil {
+		return nil, nil, err
+	}
+	opSpecs, err := r.specs("operation columns", true)
+	if err != nil {
+		return nil, nil, err
+	}
+	room := MaxDocumentBytes
+	changeCols, err := r.columns(changeSpecs, changeNames, &room)
+	if err != nil {
+		return nil, nil, err
+	}
+	opCols, err := r.columns(opSpecs, opNames, &room)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := l.readChanges(changeCols); err != nil {
+		return nil, nil, err
+	}
+	if err := l.readIDs(opCols); err != nil {
+		return nil, nil, err
+	}
+	if err := l.allot(); err != nil {
+		return nil, nil, err
+	}
+	if err := l.readRows(opCols); err != nil {
+		return nil, nil, err
+	}
+	l.addPreds()
+	return l, r, nil
+}
+
+var errHeads = errors.New("changes do not have the heads that the document states")
+
+var changeNames = map[uint64]string{
+	chActor: "actor", chSeq: "sequence number", chMaxOp: "max op", chTime: "time", chMessage: "message",
+	chDepsNum: "dependency group", chDepsIndex: "dependency index", chExtraMeta: "extra metadata", chExtra: "extra",
+}
+
+var opNames = map[uint64]string{
+	opObjActor: "object actor", opObjCtr: "object counter", opKeyActor: "key actor", opKeyCtr: "key counter",
+	opKeyStr: "key", opIDActor: "id actor", opIDCtr: "id counter", opInsert: "insert", opAction: "action",
+	opValueMeta: "value metadata", opValue: "value", opSuccNum: "successor group", opSuccActor: "successor actor",
+	opSuccCtr: "successor counter", opExpand: "expand", opMarkName: "mark name",
+}
+
+// columns cuts out and inflates columns; room is what they may still take. Columns that the format gained later are left
+// out: if the changes had something in them, their hashes will not fit the heads.
+func (r *reader) columns(specs []columnSpec, names map[uint64]string, room *int) (map[uint64]*column, error) {
+	cols := make(map[uint64]*column, len(names))
+	for spec, name := range names {
+		cols[spec] = &column{name: name, base: r.pos}
+	}
+	for _, spec := range specs {
+		base := r.pos
+		s, err := r.take("columns", int(spec.n))
+		if err != nil {
+			return nil, err
+		}
+		c := cols[spec.spec&^colDeflate]
+		if c == nil {
+			continue
+		}
+		if spec.spec&colDeflate != 0 {
+			b, err := inflate(nil, []byte(s), *room)
+			if err != nil {
+				return nil, fmt.Errorf("column %s: %w", c.name, err)
+			}
+			s = string(b)
+		}
+		if *room -= len(s); *room < 0 {
+			return nil, fmt.Errorf("columns inflate to more than %d bytes", MaxDocumentBytes)
+		}
+		c.s, c.base = s, base
+	}
+	return cols, nil
+}
+
+func (l *loader) readChanges(cols map[uint64]*column) error {
+	n, err := cols[chActor].rows(l.limit)
+	if err != nil {
+		return err
+	}
+	deps, total, err := cols[chDepsNum].sum(l.limit)
+	if err != nil {
+		return err
+	}
+	if deps != n {
+		return cols[chDepsNum].fail(fmt.Errorf("%d rows for %d changes", deps, n))
+	}
+	l.changes = make([]loadedChange, n)
+	l.byActor = make([][]int32, len(l.actors))
+	allDeps := make([]uint64, 0, total)
+	for i := range l.changes {
+		c := &l.changes[i]
+		a, ok, err := cols[chActor].uint()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return cols[chActor].fail(errColNull)
+		}
+		if c.Actor, err = actorAt(cols[chActor], l.actors, a); err != nil {
+			return err
+		}
+		seq, ok, err := cols[chSeq].delta()
+		if err != nil {
+			return err
+		}
+		// A change comes after those that it depends on, its writer's own among them.
+		if !ok || seq != int64(len(l.byActor[a])+1) {
+			return cols[chSeq].fail(fmt.Errorf("change %d of its writer has the sequence number %d", len(l.byActor[a])+1, seq))
+		}
+		c.Seq = uint64(seq)
+		maxOp, ok, err := cols[chMaxOp].delta()
+		if err != nil {
+			return err
+		}
+		if !ok || maxOp < 0 || maxOp > MaxOp {
+			return cols[chMaxOp].fail(fmt.Errorf("max op %d is not between 0 and %d", maxOp, MaxOp))
+		}
+		c.maxOp = uint64(maxOp)
+		if prev := l.byActor[a]; len(prev) > 0 && l.changes[prev[len(prev)-1]].maxOp > c.maxOp {
+			return cols[chMaxOp].fail(errNotAscending)
+		}
+		if c.Time, _, err = cols[chTime].delta(); err != nil {
+			return err
+		}
+		if c.Message, _, err = cols[chMessage].text(); err != nil {
+			return err
+		}
+		from := len(allDeps)
+		k, ok, err := cols[chDepsNum].uint()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return cols[chDepsNum].fail(errColNull)
+		}
+		for ; k > 0; k-- {
+			dep, ok, err := cols[chDepsIndex].delta()
+			if err != nil {
+				return err
+			}
+			if !ok || dep < 0 || dep >= int64(i) {
+				return cols[chDepsIndex].fail(fmt.Errorf("change %d depends on change %d, which is not before it", i, dep))
+			}
+			allDeps = append(allDeps, uint64(dep))
+		}
+		c.deps = allDeps[from:]
+		if cols[chExtraMeta].s != "" {
+			v, err := readValue(cols[chExtraMeta], cols[chExtra])
+			if err != nil {
+				return err
+			}
+			switch {
+			case v.Kind == KindBytes && v.Str != "":
+				c.Extra = []byte(v.Str)
+			case v.Kind != KindBytes && v.Kind != KindNull:
+				return cols[chExtraMeta].fail(fmt.Errorf("value of kind %d where bytes belong", v.Kind))
+			}
+		}
+		l.byActor[a] = append(l.byActor[a], int32(i))
+	}
+	return endAll(cols)
+}
+
+func endAll(cols map[uint64]*column) error {
+	var first error
+	for _, c := range cols {
+		// The first by name, so that the message does not depend on the order of a map.
+		if err := c.end(); err != nil && (first == nil || err.Error() < first.Error()) {
+			first = err
+		}
+	}
+	return first
+}
+
+// changeOf returns the change of an actor that made the operation with this counter.
+func (l *loader) changeOf(actor int, ctr uint64) (int32, bool) {
+	list := l.byActor[actor]
+	i, _ := slices.BinarySearchFunc(list, ctr, func(i int32, ctr uint64) int { return cmp.Compare(l.changes[i].maxOp, ctr) })
+	if i == len(list) {
+		return 0, false
+	}
+	return list[i], true
+}
+
+// readID reads the id of an operation and finds its change.
+func (l *loader) readID(actor, ctr *column) (loadedID, error) {
+	a, ok, err := actor.uint()
+	if err != nil {
+		return loadedID{}, err
+	}
+	if !ok {
+		return loadedID{}, actor.fail(errColNull)
+	}
+	v, ok, err := ctr.delta()
+	if err != nil {
+		return loadedID{}, err
+	}
+	if !ok {
+		return loadedID{}, ctr.fail(errColNull)
+	}
+	n, err := counter(ctr, v)
+	if err != nil {
+		return loadedID{}, err
+	}
+	if _, err = actorAt(actor, l.actors, a); err != nil {
+		return loadedID{}, err
+	}
+	change, ok := l.changeOf(int(a), n)
+	if !ok {
+		return loadedID{}, ctr.fail(fmt.Errorf("operation %d@%s is of no change", n, l.actors[a]))
+	}
+	return loadedID{change, uint32(n)}, nil
+}
+
+// readIDs reads the columns that say which operations there are: the rows' ids and those of their successors.
+func (l *loader) readIDs(cols map[uint64]*column) error {
+	n, err := cols[opAction].rows(l.limit)
+	if err != nil {
+		return err
+	}
+	groups, total, err := cols[opSuccNum].sum(l.limit)
+	if err != nil {
+		return err
+	}
+	if groups != n && groups != 0 {
+		return cols[opSuccNum].fail(fmt.Errorf("%d rows for %d operations", groups, n))
+	}
+	l.rows = make([]loadedID, n)
+	l.succs = make([]loadedSucc, 0, total)
+	for i := range l.rows {
+		if l.rows[i], err = l.readID(cols[opIDActor], cols[opIDCtr]); err != nil {
+			return err
+		}
+		k, _, err := cols[opSuccNum].uint()
+		if err != nil {
+			return err
+		}
+		for ; k > 0; k-- {
+			id, err := l.readID(cols[opSuccActor], cols[opSuccCtr])
+			if err != nil {
+				return err
+			}
+			l.succs = append(l.succs, loadedSucc{id, int32(i)})
+		}
+	}
+	slices.SortFunc(l.succs, func(a, b loadedSucc) int {
+		return cmp.Or(a.id.compare(b.id), l.opID(a.row).Compare(l.opID(b.row)))
+	})
+	return nil
+}
+
+func (l *loader) opID(row int32) OpID {
+	id := l.rows[row]
+	return OpID{Counter: uint64(id.ctr), Actor: l.changes[id.change].Actor}
+}
+
+// allot gives each change room for its operations: the rows, and the deletes, which are known from the successors alone.
+// A change's operations are those up to its max op without a gap.
+func (l *loader) allot() error {
+	ids := slices.Clone(l.rows)
+	slices.SortFunc(ids, loadedID.compare)
+	for i := 1; i < len(ids); i++ {
+		if ids[i] == ids[i-1] {
+			return fmt.Errorf("two rows for operation %d of change %d", ids[i].ctr, ids[i].change)
+		}
+	}
+	counts := make([]int32, len(l.changes))
+	least := make([]uint32, len(l.changes))
+	add := func(id loadedID) {
+		if counts[id.change] == 0 || id.ctr < least[id.change] {
+			least[id.change] = id.ctr
+		}
+		counts[id.change]++
+	}
+	for _, id := range ids {
+		add(id)
+	}
+	total := len(ids)
+	l.deletes = make([]bool, len(l.succs))
+	for i, s := range l.succs {
+		if i > 0 && l.succs[i-1].id == s.id {
+			continue
+		}
+		if _, found := slices.BinarySearchFunc(ids, s.id, loadedID.compare); !found {
+			add(s.id)
+			l.deletes[i] = true
+			total++
+		}
+	}
+	slab := make([]Op, total)
+	for i := range l.changes {
+		c, n := &l.changes[i], int(counts[i])
+		c.StartOp = c.maxOp + 1 - uint64(n)
+		if uint64(n) > c.maxOp || n > 0 && uint64(least[i]) != c.StartOp {
+			return fmt.Errorf("change %d has %d operations from %d and the max op %d", i, n, least[i], c.maxOp)
+		}
+		if n > 0 {
+			c.Ops, slab = slab[:n:n], slab[n:]
+		}
+	}
+	return nil
+}
+
+// op returns the place of an operation.
+func (l *loader) op(id loadedID) *Op {
+	c := &l.changes[id.change]
+	return &c.Ops[uint64(id.ctr)-c.StartOp]
+}
+
+// readRows reads what the operations do.
+func (l *loader) readRows(cols map[uint64]*column) error {
+	for i := range l.rows {
+		op := l.op(l.rows[i])
+		var err error
+		if op.Obj, err = readID(cols[opObjActor], cols[opObjCtr], l.actors); err != nil {
+			return err
+		}
+		if err = readKey(op, cols[opKeyActor], cols[opKeyCtr], cols[opKeyStr], l.actors); err != nil {
+			return err
+		}
+		if op.Insert, err = cols[opInsert].bool(); err != nil {
+			return err
+		}
+		if op.Action, err = readAction(cols[opAction]); err != nil {
+			return err
+		}
+		if op.Action == Delete {
+			return cols[opAction].fail(errors.New("a delete has no row in a document"))
+		}
+		if op.Value, err = readValue(cols[opValueMeta], cols[opValue]); err != nil {
+			return err
+		}
+		if op.Expand, err = cols[opExpand].bool(); err != nil {
+			return err
+		}
+		if op.Mark, _, err = cols[opMarkName].text(); err != nil {
+			return err
+		}
+	}
+	return endAll(cols)
+}
+
+// addPreds turns successors into predecessors and makes the deletes.
+func (l *loader) addPreds() {
+	preds := make([]OpID, 0, len(l.succs))
+	for i := 0; i < len(l.succs); {
+		id, from := l.succs[i].id, len(preds)
+		op := l.op(id)
+		if l.deletes[i] {
+			row := l.succs[i].row
+			target := l.op(l.rows[row])
+			*op = Op{Obj: target.Obj, Key: target.Key, IsList: target.IsList, Elem: target.Elem, Action: Delete}
+			if target.Insert {
+				op.Elem = l.opID(row)
+			}
+		}
+		for ; i < len(l.succs) && l.succs[i].id == id; i++ {
+			preds = append(preds, l.opID(l.succs[i].row))
+		}
+		op.Pred = preds[from:len(preds):len(preds)]
+	}
+}
+
+// sealAll encodes the changes in order, each after those that it depends on.
+func (l *loader) sealAll() ([]*Change, error) {
+	changes := make([]*Change, len(l.changes))
+	for i := range l.changes {
+		lc := &l.changes[i]
+		c := lc.Change
+		if len(lc.deps) > 0 {
+			c.Deps = make([]Hash, len(lc.deps))
+			for j, dep := range lc.deps {
+				c.Deps[j] = changes[dep].hash
+			}
+			slices.SortFunc(c.Deps, compareHashes)
+		}
+		if err := c.Seal(); err != nil {
+			return nil, fmt.Errorf("change %d: %w", i, err)
+		}
+		changes[i] = &c
+	}
+	return changes, nil
+}
+
+// checkHeads compares the changes that no other depends on with heads, which ascend. The hashes cover all of the history,
+// so it is as it was written when they fit.
+func checkHeads(changes []*Change, heads []Hash) error {
+	covered := map[Hash]bool{}
+	for _, c := range changes {
+		for _, dep := range c.Deps {
+			covered[dep] = true
+		}
+	}
+	var derived []Hash
+	for _, c := range changes {
+		if !covered[c.hash] {
+			derived = append(derived, c.hash)
+		}
+	}
+	slices.SortFunc(derived, compareHashes)
+	if !slices.Equal(derived, heads) {
+		return errHeads
+	}
+	return nil
+}

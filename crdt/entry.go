@@ -1,0 +1,240 @@
+package crdt
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+// EntryVersion is the newest schema of log entries that this build writes and fully understands.
+//
+//	1  first
+//
+// An entry of a newer version is stored and relayed as it is; only the fields known here are projected.
+const EntryVersion = 1
+
+// Limits of one entry. An entry is one register, so it bounds what one tap can cost every device.
+const (
+	MaxEntryBytes = 8 << 10
+	MaxNoteBytes  = 4 << 10
+	maxWordBytes  = 120
+	// minEntryTime and maxEntryTime bound the claimed time (1990 to 2199, ms since 1970): a wrong clock must not stop
+	// anybody from writing, a nonsense one must not make a document of its own.
+	minEntryTime = 631152000000
+	maxEntryTime = 7258118399999
+)
+
+// Kind says what happened. A person's own doing comes first, then what others did, then what the app did.
+type Kind string
+
+// Kinds of version 1. An unknown kind is kept, relayed and fed to corporate; it changes no fact.
+const (
+	Call    Kind = "call"
+	Text    Kind = "text"
+	Email   Kind = "email"
+	Meet    Kind = "meet"
+	Share   Kind = "share"   // a piece of content shared
+	Learn   Kind = "learn"   // minutes of skill building
+	Present Kind = "present" // a presentation hosted
+	Ask     Kind = "ask"     // asked for the order
+	Promise Kind = "promise" // a follow-up promised for the day in Due
+	Result  Kind = "result"  // what came of the action named in About, known later: Outcome
+
+	Order             Kind = "order"
+	FormSubmitted     Kind = "form"
+	WebinarRegistered Kind = "webinar.registered" // Due holds the webinar's day
+	WebinarAttended   Kind = "webinar.attended"
+	Watched           Kind = "video.watched"
+	Clicked           Kind = "link.clicked"
+
+	StageChanged Kind = "stage"      // Stage holds the new stage
+	Suggestion   Kind = "suggestion" // Choice says what became of it
+)
+
+// IsTouch reports whether the member reached out to the contact.
+func (k Kind) IsTouch() bool {
+	switch k {
+	case Call, Text, Email, Meet, Ask:
+		return true
+	}
+	return false
+}
+
+// Choice is what a person did with a suggestion.
+type Choice string
+
+// Choices.
+const (
+	Shown     Choice = "shown"
+	Taken     Choice = "taken"
+	Skipped   Choice = "skipped"   // later
+	Dismissed Choice = "dismissed" // not this person
+)
+
+// Evidence says how an entry is known (not what its writer claims).
+type Evidence uint8
+
+// Levels of evidence: typed afterwards; composer or dialler opened from the app; corroborated by the device; the
+// counterpart acted; system of record.
+const (
+	E0 Evidence = iota
+	E1
+	E2
+	E3
+	E4
+)
+
+// MarshalText writes "E0" to "E4".
+func (e Evidence) MarshalText() ([]byte, error) {
+	if e > E4 {
+		return nil, fmt.Errorf("evidence level %d: want 0 to 4", e)
+	}
+	return []byte{'E', '0' + byte(e)}, nil
+}
+
+// UnmarshalText reads "E0" to "E4".
+func (e *Evidence) UnmarshalText(b []byte) error {
+	if len(b) != 2 || b[0] != 'E' || b[1] < '0' || b[1] > '4' {
+		return fmt.Errorf("evidence %.10q: want E0 to E4", b)
+	}
+	*e = Evidence(b[1] - '0')
+	return nil
+}
+
+// Amount is money of a system of record, or effort.
+type Amount struct {
+	Cents    int64  `json:"cents,omitempty"`    // hundredths of the currency's unit
+	Currency string `json:"currency,omitempty"` // ISO 4217
+	Minutes  int64  `json:"minutes,omitempty"`
+	Count    int64  `json:"count,omitempty"`
+}
+
+// Entry is one immutable record of the action log. Its id is its key in the log document; its canonical form is this
+// struct's JSON with the fields in this order, empty ones left out, nothing escaped for HTML.
+//
+// Time is a claim: At is the writer's wall clock, Zone its offset from UTC then and there, and Skew what the device
+// measured at its last sync as server clock minus own clock. Rules take At+Skew in the member's home calendar.
+type Entry struct {
+	Version  int       `json:"v"`
+	Kind     Kind      `json:"kind"`
+	At       int64     `json:"at"`             // ms since 1970
+	Zone     int       `json:"zone,omitempty"` // minutes east of UTC
+	Skew     int64     `json:"skew,omitempty"` // ms
+	Evidence Evidence  `json:"evidence"`
+	Contact  ContactID `json:"contact,omitzero"`
+	About    EntryID   `json:"about,omitzero"` // the entry that a Result belongs to
+	Channel  string    `json:"channel,omitempty"`
+	Content  string    `json:"content,omitempty"`
+	Outcome  string    `json:"outcome,omitempty"`
+	Stage    string    `json:"stage,omitempty"`
+	Due      string    `json:"due,omitempty"` // a date, YYYY-MM-DD
+	Trigger  string    `json:"trigger,omitempty"`
+	Choice   Choice    `json:"choice,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	Playbook uint32    `json:"playbook,omitempty"`
+	Value    *Amount   `json:"value,omitempty"`
+	Event    string    `json:"event,omitempty"`  // tag of the event at which it happened
+	Source   string    `json:"source,omitempty"` // what imported it, and its key there
+	Note     string    `json:"note,omitempty"`   // the member's own words: never leaves for corporate
+}
+
+// Time is the instant the entry claims, corrected by the measured offset of its device's clock.
+func (e *Entry) Time() time.Time { return time.UnixMilli(e.At + e.Skew) }
+
+// Doc is the log document that the entry belongs to.
+func (e *Entry) Doc() DocName { return LogDoc(time.UnixMilli(e.At)) }
+
+// Check says what is wrong with an entry that is about to be written, or nil.
+func (e *Entry) Check() error {
+	switch {
+	case e.Version != EntryVersion:
+		return fmt.Errorf("entry version %d: this build writes %d", e.Version, EntryVersion)
+	case e.Kind == "":
+		return errors.New("entry has no kind: say what happened")
+	case e.Kind.IsTouch() && e.Contact == (ContactID{}):
+		return fmt.Errorf("entry of kind %q has no contact: say who was reached", e.Kind)
+	case e.Kind == Result && (e.About == (EntryID{}) || e.Outcome == ""):
+		return errors.New("result names no action or no outcome: say which action, and what came of it")
+	case e.Kind == Suggestion && !slices.Contains([]Choice{Shown, Taken, Skipped, Dismissed}, e.Choice):
+		return fmt.Errorf("suggestion entry has choice %q: want shown, taken, skipped or dismissed", e.Choice)
+	case len(e.Note) > MaxNoteBytes:
+		return fmt.Errorf("note of %d bytes: shorten it to %d", len(e.Note), MaxNoteBytes)
+	}
+	if e.Due != "" {
+		if _, err := time.Parse(time.DateOnly, e.Due); err != nil {
+			return fmt.Errorf("due date %.20q: want YYYY-MM-DD", e.Due)
+		}
+	}
+	if e.Stage != "" && !slices.Contains(Stages, e.Stage) {
+		return fmt.Errorf("stage %.20q: want one of %v", e.Stage, Stages)
+	}
+	return e.checkForm()
+}
+
+// checkForm is what holds for entries of every version: it is what a projection relies on.
+func (e *Entry) checkForm() error {
+	switch {
+	case e.Version < 1:
+		return fmt.Errorf("entry version %d: want 1 or more", e.Version)
+	case e.At < minEntryTime || e.At > maxEntryTime:
+		return fmt.Errorf("entry time %d ms is outside the years 1990 to 2199: set the clock", e.At)
+	case e.Zone < -18*60 || e.Zone > 18*60:
+		return fmt.Errorf("entry zone %d minutes: want -1080 to 1080", e.Zone)
+	}
+	for _, w := range []string{
+		string(e.Kind), e.Channel, e.Content, e.Outcome, e.Stage, e.Due, e.Trigger,
+		string(e.Choice), e.Reason, e.Event, e.Source,
+	} {
+		if len(w) > maxWordBytes {
+			return fmt.Errorf("entry field %.20q… has %d bytes: at most %d", w, len(w), maxWordBytes)
+		}
+	}
+	return nil
+}
+
+// Encode returns the canonical form, after Check.
+func (e *Entry) Encode() (string, error) {
+	if err := e.Check(); err != nil {
+		return "", err
+	}
+	return e.encode()
+}
+
+func (e *Entry) encode() (string, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(e); err != nil {
+		return "", fmt.Errorf("entry: %w", err)
+	}
+	b.Truncate(b.Len() - 1) // the encoder's newline
+	if b.Len() > MaxEntryBytes {
+		return "", fmt.Errorf("entry of %d bytes: at most %d", b.Len(), MaxEntryBytes)
+	}
+	return b.String(), nil
+}
+
+// ParseEntry reads an entry of any version, as far as this build knows its fields. The limits are those of Encode.
+func ParseEntry(s string) (Entry, error) {
+	var e Entry
+	if len(s) > MaxEntryBytes {
+		return e, fmt.Errorf("entry of %d bytes: at most %d", len(s), MaxEntryBytes)
+	}
+	if !utf8.ValidString(s) {
+		return e, errors.New("entry is not UTF-8")
+	}
+	if err := json.Unmarshal([]byte(s), &e); err != nil {
+		return e, fmt.Errorf("entry is not what a log holds: %w", err)
+	}
+	return e, e.checkForm()
+}
+
+// ForCorporate returns the canonical form of what corporate may see: pseudonymous ids, no note, only known fields.
+func (e Entry) ForCorporate() (string, error) {
+	e.Note = ""
+	return e.encode()
+}

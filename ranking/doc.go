@@ -1,0 +1,47 @@
+// Package ranking decides which three things a promoter should do next, and says why.
+//
+// It is the pure middle of Trio: the replica folds the merged log into one Facts per contact, corporate's Playbook says
+// what moments matter, and Rank returns at most three Suggestions for each of the two lists. The same package runs in
+// the browser's worker, on the desktop and on the server.
+//
+// # The way of a suggestion
+//
+//	events of a contact, sorted ── Facts.Fold ──> Facts
+//	Facts of all contacts, Playbook, seed, Day ── Ranker.Rank ──> at most three Suggestions
+//	Suggestion ── Playbook.Step, Playbook.Wording, Reason.Sentence ──> what the promoter reads
+//
+// For each contact, hard rules come first: opted out, snoozed, touched in the last days, touched often this month. Then
+// each trigger of the playbook is asked whether its moment is there (Playbook.open), whether it has been done or
+// dismissed lately, and which channel and wording do best. A step is worth
+//
+//	z   = base + freshness of the event + terms of the contact + terms of the channel    log-odds, milli-nats
+//	P   = 1 / (1 + e^-z), for reorder triggers less the chance of ordering anyway        Q16
+//	EV  = P · value - chance of an opt-out · its loss - cost of the promoter's time      cents
+//
+// Steps below the playbook's gate are not shown: fewer than three is a good answer, and so is none. Of the others the
+// three of the highest EV are taken, with at most two of one trigger and one of a household. A follow-up promised for
+// today stands above them all.
+//
+// # When is a refill due
+//
+// A company-wide rule ("45 days without an order") mostly lists the customers who have left. Due is the customer's own
+// cycle: the log-mean of the own gaps, pulled to the company's median as long as there are few of them, and only while
+// the customer is probably still one (Reorder.Cycle). With no gap of one's own the cycle is the company's.
+//
+// # What it promises
+//
+//   - Rank is a function of the set of facts, the playbook, the seed, the day and the list, and of nothing else: any two
+//     replicas with the same merged log show the same three, to the last bit, on every processor.
+//   - All arithmetic is in integers: log-odds in milli-nats, probabilities and logarithms in Q16, money in cents. The
+//     tables for logarithms and powers are computed from integers at start.
+//   - Whatever the facts say, nothing panics and nothing overflows: spans, counts and money are bounded where they enter.
+//   - Every suggestion has a true reason with numbers, whose terms add up to its score (Playbook.Terms). A reason never
+//     speaks of what is wrong with a person.
+//   - A warm Ranker allocates nothing.
+//
+// # What it never does
+//
+// It reads no clock (the day is an argument: the date in the member's home calendar), rolls no dice, uses no floating
+// point, ranges over no map, does no I/O, and imports nothing of ours; a test reads the sources and holds it to that.
+// It knows no names and no numbers of people. It never shows what a step is worth as money.
+package ranking

@@ -1,0 +1,261 @@
+package ranking
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// lenientImporter knows only the names of imported packages: the check needs the types of our own expressions.
+type lenientImporter struct{}
+
+func (lenientImporter) Import(path string) (*types.Package, error) {
+	p := types.NewPackage(path, path[strings.LastIndex(path, "/")+1:])
+	p.MarkComplete()
+	return p, nil
+}
+
+func TestSourcesHaveNoFloatNoMapRangeNoClockNoDice(t *testing.T) {
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fset := token.NewFileSet()
+	var files []*ast.File
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".go") || strings.HasSuffix(e.Name(), "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(fset, e.Name(), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	if len(files) < 5 {
+		t.Fatalf("only %d sources found", len(files))
+	}
+	for _, wrong := range impurities(fset, files) {
+		t.Error(wrong)
+	}
+
+	// The check itself sees what it must see.
+	bad := `package p
+		import ("math"; "time"; "math/rand")
+		var m = map[int]int{}
+		func f() { for range m {}; x := 1.5; _ = x; _ = float32(1); _ = m; go f(); var c complex128; _ = c }`
+	f, err := parser.ParseFile(fset, "bad.go", bad, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := impurities(fset, []*ast.File{f}); len(got) < 8 {
+		t.Errorf("the check finds only %q in a bad source", got)
+	}
+}
+
+func impurities(fset *token.FileSet, files []*ast.File) (found []string) {
+	allowed := map[string]bool{
+		"bytes": true, "encoding/binary": true, "errors": true, "math/bits": true, "strconv": true, "strings": true,
+	}
+	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
+	conf := types.Config{Importer: lenientImporter{}, Error: func(error) {}}
+	_, _ = conf.Check("ranking", fset, files, info)
+	bad := func(n ast.Node, what string) { found = append(found, fset.Position(n.Pos()).String()+": "+what) }
+	for _, f := range files {
+		for _, imp := range f.Imports {
+			if path, _ := strconv.Unquote(imp.Path.Value); !allowed[path] {
+				bad(imp, "import of "+path)
+			}
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.RangeStmt:
+				typ := info.TypeOf(n.X)
+				if typ == nil {
+					bad(n, "range over something of unknown type")
+				} else if _, isMap := typ.Underlying().(*types.Map); isMap {
+					bad(n, "range over a map")
+				}
+			case *ast.GoStmt, *ast.SelectStmt:
+				bad(n, "concurrency")
+			case *ast.BasicLit:
+				if n.Kind == token.FLOAT || n.Kind == token.IMAG {
+					bad(n, "a floating-point literal")
+				}
+			}
+			if e, ok := n.(ast.Expr); ok {
+				if typ := info.TypeOf(e); typ != nil {
+					if b, ok := typ.Underlying().(*types.Basic); ok && b.Info()&(types.IsFloat|types.IsComplex) != 0 {
+						bad(n, "an expression of type "+b.Name())
+					}
+				}
+			}
+			return true
+		})
+	}
+	return found
+}
+
+func TestNamesAreStableAndReadBack(t *testing.T) {
+	snake := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
+	seen := map[string]bool{}
+	check := func(kind, name string, back bool) {
+		t.Helper()
+		if !snake.MatchString(name) || seen[kind+name] || !back {
+			t.Errorf("%s %q is no snake_case name, there twice, or does not read back", kind, name)
+		}
+		seen[kind+name] = true
+	}
+	for v := range NumTriggers {
+		got, ok := ParseTrigger(v.String())
+		check("trigger", v.String(), ok && got == v)
+	}
+	for v := NoOutcome; v <= Enrolled; v++ {
+		got, ok := ParseOutcome(v.String())
+		check("outcome", v.String(), ok && got == v)
+	}
+	for v := range NumChannels {
+		got, ok := ParseChannel(v.String())
+		check("channel", v.String(), ok && got == v)
+	}
+	for v := Prospect; v <= Promoter; v++ {
+		got, ok := ParseStage(v.String())
+		check("stage", v.String(), ok && got == v)
+	}
+	for v := Prospects; v <= Members; v++ {
+		got, ok := ParseList(v.String())
+		check("list", v.String(), ok && got == v)
+	}
+	for v := range NumReasons {
+		got, ok := ParseReasonCode(v.String())
+		check("reason", v.String(), ok && got == v)
+	}
+	if RefillDue.String() != "refill_due" || NotReady.String() != "not_ready" || InPerson.String() != "in_person" {
+		t.Error("a name that is in the log has changed")
+	}
+	if TriggerID(200).String() != "unknown" || Outcome(200).String() != "unknown" {
+		t.Error("a number without a name is not unknown")
+	}
+	for _, s := range []string{"", "unknown", "Refill_Due", "refill_due "} {
+		if _, ok := ParseTrigger(s); ok {
+			t.Errorf("%q is read as a trigger", s)
+		}
+	}
+}
+
+func TestDaysAreDatesOfTheHomeCalendar(t *testing.T) {
+	for _, c := range []struct {
+		milli  int64
+		offset int
+		want   string
+	}{
+		{0, 0, "1970-01-01"},
+		{-1, 0, "1969-12-31"},
+		{86_399_999, 0, "1970-01-01"},
+		{86_400_000, 0, "1970-01-02"},
+		{1_795_320_000_000, 0, "2026-11-22"},    // 04:00 UTC …
+		{1_795_320_000_000, -300, "2026-11-21"}, // … is 23:00 of the day before in New York
+		{1_795_388_400_000, 0, "2026-11-22"},    // 23:00 UTC …
+		{1_795_388_400_000, 540, "2026-11-23"},  // … is the next morning in Tokyo
+		{1_709_164_800_000, 0, "2024-02-29"},
+		{-62_167_219_200_000, 0, "0000-01-01"},
+		{1<<63 - 1, 0, "5881580-07-11"},
+		{-1 << 63, 0, "-5877641-06-23"},
+	} {
+		if got := DayOf(c.milli, c.offset).String(); got != c.want {
+			t.Errorf("DayOf(%d, %d) = %s, want %s", c.milli, c.offset, got, c.want)
+		}
+	}
+	for d := Day(-719_528); d < 2_932_897; d += 11 { // 0000-01-01 to 9999-12-31
+		if back, err := ParseDay(d.String()); err != nil || back != d {
+			t.Fatalf("%v reads back as %v, %v", d, back, err)
+		}
+	}
+	for _, s := range []string{"", "2026-11-2", "2026-02-29", "2026-13-01", "2026-00-10", "2026-11-31", "2026/11/22", "20261-1-22", "+026-11-22", "2026-11-22 "} {
+		if d, err := ParseDay(s); err == nil {
+			t.Errorf("%q is read as %v", s, d)
+		}
+	}
+}
+
+func TestWordsAreThereInBothLanguagesForEveryStep(t *testing.T) {
+	pb := DefaultPlaybook()
+	holders := regexp.MustCompile(`\{[^}]*\}`)
+	seen := map[string]string{}
+	for tr := range NumTriggers {
+		if len(pb.Rules[tr].Contents) != len(wordings[tr]) || len(wordings[tr]) == 0 || len(wordings[tr]) > MaxContents {
+			t.Errorf("%v: %d contents, %d wordings", tr, len(pb.Rules[tr].Contents), len(wordings[tr]))
+		}
+		for ch := range NumChannels {
+			for _, lang := range []string{"en", "es"} {
+				if s := pb.Step(tr, ch, lang); strings.Count(s, "{") != 1 || !strings.Contains(s, "{name}") || strings.HasSuffix(s, ".") {
+					t.Errorf("%v by %v in %s: step %q", tr, ch, lang, s)
+				}
+				for ct := range pb.Rules[tr].Contents {
+					w := pb.Wording(tr, ch, uint16(ct), lang)
+					for _, h := range holders.FindAllString(w, -1) {
+						if h != "{name}" && h != "{sender}" {
+							t.Errorf("%v %d in %s: placeholder %s", tr, ct, lang, h)
+						}
+					}
+					if !strings.Contains(w, "{name}") || !strings.Contains(w, "{sender}") || len(w) > 320 {
+						t.Errorf("%v %d by %v in %s: wording %q", tr, ct, ch, lang, w)
+					}
+					if spanish := strings.HasPrefix(w, "Hola"); spanish != (lang == "es") {
+						t.Errorf("%v %d by %v in %s: wording %q", tr, ct, ch, lang, w)
+					}
+					voice := "written"
+					if ch == Call || ch == InPerson {
+						voice = "spoken"
+					}
+					where := tr.String() + strconv.Itoa(ct) + voice
+					if other, there := seen[w]; there && other != where {
+						t.Errorf("%v %d by %v in %s says the same as %s", tr, ct, ch, lang, other)
+					}
+					seen[w] = where
+				}
+			}
+		}
+	}
+	if pb.Wording(NewLead, Text, 99, "en") != "" || pb.Wording(NumTriggers, Text, 0, "en") != "" || pb.Step(NumTriggers, Text, "en") != "" {
+		t.Error("words for what is not there")
+	}
+	if pb.Wording(NewLead, Text, 0, "fr") != pb.Wording(NewLead, Text, 0, "en") || pb.Wording(NewLead, Text, 0, "es_AR") != pb.Wording(NewLead, Text, 0, "es") {
+		t.Error("a language is taken for another")
+	}
+	for code := CapturedAgo; code < NumReasons; code++ {
+		for _, n := range []int64{0, 1, 2, 45, -3} {
+			for _, lang := range []string{"en", "es"} {
+				if s := (Reason{Code: code, Args: [3]int64{n, n, n}}).Sentence(lang); s == "" || strings.Contains(s, "{") {
+					t.Errorf("%v with %d in %s: %q", code, n, lang, s)
+				}
+			}
+		}
+	}
+}
+
+func TestDefaultPlaybookIsAFreshCopy(t *testing.T) {
+	a := DefaultPlaybook()
+	a.Rules[NewLead].Contents[0].Score = 77
+	a.Tries[0].Score = 77
+	if b := DefaultPlaybook(); b.Rules[NewLead].Contents[0].Score == 77 || b.Tries[0].Score == 77 || b.Version != 1 {
+		t.Error("a change to one playbook shows in another")
+	}
+	for tr, rule := range a.Rules {
+		best := int64(-1 << 62)
+		for ch := range NumChannels {
+			if rule.Channels>>ch&1 == 1 {
+				best = max(best, rule.ByWay[ch])
+			}
+		}
+		if best != 0 {
+			t.Errorf("%v: the best channel has %d, want 0", TriggerID(tr), best)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package ranking
+
+// Cycle is a customer's reorder rhythm on one day, from the customer's own orders and the company's prior.
+type Cycle struct {
+	Own     bool  // at least one gap of the customer's own is in it
+	Gap     int64 // days between orders: own log-mean gap, shrunk to the company's; at least 1
+	Elapsed int64 // days since the last order
+	Due     Day   // the last order plus Gap
+	Alive   int64 // Q16: the chance that the customer has not left for good
+	Buy     int64 // Q16: the chance of an order within Reorder.Horizon days, nobody asking
+	Logit   int64 // ln-odds of Buy in milli-nats
+}
+
+// maxSpan and maxRepeats bound days and counts, so that damaged facts cannot overflow: 2,700 years, a million orders.
+const (
+	maxSpan    = 1_000_000
+	maxRepeats = 1 << 20
+	maxWeight  = 1 << 24
+)
+
+// Cycle computes the reorder rhythm; ok is false when the contact has no order yet.
+//
+// With x repeat order days, tx days from the first order to the last and T days from the first to today:
+//
+//	Gap   = 2^((k·log2 M + sum of log2 gaps) / (k + x))                   credibility-weighted log-mean
+//	D     = (r+x)·(log2(α+T) - log2(α+tx)) + log2 a - log2(b+x)           MBG/NBD, Batislam et al. 2007
+//	Alive = 1 / (1 + 2^D)
+//	Buy   = Alive · (1 - 2^-((r+x)·(log2(α+T+H) - log2(α+T))))            Fader, Hardie, Lee 2005
+func (p *Reorder) Cycle(today Day, f *Facts) (c Cycle, ok bool) {
+	if f.Orders <= 0 {
+		return Cycle{}, false
+	}
+	x := min(int64(f.Orders)-1, maxRepeats)
+	tx := clampSpan(f.LastOrder.since(f.FirstOrder))
+	span := max(clampSpan(today.since(f.FirstOrder)), tx)
+
+	k := min(max(p.Prior, 1), maxWeight)
+	sum := min(max(f.GapLog2Sum, 0), x*Log2(maxSpan))
+	log2Gap := (k*Log2(max(p.MedianGap, 1)) + sum*256) / (k + x*256)
+
+	c.Own = x > 0
+	c.Gap = max((Exp2(log2Gap)+One/2)/One, 1)
+	c.Elapsed = clampSpan(today.since(f.LastOrder))
+	c.Due = f.LastOrder.plus(c.Gap)
+
+	alpha := min(max(p.Alpha, 1), maxWeight)
+	a, b := min(max(p.A, 1), maxWeight), min(max(p.B, 1), maxWeight)
+	rate := min(max(p.R, 1), maxWeight) + x<<16 // Q16
+	logNow := Log2(alpha + span*256)
+	d := rate*(logNow-Log2(alpha+tx*256))>>16 + Log2(a) - Log2(b+x<<16)
+	c.Alive = sigmoid2(-d)
+	none := rate * (Log2(alpha+(span+min(max(p.Horizon, 0), maxSpan))*256) - logNow) >> 16
+	c.Buy = (c.Alive*(One-min(Exp2(-none), One)) + One/2) >> 16
+	c.Logit = Logit(c.Buy)
+	return c, true
+}
+
+func clampSpan(days int64) int64 { return min(max(days, 0), maxSpan) }
+
+// reached says whether so many hundredths of the cycle have passed.
+func (c *Cycle) reached(hundredths int64) bool { return c.Elapsed*100 >= c.Gap*hundredths }
+
+// dayAt returns the first day on which so many hundredths of the cycle have passed.
+func (c *Cycle) dayAt(last Day, hundredths int64) Day {
+	return last.plus((c.Gap*clampSpan(hundredths) + 99) / 100)
+}

@@ -1,0 +1,414 @@
+package ranking
+
+import (
+	"strings"
+	"testing"
+)
+
+// person is a contact with a log, written the short way.
+type person struct {
+	Facts
+	log []Event
+}
+
+func someone(n uint64, stage Stage, created Day) *person {
+	return &person{Facts: Facts{Contact: id(n), Stage: stage, Channels: personal, Created: created}}
+}
+
+func (p *person) with(evs ...Event) *person {
+	p.log = append(p.log, evs...)
+	p.Fold(p.log)
+	return p
+}
+
+func ordered(days ...Day) (evs []Event) {
+	for _, d := range days {
+		evs = append(evs, Event{Kind: EventOrder, Day: d, Cents: 4900})
+	}
+	return evs
+}
+
+func touched(day Day, o Outcome) Event {
+	return Event{Kind: EventTouch, Day: day, Channel: Call, Outcome: o}
+}
+
+func acted(day Day, s Suggestion, o Outcome) Event {
+	return Event{Kind: EventTouch, Day: day, Channel: s.Channel, Outcome: o, Prompted: true, Trigger: s.Trigger, Content: s.Content}
+}
+
+func top(day Day, list List, people ...*person) []Suggestion {
+	var r Ranker
+	var out [3]Suggestion
+	facts := make([]Facts, len(people))
+	for i, p := range people {
+		facts[i] = p.Facts
+	}
+	return append([]Suggestion(nil), out[:r.Rank(DefaultPlaybook(), 1, day, list, facts, &out)]...)
+}
+
+// wantOnly checks that exactly one suggestion comes, with the trigger, and returns it.
+func wantOnly(t *testing.T, three []Suggestion, want TriggerID) Suggestion {
+	t.Helper()
+	if len(three) != 1 || three[0].Trigger != want {
+		t.Fatalf("suggestions %+v, want one of %v", three, want)
+	}
+	return three[0]
+}
+
+func wantNone(t *testing.T, three []Suggestion, why string) {
+	t.Helper()
+	if len(three) != 0 {
+		t.Fatalf("%s: suggestions %+v, want none", why, three)
+	}
+}
+
+const d0 = firstDay
+
+func TestJoannaIsAskedAboutARefillFromDay45(t *testing.T) {
+	joanna := func() *person { return someone(1, Customer, d0).with(ordered(d0)...) }
+
+	for _, s := range top(d0+44, Members, joanna()) {
+		t.Errorf("on day 44: %v", s.Trigger)
+	}
+	s := wantOnly(t, top(d0+45, Members, joanna()), RefillDue)
+	wantNone(t, top(d0+45, Prospects, joanna()), "on the other list")
+
+	pb := DefaultPlaybook()
+	if s.Channel != Text || s.List != Members {
+		t.Errorf("by %v on %v, want a text on members", s.Channel, s.List)
+	}
+	if got := pb.Step(s.Trigger, s.Channel, "en"); got != "Text {name} about a refill" {
+		t.Errorf("step %q", got)
+	}
+	if got := s.Reasons[0].Sentence("en"); got != "customers usually reorder after 60 days, last order 45 days ago" {
+		t.Errorf("reason %q", got)
+	}
+	for ct := range pb.Rules[RefillDue].Contents {
+		if w := pb.Wording(RefillDue, Text, uint16(ct), "en"); !strings.Contains(w, "last order") || !strings.Contains(w, "refill") {
+			t.Errorf("wording %d asks neither how the order goes nor for a refill: %q", ct, w)
+		}
+	}
+	if s.Deadline != d0+120 || s.Expiry != d0+119 {
+		t.Errorf("deadline %v, expiry %v, want when it lapses, %v", s.Deadline, s.Expiry, d0+120)
+	}
+}
+
+func TestJoannaIsClearedByAnOrderATouchOrASnooze(t *testing.T) {
+	joanna := func() *person { return someone(1, Customer, d0).with(ordered(d0)...) }
+	asked := wantOnly(t, top(d0+45, Members, joanna()), RefillDue)
+
+	wantNone(t, top(d0+45, Members, joanna().with(ordered(d0+45)...)), "ordered")
+	for _, touch := range []Event{touched(d0+45, Answered), touched(d0+45, NoOutcome), acted(d0+45, asked, NoOutcome)} {
+		p := joanna().with(touch)
+		for day := d0 + 45; day < d0+59; day++ {
+			wantNone(t, top(day, Members, p), "touched on "+touch.Day.String()+", now "+day.String())
+		}
+		again := wantOnly(t, top(d0+59, Members, p), RefillDue)
+		if touch.Prompted && again.Content == asked.Content {
+			t.Error("the same message twice running")
+		}
+	}
+	p := joanna()
+	p.Snooze = d0 + 50
+	wantNone(t, top(d0+49, Members, p), "snoozed")
+	wantOnly(t, top(d0+50, Members, p), RefillDue)
+
+	p = joanna().with(Event{Kind: EventSkipped, Day: d0 + 45})
+	wantNone(t, top(d0+45, Members, p), "skipped today")
+	wantOnly(t, top(d0+46, Members, p), RefillDue)
+}
+
+func TestOwnCycleOpensAtThreeQuartersLapsesAtTwiceAndLetsGo(t *testing.T) {
+	var orders []Event
+	last := d0
+	for i := range 13 {
+		last = d0 + Day(28*i)
+		orders = append(orders, ordered(last)...)
+	}
+	p := someone(1, Customer, d0).with(orders...)
+	pb := DefaultPlaybook()
+	c, _ := pb.Reorder.Cycle(last, &p.Facts)
+	// The log-mean of twelve gaps of 28 days and two of the company's 60: 28^(12/14)·60^(2/14) = 31.2.
+	if c.Gap != 31 || !c.Own || c.Due != last+31 {
+		t.Fatalf("cycle %+v, want 31 days", c)
+	}
+	open := last + (31*3+3)/4
+	// Before: such a customer may be asked to promote, but not about a refill.
+	for _, s := range top(open-1, Members, p) {
+		if s.Trigger == RefillDue || s.Trigger == Lapsed {
+			t.Errorf("%v a day early", s.Trigger)
+		}
+	}
+	due := func(day Day) (found TriggerID, s Suggestion) {
+		// The loyal customer has been asked to promote, so only the cycle speaks.
+		q := someone(1, Customer, d0).with(append(orders[:len(orders):len(orders)], Event{Kind: EventDismissed, Day: day - 1, Trigger: AskPromote})...)
+		three := top(day, Members, q)
+		if len(three) == 0 {
+			return NumTriggers, s
+		}
+		return three[0].Trigger, three[0]
+	}
+	if got, _ := due(open); got != RefillDue {
+		t.Errorf("on %v: %v, want refill_due", open, got)
+	}
+	if got, s := due(last + 45); got != RefillDue || s.Reasons[0].Sentence("en") != "usually every 31 days, last 45 days ago" ||
+		s.Reasons[0].Sentence("es") != "suele pedir cada 31 días, la última vez hace 45 días" {
+		t.Errorf("on day 45: %v because %q", got, s.Reasons[0].Sentence("en"))
+	}
+	if got, _ := due(last + 61); got != RefillDue {
+		t.Errorf("a day before twice the cycle: %v, want refill_due", got)
+	}
+	if got, _ := due(last + 62); got != Lapsed {
+		t.Errorf("at twice the cycle: %v, want lapsed", got)
+	}
+	letGo := Day(0)
+	for day := last + 62; day < last+2000; day++ {
+		c, _ := pb.Reorder.Cycle(day, &p.Facts)
+		if c.Alive < pb.Reorder.LetGo {
+			letGo = day
+			break
+		}
+	}
+	if letGo == 0 {
+		t.Fatal("never let go")
+	}
+	for day := letGo; day < letGo+800; day += 7 {
+		if got, _ := due(day); got != NumTriggers {
+			t.Fatalf("%v on %v, after the customer was let go on %v", got, day, letGo)
+		}
+	}
+}
+
+func TestTomIsOfferedAnIntroduction(t *testing.T) {
+	tom := someone(2, Prospect, d0-40).with(
+		touched(d0-20, Answered),
+		Event{Kind: EventRegistered, Day: d0 - 3, For: d0},
+		Event{Kind: EventAttended, Day: d0})
+	s := wantOnly(t, top(d0, Prospects, tom), WebinarFollow)
+	if s.Channel != Text {
+		t.Errorf("by %v, want a message", s.Channel)
+	}
+	w := DefaultPlaybook().Wording(s.Trigger, s.Channel, s.Content, "en")
+	if !strings.Contains(w, "introduce") || !strings.Contains(w, "a moment today") {
+		t.Errorf("wording %q offers no introduction or asks for no moment today", w)
+	}
+	if got := s.Reasons[0].Sentence("en"); got != "attended the webinar today" {
+		t.Errorf("reason %q", got)
+	}
+	// Enrolled: off the list, history kept, on the other list with what comes next.
+	tom.with(touched(d0, Enrolled))
+	wantNone(t, top(d0+3, Prospects, tom), "enrolled")
+	if tom.Stage != Customer || tom.AttendedDay != d0 || tom.TouchCount != 2 {
+		t.Errorf("after enrolment: %+v", tom.Facts)
+	}
+	tom.with(ordered(d0 + 4)...)
+	if s := wantOnly(t, top(d0+4, Members, tom), FirstOrder); s.List != Members {
+		t.Errorf("on %v", s.List)
+	}
+}
+
+func TestTheAbsentGetAnotherPromptOnlyOnceTheWebinarHasPassed(t *testing.T) {
+	p := someone(2, Prospect, d0-40).with(
+		touched(d0-20, Answered),
+		Event{Kind: EventRegistered, Day: d0 - 10, For: d0})
+	for _, day := range []Day{d0 - 10, d0 - 1, d0} {
+		for _, s := range top(day, Prospects, p) {
+			if s.Trigger == WebinarAbsent || s.Trigger == WebinarFollow {
+				t.Errorf("%v on %v, before the webinar had passed", s.Trigger, day)
+			}
+		}
+	}
+	s := wantOnly(t, top(d0+1, Prospects, p), WebinarAbsent)
+	pb := DefaultPlaybook()
+	if pb.Wording(s.Trigger, s.Channel, s.Content, "en") == pb.Wording(WebinarFollow, s.Channel, 0, "en") {
+		t.Error("the absent get the words for those who attended")
+	}
+	p.with(Event{Kind: EventAttended, Day: d0})
+	wantOnly(t, top(d0+1, Prospects, p), WebinarFollow)
+}
+
+func TestANewLeadIsATopCall(t *testing.T) {
+	tom := someone(2, Prospect, d0-40).with(touched(d0-20, Answered), Event{Kind: EventAttended, Day: d0 - 1})
+	watcher := someone(3, Prospect, d0-40).with(touched(d0-20, Answered), Event{Kind: EventWatched, Day: d0 - 1})
+	for name, lead := range map[string]*person{
+		"form":    someone(4, Prospect, d0).with(Event{Kind: EventForm, Day: d0}),
+		"capture": someone(4, Prospect, d0),
+	} {
+		three := top(d0, Prospects, tom, lead, watcher)
+		if len(three) != 3 || three[0].Trigger != NewLead || three[0].Channel != Call || three[0].Contact != lead.Contact {
+			t.Errorf("%s: %+v, want a call to the new lead first", name, three)
+		}
+	}
+	// A lead that was not reached is tried again after the cool-down, in other words; one that was reached is not new.
+	lead := someone(4, Prospect, d0).with(Event{Kind: EventForm, Day: d0})
+	first := wantOnly(t, top(d0, Prospects, lead), NewLead)
+	lead.with(acted(d0, first, NoAnswer))
+	wantNone(t, top(d0+3, Prospects, lead), "in cool-down")
+	if again := wantOnly(t, top(d0+4, Prospects, lead), NewLead); again.Content == first.Content {
+		t.Error("the same words again")
+	}
+	lead.with(touched(d0+4, Answered))
+	wantNone(t, top(d0+8, Prospects, lead), "reached")
+}
+
+func TestNotReadyIsInvitedToTheNextStep(t *testing.T) {
+	p := someone(5, Prospect, d0-10).with(touched(d0, NotReady))
+	for day := d0; day < d0+3; day++ {
+		wantNone(t, top(day, Prospects, p), "just touched")
+	}
+	s := wantOnly(t, top(d0+3, Prospects, p), NextStep)
+	pb := DefaultPlaybook()
+	words := pb.Wording(NextStep, s.Channel, 0, "en") + pb.Wording(NextStep, s.Channel, 1, "en")
+	if !strings.Contains(words, "video") || !strings.Contains(words, "webinar") {
+		t.Errorf("neither video nor webinar: %q", words)
+	}
+}
+
+func TestWatchingBringsAFollowUp(t *testing.T) {
+	for kind, want := range map[EventKind]ReasonCode{EventWatched: WatchedAgo, EventClicked: ClickedAgo} {
+		p := someone(6, Prospect, d0-40).with(touched(d0-20, Answered), Event{Kind: kind, Day: d0})
+		if s := wantOnly(t, top(d0+1, Prospects, p), Watched); s.Reasons[0] != (Reason{Code: want, Args: [3]int64{1}, Score: s.Reasons[0].Score}) {
+			t.Errorf("reason %+v, want %v", s.Reasons[0], want)
+		}
+	}
+}
+
+func TestAPromiseStandsAboveScoringOnItsDay(t *testing.T) {
+	var people []*person
+	for i := range uint64(5) {
+		people = append(people, someone(10+i, Prospect, d0).with(Event{Kind: EventForm, Day: d0}))
+	}
+	// "Call me on Tuesday", said yesterday, after four touches in a month: rest and cap do not hold against it.
+	p := someone(7, Prospect, d0-90).with(touched(d0-20, NoAnswer), touched(d0-15, NoAnswer), touched(d0-8, NoAnswer),
+		touched(d0-1, Answered), Event{Kind: EventPromise, Day: d0 - 1, For: d0})
+	wantNone(t, top(d0-1, Prospects, p), "before its day")
+	three := top(d0, Prospects, append(people, p)...)
+	if len(three) != 3 || three[0].Contact != p.Contact || three[0].Trigger != PromisedFollow || three[0].Reasons[0].Sentence("en") != "you promised to get back today" {
+		t.Fatalf("%+v, want the promise first", three)
+	}
+	wantOnly(t, top(d0+2, Prospects, p), PromisedFollow)
+	p.with(touched(d0+2, Answered))
+	wantNone(t, top(d0+3, Prospects, p), "kept")
+
+	p = someone(7, Customer, d0-90).with(Event{Kind: EventPromise, Day: d0 - 1, For: d0})
+	wantOnly(t, top(d0, Members, p), PromisedFollow)
+	p.Consent = OptedOut
+	wantNone(t, top(d0, Members, p), "opted out")
+}
+
+func TestThreeAtMostTwoOfATriggerOneOfAHousehold(t *testing.T) {
+	var people []*person
+	for i := range uint64(20) {
+		people = append(people, someone(i, Prospect, d0))
+	}
+	if three := top(d0, Prospects, people...); len(three) != 2 {
+		t.Errorf("%d suggestions of one trigger, want 2", len(three))
+	}
+	for i := range uint64(20) {
+		people = append(people, someone(100+i, Prospect, d0-40).with(touched(d0-20, Answered), Event{Kind: EventAttended, Day: d0 - 1}))
+	}
+	if three := top(d0, Prospects, people...); len(three) != 3 || three[2].Trigger != WebinarFollow {
+		t.Errorf("%+v, want two new leads and a follow-up", three)
+	}
+	for _, p := range people {
+		p.Household = id(999)
+	}
+	if three := top(d0, Prospects, people...); len(three) != 1 {
+		t.Errorf("%d of one household, want 1", len(three))
+	}
+	// A household named after one of its members is the same as that member's own.
+	a, b := someone(1, Prospect, d0), someone(2, Prospect, d0)
+	b.Household = a.Contact
+	if three := top(d0, Prospects, a, b); len(three) != 1 {
+		t.Errorf("%d of one household, want 1", len(three))
+	}
+}
+
+func TestFewerThanThreeAboveTheGateAreFewerAndNoneIsNone(t *testing.T) {
+	wantNone(t, top(d0, Prospects), "no contacts")
+	cold := someone(1, Prospect, d0-400)
+	wantNone(t, top(d0, Prospects, cold), "cold for a year")
+	wantOnly(t, top(d0, Prospects, cold, someone(2, Prospect, d0)), NewLead)
+}
+
+func TestHardRules(t *testing.T) {
+	lead := func() *person { return someone(1, Prospect, d0-5).with(Event{Kind: EventForm, Day: d0}) }
+	wantOnly(t, top(d0, Prospects, lead()), NewLead)
+
+	p := lead()
+	p.Consent = OptedOut
+	wantNone(t, top(d0, Prospects, p), "opted out")
+	p = lead()
+	p.Channels = 0
+	wantNone(t, top(d0, Prospects, p), "no way to reach")
+	p = lead()
+	p.Channels = 1 << Text
+	if s := wantOnly(t, top(d0, Prospects, p), NewLead); s.Channel != Text {
+		t.Errorf("by %v, want the only way there is", s.Channel)
+	}
+
+	touchedAt := func(days ...Day) *person {
+		p := someone(1, Prospect, d0-50)
+		for _, d := range days {
+			p.with(touched(d, NoAnswer))
+		}
+		return p.with(Event{Kind: EventForm, Day: d0})
+	}
+	wantNone(t, top(d0, Prospects, touchedAt(d0-2)), "two days after a touch")
+	wantOnly(t, top(d0, Prospects, touchedAt(d0-3)), NewLead)
+	wantNone(t, top(d0, Prospects, touchedAt(d0-29, d0-20, d0-12, d0-4)), "four touches in 30 days")
+	wantOnly(t, top(d0, Prospects, touchedAt(d0-30, d0-20, d0-12, d0-4)), NewLead)
+
+	dismiss := func(p *person, d Day) *person { return p.with(Event{Kind: EventDismissed, Day: d, Trigger: RefillDue}) }
+	p = dismiss(someone(2, Customer, d0).with(ordered(d0)...), d0+45)
+	wantNone(t, top(d0+58, Members, p), "dismissed 13 days ago")
+	wantOnly(t, top(d0+59, Members, p), RefillDue)
+	dismiss(dismiss(p, d0+59), d0+59) // on two devices: once
+	wantNone(t, top(d0+86, Members, p), "dismissed for the second time 27 days ago")
+	wantOnly(t, top(d0+87, Members, p), RefillDue)
+}
+
+func TestTiesGoToTheEarlierDeadlineThenTakeTurns(t *testing.T) {
+	first := map[ContactID]int{}
+	for day := d0; day < d0+200; day++ {
+		var people []*person
+		for i := range uint64(4) {
+			people = append(people, someone(i, Prospect, day))
+		}
+		first[top(day, Prospects, people...)[0].Contact]++
+	}
+	for i := range uint64(4) {
+		if n := first[id(i)]; n < 30 || n > 70 {
+			t.Errorf("contact %d was first on %d of 200 days, want about 50", i, n)
+		}
+	}
+	facts := []Facts{{Contact: id(1)}, {Contact: id(2)}}
+	early, late, none := candidate{ev: 5, deadline: 10}, candidate{fact: 1, ev: 5, deadline: 11}, candidate{fact: 1, ev: 5}
+	for _, later := range []*candidate{&late, &none} {
+		if !before(1, d0, facts, &early, later) || before(1, d0, facts, later, &early) {
+			t.Errorf("the deadline %v does not come before %v", early.deadline, later.deadline)
+		}
+	}
+}
+
+func TestReasonsSpeakForTheStepWithNumbers(t *testing.T) {
+	p := someone(1, Prospect, d0-100)
+	for i := range Day(4) {
+		o := Answered
+		if i == 0 {
+			o = NoAnswer
+		}
+		p.with(Event{Kind: EventTouch, Day: d0 - 90 + 10*i, Channel: Text, Outcome: o})
+	}
+	p.with(Event{Kind: EventClicked, Day: d0 - 5}, Event{Kind: EventAttended, Day: d0})
+	s := wantOnly(t, top(d0, Prospects, p), WebinarFollow)
+	var got []string
+	for _, r := range s.Reasons[:s.NReasons] {
+		got = append(got, r.Sentence("en"), r.Sentence("es-MX"))
+	}
+	want := "attended the webinar today|asistió al webinar hoy|you were in touch 60 days ago|hablaron hace 60 días|" +
+		"answers texts: 3 of 4|responde mensajes: 3 de 4"
+	if strings.Join(got, "|") != want {
+		t.Errorf("reasons %q, want %q", got, strings.Split(want, "|"))
+	}
+}

@@ -1,0 +1,198 @@
+package ranking
+
+// Day is a date in the member's home calendar: days since 1970-01-01. Zero means "never" wherever a Day may be absent.
+type Day int32
+
+// ContactID is the 16 bytes of a contact's UUID.
+type ContactID [16]byte
+
+// List is one of the two lists on screen.
+type List uint8
+
+// The two lists: prospects first; the second holds customers and promoters ("members" on screen).
+const (
+	Prospects List = iota
+	Members
+)
+
+// Stage says where a contact stands.
+type Stage uint8
+
+// Stages, in the order of the path. A prospect stands on the list of prospects, the others on that of members.
+const (
+	Prospect Stage = iota
+	Customer
+	Promoter
+)
+
+// Consent says whether the contact agreed to be written to.
+type Consent uint8
+
+// ConsentUnknown is treated as allowed for a personal call or message by the promoter who knows the person, never for
+// automation. OptedOut silences the contact in every list.
+const (
+	ConsentUnknown Consent = iota
+	ConsentGiven
+	OptedOut
+)
+
+// Channel is a way to reach a contact; a bit set of the ways that are open is kept in Facts.Channels.
+type Channel uint8
+
+// Channels.
+const (
+	Call Channel = iota
+	Text
+	Email
+	InPerson
+	NumChannels
+)
+
+// Outcome of a touch, as a maximum: late and double entries merge by taking the greatest.
+type Outcome uint8
+
+// Outcomes in their order.
+const (
+	NoOutcome Outcome = iota
+	NoAnswer
+	NotReady
+	Answered
+	Replied
+	Moved // ordered, booked, came one step further
+	Enrolled
+)
+
+// Facts is all that ranking knows of one contact: plain numbers, folded from the merged documents, the same whatever
+// the order in which they arrived. Fixed size, no pointers.
+type Facts struct {
+	Contact   ContactID
+	Household ContactID // zero: none known
+	Stage     Stage
+	Consent   Consent
+	Channels  uint8 // bit set of 1<<Channel: what the contact can be reached by
+	Created   Day   // the day the contact was captured
+	StageDay  Day   // the day the stage last changed
+	Snooze    Day   // no suggestion before this day
+	Skipped   Day   // "not today": no suggestion on this day
+	Promised  Day   // a follow-up promised for this day ("call me Tuesday")
+
+	// Orders: count of order days (several orders of one day are one), first and last day, sum of log2 of the gaps
+	// in days (Q16, see Log2), the newest days first, and money in cents of the company's currency.
+	Orders     int32
+	FirstOrder Day
+	LastOrder  Day
+	GapLog2Sum int64
+	OrderDays  [8]Day
+	SpentCents int64
+
+	// Touches by the promoter: the newest days first; the last outcome that is known, and its day; the last time the
+	// contact was reached (NotReady or more), and what came of it. Of several outcomes on one day the greatest counts.
+	Touches        [8]Day
+	TouchCount     int32
+	LastOutcome    Outcome
+	Reached        Outcome
+	LastOutcomeDay Day
+	ReachedDay     Day
+
+	// Per channel: touches whose outcome is known, and those of them that reached the contact.
+	Tries   [NumChannels]uint16
+	Answers [NumChannels]uint16
+
+	// Acts says what was done on the day Touches[0], so that the same act logged twice counts once: bit
+	// channel*13 + trigger (12: none) for a touch, bit 52 + channel for a try, bit 56 + channel for an answer.
+	Acts uint64
+
+	// Inbound signals, the last day of each (zero: never).
+	FormDay       Day // submitted a capture form
+	RegisteredDay Day // registered for the overview webinar
+	WebinarDay    Day // the day of that webinar
+	AttendedDay   Day // attended it
+	WatchedDay    Day // watched a video to its end
+	ClickedDay    Day // clicked shared content
+
+	// Per trigger: the last day it was done, the day of the last dismissal and how many dismissals since it was last
+	// done, the contents ever sent (bit set) and the one sent last.
+	Done       [NumTriggers]Day
+	Dismissed  [NumTriggers]Day
+	Dismissals [NumTriggers]uint8
+	Sent       [NumTriggers]uint8
+	LastSent   [NumTriggers]uint8
+}
+
+// TriggerID names a trigger of the playbook; the numbers are stable, as log entries carry their names.
+type TriggerID uint8
+
+// Triggers.
+const (
+	NewLead        TriggerID = iota // captured or form submitted, not yet reached
+	WebinarFollow                   // attended the overview webinar, not enrolled (Tom)
+	WebinarAbsent                   // registered, the day passed, did not attend
+	NextStep                        // said "not ready": invite to the next step
+	Watched                         // watched or clicked: follow up
+	PromisedFollow                  // a follow-up promised for a day
+	Nurture                         // a prospect gone quiet
+	RefillDue                       // a customer's own reorder cycle says due (Joanna)
+	Lapsed                          // overdue by twice the own cycle, still likely alive
+	FirstOrder                      // thank and help after the first order
+	AskPromote                      // a loyal customer who might become a promoter
+	CheckIn                         // a promoter gone quiet
+	NumTriggers
+)
+
+// ReasonCode names a reason; Reason.Sentence writes it out from the code and its numbers.
+type ReasonCode uint8
+
+// Reason codes; behind each, its arguments. The first group are the triggers' own sentences, of which every suggestion
+// has one, first. The second group are further terms, shown when they speak for the step. The third group only completes
+// the sum in Playbook.Terms and is never shown with a suggestion.
+const (
+	NoReason       ReasonCode = iota
+	CapturedAgo               // days since the contact was captured
+	FormAgo                   // days since the form was submitted
+	AttendedAgo               // days since the webinar attended
+	AbsentAgo                 // days since the webinar that was missed
+	NotReadyAgo               // days since "not ready"
+	WatchedAgo                // days since the video was watched
+	ClickedAgo                // days since shared content was opened
+	PromisedAgo               // days since the promised day; 0: it is today
+	QuietDays                 // days since the last sign of life or touch
+	NeverContacted            // days since the capture, without any touch
+	UsualCycle                // days of the own cycle, days since the last order
+	CompanyCycle              // days of the company's usual cycle, days since the last order
+	FirstOrderAgo             // days since the first order
+	LoyalOrders               // order days so far, days since the last
+
+	AnswersBy   // channel, answered, tried
+	SpokeAgo    // days since the contact was last reached
+	MovedAgo    // days since the contact last took a step forward
+	Interest    // further signs of interest, in the last so many days
+	OrderLikely // of 100 such customers this many order by themselves, within so many days
+
+	TriesSoFar // touches since the contact was last heard of
+	ByChannel  // channel
+	ByContent  // content
+	NumReasons
+)
+
+// Reason is a code with up to three integers, and the exact part of the score that it stands for.
+type Reason struct {
+	Code  ReasonCode
+	Args  [3]int64
+	Score int64 // milli-nats
+}
+
+// Suggestion is one of the three.
+type Suggestion struct {
+	Contact  ContactID
+	List     List
+	Trigger  TriggerID
+	Channel  Channel
+	Content  uint16 // index into the trigger's contents in the playbook
+	EV       int64  // expected value in cents, the sort key
+	Prob     int64  // Q16: that the step succeeds; of a reorder trigger, by how much it makes an order likelier
+	Z        int64  // log-odds of success in milli-nats, the sum of all terms (see Playbook.Terms)
+	Deadline Day    // after this day the chance is mostly gone; zero: none
+	Expiry   Day    // the suggestion is withdrawn after this day
+	Reasons  [3]Reason
+	NReasons uint8
+}

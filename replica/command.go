@@ -1,0 +1,428 @@
+package replica
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"trio/crdt"
+	"trio/crdt/automerge"
+	"trio/ranking"
+	"trio/replica/importer"
+)
+
+// Fields of a contact to write, as text: the keys are those of crdt (crdt.FieldName, crdt.FieldPhone+"+34600…"). An empty
+// string deletes a field; tags and the like are "yes" or empty.
+type Fields map[string]string
+
+// value turns the text of a field into what its register holds; nil deletes.
+func fieldValue(field, text string) (*automerge.Value, error) {
+	if text == "" && !strings.HasPrefix(field, crdt.FieldPhone) && !strings.HasPrefix(field, crdt.FieldEmail) {
+		return nil, nil
+	}
+	v := automerge.Value{Kind: automerge.KindString, Str: strings.ToValidUTF8(text, "\uFFFD")}
+	switch {
+	case strings.HasPrefix(field, crdt.FieldTag), field == crdt.FieldDeleted:
+		if text != "yes" {
+			return nil, fmt.Errorf("contact field %.60s is %.20q: want yes or nothing", field, text)
+		}
+		v = automerge.Value{Kind: automerge.KindTrue}
+	case strings.HasPrefix(field, crdt.FieldPhone), strings.HasPrefix(field, crdt.FieldEmail):
+		if text == "-" { // a number without a label is still a number, so deleting one needs a sign of its own
+			return nil, nil
+		}
+	}
+	return &v, nil
+}
+
+// AddContact captures a person. A name or a phone number is enough; the rest can wait.
+func (r *Replica) AddContact(ctx context.Context, f Fields) (crdt.ContactID, error) {
+	id := crdt.NewContactID()
+	if strings.TrimSpace(f[crdt.FieldName]) == "" && !hasFamily(f, crdt.FieldPhone) && !hasFamily(f, crdt.FieldEmail) {
+		return id, errors.New("a contact needs a name, a phone number or an e-mail address")
+	}
+	return id, r.update(ctx, func(t *tx) error {
+		if err := t.putContact(id, f); err != nil {
+			return err
+		}
+		return t.put(crdt.ContactsDoc, crdt.ContactKey(id, crdt.FieldCreated), automerge.Value{Kind: automerge.KindTimestamp, Num: t.now + r.skew})
+	})
+}
+
+func hasFamily(f Fields, family string) bool {
+	for k := range f {
+		if strings.HasPrefix(k, family) {
+			return true
+		}
+	}
+	return false
+}
+
+// EditContact writes some fields of a contact; the others stay as they are, here and on devices that write them now.
+func (r *Replica) EditContact(ctx context.Context, id crdt.ContactID, f Fields) error {
+	return r.update(ctx, func(t *tx) error {
+		if err := t.needContact(id); err != nil {
+			return err
+		}
+		return t.putContact(id, f)
+	})
+}
+
+// Snooze hides a contact from the suggestions until a date (YYYY-MM-DD); "" ends it.
+func (r *Replica) Snooze(ctx context.Context, id crdt.ContactID, until string) error {
+	return r.EditContact(ctx, id, Fields{crdt.FieldSnooze: until})
+}
+
+func (t *tx) needContact(id crdt.ContactID) error {
+	var deleted bool
+	found, err := t.one([]any{&deleted}, `SELECT deleted FROM contacts WHERE id=?`, id[:])
+	if err == nil && (!found || deleted) {
+		return fmt.Errorf("contact %s is not in the book: it may have been deleted on another device", id)
+	}
+	return err
+}
+
+func (t *tx) putContact(id crdt.ContactID, f Fields) error {
+	for _, field := range sortedKeys(f) {
+		v, err := fieldValue(field, f[field])
+		if err == nil {
+			err = crdt.CheckContactField(field, v)
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.putOrDelete(crdt.ContactsDoc, crdt.ContactKey(id, field), v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) putOrDelete(doc crdt.DocName, key string, v *automerge.Value) error {
+	if v == nil {
+		return t.del(doc, key)
+	}
+	return t.put(doc, key, *v)
+}
+
+// Log writes an entry of the action log and returns its id. Version, time, zone and skew are filled in when they are
+// zero. An outcome that advances the contact (an enrolment) also moves its stage.
+func (r *Replica) Log(ctx context.Context, e crdt.Entry) (crdt.EntryID, error) {
+	id := crdt.NewEntryID()
+	return id, r.update(ctx, func(t *tx) error { return t.log(id, e) })
+}
+
+func (t *tx) log(id crdt.EntryID, e crdt.Entry) error {
+	e.Version = crdt.EntryVersion
+	if e.At == 0 {
+		e.At, e.Skew = t.now, t.r.skew
+		_, offset := time.UnixMilli(t.now).Zone()
+		e.Zone = offset / 60
+	}
+	if e.Kind == crdt.StageChanged && !e.Contact.IsZero() {
+		if err := t.needContact(e.Contact); err != nil {
+			return err
+		}
+		if err := t.putContact(e.Contact, Fields{crdt.FieldStage: e.Stage}); err != nil {
+			return err
+		}
+	}
+	body, err := e.Encode()
+	if err != nil {
+		return err
+	}
+	return t.put(e.Doc(), id.String(), automerge.Value{Kind: automerge.KindString, Str: body})
+}
+
+// Act logs that a suggestion was followed: the touch, and that the suggestion was taken, as one.
+func (r *Replica) Act(ctx context.Context, s Suggestion, outcome ranking.Outcome) (crdt.EntryID, error) {
+	id := crdt.NewEntryID()
+	kind := crdt.Call
+	for k, ch := range touchChannels {
+		if ch == s.Channel {
+			kind = k
+		}
+	}
+	touch := crdt.Entry{
+		Kind: kind, Contact: s.Contact, Evidence: crdt.E1, Content: contentName(s.Content), Trigger: s.Trigger.String(),
+		Playbook: r.playbook.Version,
+	}
+	if outcome != ranking.NoOutcome {
+		touch.Outcome = outcome.String()
+	}
+	return id, r.update(ctx, func(t *tx) error {
+		if err := t.log(id, touch); err != nil {
+			return err
+		}
+		return t.log(crdt.NewEntryID(), s.choice(crdt.Taken, r.playbook.Version))
+	})
+}
+
+// Decline logs that a suggestion was not wanted: skipped ("not today") or dismissed ("not this").
+func (r *Replica) Decline(ctx context.Context, s Suggestion, c crdt.Choice) error {
+	if c != crdt.Skipped && c != crdt.Dismissed {
+		return fmt.Errorf("declining a suggestion is skipping or dismissing it, not %q", c)
+	}
+	return r.update(ctx, func(t *tx) error { return t.log(crdt.NewEntryID(), s.choice(c, r.playbook.Version)) })
+}
+
+func (s *Suggestion) choice(c crdt.Choice, playbook uint32) crdt.Entry {
+	e := crdt.Entry{
+		Kind: crdt.Suggestion, Choice: c, Contact: s.Contact, Trigger: s.Trigger.String(), Channel: s.Channel.String(),
+		Content: contentName(s.Content), Evidence: crdt.E1, Playbook: playbook,
+	}
+	if s.NReasons > 0 {
+		e.Reason = s.Suggestion.Reasons[0].Code.String()
+	}
+	return e
+}
+
+// SetProfile writes a field of the profile; "" deletes it.
+func (r *Replica) SetProfile(ctx context.Context, key, text string) error {
+	var v *automerge.Value
+	if text != "" {
+		v = &automerge.Value{Kind: automerge.KindString, Str: text}
+	}
+	return r.setProfile(ctx, key, v)
+}
+
+// SetGoal commits the member to n a day of a dimension, from a date (YYYY-MM-DD) on.
+func (r *Replica) SetGoal(ctx context.Context, d crdt.Dimension, from string, n int64) error {
+	return r.setProfile(ctx, crdt.GoalKey(d, from), &automerge.Value{Kind: automerge.KindInt, Num: n})
+}
+
+func (r *Replica) setProfile(ctx context.Context, key string, v *automerge.Value) error {
+	if err := crdt.CheckProfileField(key, v); err != nil {
+		return err
+	}
+	return r.update(ctx, func(t *tx) error { return t.putOrDelete(crdt.ProfileDoc, key, v) })
+}
+
+// Imported counts what an import did.
+type Imported struct {
+	NewContacts, SameContacts int // people who were not in the book yet, and who were
+	NewOrders, SameOrders     int
+	Unknown                   int // orders whose customer is nobody in the book and came with nothing to make a contact of
+}
+
+// importBatch bounds the rows of one transaction, and so of one change: a change must travel in one piece.
+const importBatch = 200
+
+// ImportPeople brings people of a file into the book. A person who came before (same key) only gets fields that are not
+// there yet: what the member wrote since is never overwritten, and the same file twice changes nothing.
+func (r *Replica) ImportPeople(ctx context.Context, people []importer.Person) (Imported, error) {
+	var sum Imported
+	for batch := range slices.Chunk(people, importBatch) {
+		n := sum
+		err := r.update(ctx, func(t *tx) error {
+			for i := range batch {
+				isNew, err := t.importPerson(&batch[i])
+				if err != nil {
+					return fmt.Errorf("import %s: %w", batch[i].Key, err)
+				}
+				if isNew {
+					n.NewContacts++
+				} else {
+					n.SameContacts++
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return sum, err
+		}
+		sum = n
+	}
+	return sum, nil
+}
+
+func (t *tx) importPerson(p *importer.Person) (isNew bool, err error) {
+	id := crdt.SourceContactID(t.r.member, p.Key)
+	d, err := t.doc(crdt.ContactsDoc)
+	if err != nil {
+		return false, err
+	}
+	has := map[string]bool{}
+	prefix := crdt.ContactKey(id, "")
+	err = t.query(func(rows *sql.Rows) error {
+		var key string
+		err := rows.Scan(&key)
+		has[strings.TrimPrefix(key, prefix)] = true
+		return err
+	}, `SELECT key FROM registers WHERE doc=? AND key>=? AND key<?`, d.id, prefix, prefix[:len(prefix)-1]+"0")
+	if err != nil {
+		return false, err
+	}
+	f := Fields{
+		crdt.FieldName: p.Name, crdt.FieldCompany: p.Company, crdt.FieldNote: p.Note, crdt.FieldBirthday: p.Birthday,
+		crdt.FieldStage: p.Stage, crdt.FieldConsent: p.Consent, crdt.FieldSource: "import",
+	}
+	for _, x := range p.Phones {
+		f[crdt.FieldPhone+x.Number] = x.Label
+	}
+	for _, x := range p.Emails {
+		f[crdt.FieldEmail+x.Address] = x.Label
+	}
+	for _, tag := range p.Tags {
+		f[crdt.FieldTag+tag] = "yes"
+	}
+	for field, text := range f {
+		family := field == crdt.FieldName || !strings.Contains(field, "/")
+		if has[field] || family && text == "" {
+			delete(f, field)
+		}
+	}
+	if len(has) > 0 {
+		// A number that the member deleted must not come back with the next import of the same file.
+		for field := range f {
+			if strings.Contains(field, "/") {
+				delete(f, field)
+			}
+		}
+	}
+	if err := t.putContact(id, f); err != nil {
+		return false, err
+	}
+	if len(has) == 0 {
+		return true, t.put(crdt.ContactsDoc, crdt.ContactKey(id, crdt.FieldCreated), automerge.Value{Kind: automerge.KindTimestamp, Num: t.now + t.r.skew})
+	}
+	return false, nil
+}
+
+// ImportOrders brings orders of a system of record into the log, as entries of evidence E4. An order's entry has the id
+// of its source key, so that the same file twice, or on two devices, is one order. Customers are found by the key that
+// the file knows them by, their number or address; one who is not in the book is made a contact when the file says
+// anything to call them by.
+func (r *Replica) ImportOrders(ctx context.Context, orders []importer.Order) (Imported, error) {
+	var sum Imported
+	for batch := range slices.Chunk(orders, importBatch) {
+		n := sum
+		err := r.update(ctx, func(t *tx) error {
+			seen := map[crdt.EntryID]bool{}
+			for i := range batch {
+				if err := t.importOrder(&batch[i], seen, &n); err != nil {
+					return fmt.Errorf("import order %s: %w", batch[i].Key, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return sum, err
+		}
+		sum = n
+	}
+	return sum, nil
+}
+
+func (t *tx) importOrder(o *importer.Order, seen map[crdt.EntryID]bool, n *Imported) error {
+	id := crdt.SourceEntryID(t.r.member, "order:"+o.Key)
+	at := o.At
+	if o.DateOnly { // a date without a time is that date in the member's calendar
+		y, m, d := o.At.Date()
+		at = time.Date(y, m, d, 12, 0, 0, 0, t.zone)
+	}
+	_, offset := at.In(t.zone).Zone()
+	e := crdt.Entry{
+		Version: crdt.EntryVersion, Kind: crdt.Order, At: at.UnixMilli(), Zone: offset / 60, Evidence: crdt.E4,
+		Value: &crdt.Amount{Cents: o.Cents, Currency: o.Currency, Count: o.Units}, Source: "import",
+	}
+	if *e.Value == (crdt.Amount{}) {
+		e.Value = nil
+	}
+	var known int
+	if _, err := t.one([]any{&known}, `SELECT count(*) FROM entries WHERE id=?`, id[:]); err != nil {
+		return err
+	}
+	if known > 0 || seen[id] {
+		n.SameOrders++
+		return nil
+	}
+	seen[id] = true
+	var err error
+	if e.Contact, err = t.customerOf(o, n); err != nil {
+		return err
+	}
+	if e.Contact.IsZero() {
+		n.Unknown++
+		return nil
+	}
+	n.NewOrders++
+	body, err := e.Encode()
+	if err != nil {
+		return err
+	}
+	return t.put(e.Doc(), id.String(), automerge.Value{Kind: automerge.KindString, Str: body})
+}
+
+// customerOf finds or makes the contact of an order.
+func (t *tx) customerOf(o *importer.Order, n *Imported) (crdt.ContactID, error) {
+	p := o.Person
+	if p == nil {
+		p = &importer.Person{Key: o.PersonKey, Name: o.Customer}
+	}
+	if p.Key == "" || p.Name == "" && len(p.Phones) == 0 && len(p.Emails) == 0 {
+		return crdt.ContactID{}, nil
+	}
+	if id, err := t.findPerson(p, o.Customer); err != nil || !id.IsZero() {
+		return id, err
+	}
+	q := *p
+	if q.Stage == "" {
+		q.Stage = crdt.StageCustomer
+	}
+	isNew, err := t.importPerson(&q)
+	if isNew {
+		n.NewContacts++
+	}
+	return crdt.SourceContactID(t.r.member, q.Key), err
+}
+
+// findPerson looks a file's person up in the book: by source key, by number or address, by the exact name if only one
+// contact has it.
+func (t *tx) findPerson(p *importer.Person, customer string) (crdt.ContactID, error) {
+	id := crdt.SourceContactID(t.r.member, p.Key)
+	if _, ok := t.contacts[id]; ok {
+		return id, nil
+	}
+	var n int
+	if _, err := t.one([]any{&n}, `SELECT count(*) FROM contacts WHERE id=?`, id[:]); err != nil || n > 0 {
+		return id, err
+	}
+	var wanted [][2]string // column, JSON start of a pair
+	for _, x := range p.Phones {
+		wanted = append(wanted, [2]string{"phones", `["` + x.Number + `"`})
+	}
+	for _, x := range p.Emails {
+		wanted = append(wanted, [2]string{"emails", `["` + x.Address + `"`})
+	}
+	for _, w := range wanted {
+		if id, err := t.onlyContact(`instr(`+w[0]+`, ?) > 0`, w[1]); err != nil || !id.IsZero() {
+			return id, err
+		}
+	}
+	if customer == "" {
+		return crdt.ContactID{}, nil
+	}
+	return t.onlyContact(`name=?`, customer)
+}
+
+// onlyContact returns the one living contact that a condition holds for; zero when there are none or several.
+func (t *tx) onlyContact(where string, arg any) (crdt.ContactID, error) {
+	var ids []crdt.ContactID
+	err := t.query(func(rows *sql.Rows) error {
+		var b []byte
+		err := rows.Scan(&b)
+		if err == nil {
+			ids = append(ids, crdt.ContactID(b))
+		}
+		return err
+	}, `SELECT id FROM contacts WHERE deleted=0 AND root IS NULL AND `+where+` LIMIT 2`, arg)
+	if err != nil || len(ids) != 1 {
+		return crdt.ContactID{}, err
+	}
+	return ids[0], nil
+}

@@ -1,0 +1,218 @@
+package importer
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+)
+
+// readText reads a whole text file as UTF-8: from UTF-8, UTF-16 (with or without a mark) or, line by line where it is
+// not UTF-8, Windows-1252. Memory: at most three times the file.
+func readText(r io.Reader, opt *Options) (string, error) {
+	b, err := io.ReadAll(&limited{r: r, max: opt.MaxBytes})
+	if err != nil {
+		return "", err
+	}
+	if len(b) == 0 {
+		return "", errors.New("file is empty")
+	}
+	return decodeText(b), nil
+}
+
+func decodeText(b []byte) string {
+	if order := utf16Order(b); order != nil {
+		return decodeUTF16(b, order)
+	}
+	b = trimBOM(b)
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	var out strings.Builder
+	out.Grow(len(b) + len(b)/8)
+	for len(b) > 0 {
+		line := b
+		if i := slices.Index(b, '\n'); i >= 0 {
+			line = b[:i+1]
+		}
+		b = b[len(line):]
+		out.WriteString(decodeBytes(line, nil))
+	}
+	return out.String()
+}
+
+func trimBOM(b []byte) []byte {
+	if len(b) >= 3 && string(b[:3]) == "\ufeff" {
+		return b[3:]
+	}
+	return b
+}
+
+// utf16Order tells the byte order of UTF-16 text, or nil for text that is not: by its mark, else by the zero bytes of
+// its first characters.
+func utf16Order(b []byte) binary.ByteOrder {
+	if len(b) >= 2 && b[0] == 0xFF && b[1] == 0xFE {
+		return binary.LittleEndian
+	}
+	if len(b) >= 2 && b[0] == 0xFE && b[1] == 0xFF {
+		return binary.BigEndian
+	}
+	if len(b) < 4 {
+		return nil
+	}
+	n := min(len(b), 512) &^ 1
+	var even, odd int
+	for i := 0; i < n; i += 2 {
+		if b[i] == 0 {
+			even++
+		}
+		if b[i+1] == 0 {
+			odd++
+		}
+	}
+	switch {
+	case odd > n/4 && even == 0:
+		return binary.LittleEndian
+	case even > n/4 && odd == 0:
+		return binary.BigEndian
+	}
+	return nil
+}
+
+func decodeUTF16(b []byte, order binary.ByteOrder) string {
+	var out strings.Builder
+	out.Grow(len(b))
+	for i := 0; i+1 < len(b); i += 2 {
+		r := rune(order.Uint16(b[i:]))
+		if utf16.IsSurrogate(r) && i+3 < len(b) {
+			if full := utf16.DecodeRune(r, rune(order.Uint16(b[i+2:]))); full != utf8.RuneError {
+				r = full
+				i += 2
+			}
+		}
+		if i == 0 && r == '\ufeff' {
+			continue
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
+}
+
+// charsets are those that address books of old phones name.
+var charsets = map[string]*charmap.Charmap{
+	"iso-8859-1":   charmap.Windows1252, // as browsers read it
+	"latin1":       charmap.Windows1252,
+	"us-ascii":     charmap.Windows1252,
+	"windows-1252": charmap.Windows1252,
+	"cp1252":       charmap.Windows1252,
+	"iso-8859-15":  charmap.ISO8859_15,
+	"iso-8859-2":   charmap.ISO8859_2,
+	"windows-1250": charmap.Windows1250,
+	"windows-1251": charmap.Windows1251,
+	"koi8-r":       charmap.KOI8R,
+}
+
+// decodeBytes reads bytes in a charset; nil: UTF-8, and Windows-1252 when they are not that.
+func decodeBytes(b []byte, cs *charmap.Charmap) string {
+	if cs == nil {
+		if utf8.Valid(b) {
+			return string(b)
+		}
+		cs = charmap.Windows1252
+	}
+	var out strings.Builder
+	out.Grow(len(b) + len(b)/4)
+	for _, c := range b {
+		out.WriteRune(cs.DecodeByte(c))
+	}
+	return out.String()
+}
+
+// fold brings a header or a word to one spelling: lower case, no accents, words apart by one space. "InvoiceDate",
+// "invoice_date" and "Invoice  date" are one; so are "Teléfono móvil" and "telefono movil".
+func fold(s string) string {
+	var b strings.Builder
+	gap, lower := false, false
+	for i, r := range s {
+		if i > 200 {
+			break
+		}
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			gap, lower = true, false
+			continue
+		}
+		if unicode.IsUpper(r) && lower {
+			gap = true
+		}
+		lower = unicode.IsLower(r)
+		if gap && b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		gap = false
+		r = unicode.ToLower(r)
+		if plain, ok := plainLetters[r]; ok {
+			b.WriteString(plain)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// plainLetters maps the accented letters of the languages whose headers are known.
+var plainLetters = func() map[rune]string {
+	m := map[rune]string{'ß': "ss", 'æ': "ae", 'œ': "oe", 'ø': "o", 'ł': "l", 'đ': "d"}
+	for _, group := range []string{
+		"aáàâäãåāă", "cçćč", "eéèêëēěę", "iíìîïī", "nñńň", "oóòôöõō", "uúùûüūů", "yýÿ", "sśšş", "zźżž", "rř", "tťţ", "gğ",
+	} {
+		plain := group[:1]
+		for _, r := range group[1:] {
+			m[r] = plain
+		}
+	}
+	return m
+}()
+
+// clean makes text fit for a register: valid UTF-8, no control or direction characters, no space around it, at most
+// max bytes (whole characters). Line breaks stay when multiline is set.
+func clean(s string, limit int, multiline bool) string {
+	plain := true
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7f {
+			plain = false
+			break
+		}
+	}
+	if !plain {
+		s = strings.Map(func(r rune) rune {
+			switch {
+			case r == '\n' && multiline:
+				return r
+			case r == '\t' || r == '\n' || r == '\u00a0' || r == '\u202f':
+				return ' '
+			case r == utf8.RuneError || unicode.IsControl(r) || r >= 0x200e && r <= 0x200f || r >= 0x202a && r <= 0x202e ||
+				r >= 0x2066 && r <= 0x2069 || r == 0xfeff:
+				return -1
+			}
+			return r
+		}, strings.ReplaceAll(s, "\r\n", "\n"))
+	}
+	s = strings.TrimSpace(s)
+	if !multiline && strings.Contains(s, "  ") {
+		s = strings.Join(strings.Fields(s), " ")
+	}
+	if len(s) > limit {
+		s = s[:limit]
+		for !utf8.ValidString(s) {
+			s = s[:len(s)-1]
+		}
+		s = strings.TrimSpace(s)
+	}
+	return s
+}

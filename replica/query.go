@@ -1,0 +1,312 @@
+package replica
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"trio/crdt"
+	"trio/crdt/automerge"
+	"trio/crdt/wire"
+	"trio/ranking"
+)
+
+// Contact is a person of the book as screens show them.
+type Contact struct {
+	ID       crdt.ContactID
+	Name     string
+	Stage    string
+	Company  string
+	Phones   []Labelled
+	Emails   []Labelled
+	Tags     []string
+	Consent  string
+	Snooze   string
+	Birthday string
+	Note     string
+	Created  time.Time
+}
+
+const contactColumns = `id, name, stage, company, phones, emails, tags, consent, snooze, birthday, note, created`
+
+func scanContact(row interface{ Scan(...any) error }) (c Contact, err error) {
+	var id []byte
+	var phones, emails, tags string
+	var created int64
+	if err := row.Scan(&id, &c.Name, &c.Stage, &c.Company, &phones, &emails, &tags, &c.Consent, &c.Snooze, &c.Birthday, &c.Note, &created); err != nil {
+		return c, err
+	}
+	c.ID = crdt.ContactID(id)
+	if created > 0 {
+		c.Created = time.UnixMilli(created)
+	}
+	return c, errors.Join(json.Unmarshal([]byte(phones), &c.Phones), json.Unmarshal([]byte(emails), &c.Emails), json.Unmarshal([]byte(tags), &c.Tags))
+}
+
+// queryRows reads rows with one of the reading connections.
+func queryRows[T any](ctx context.Context, r *Replica, scan func(*sql.Rows) (T, error), q string, args ...any) ([]T, error) {
+	rows, err := r.rdb.QueryContext(ctx, q, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}
+
+// Contacts returns the living contacts whose name, company, number, address or tag holds every word of search, by name;
+// at most limit from offset on. Case and accents do not matter.
+func (r *Replica) Contacts(ctx context.Context, search string, offset, limit int) ([]Contact, error) {
+	q := `SELECT ` + contactColumns + ` FROM contacts WHERE deleted=0 AND root IS NULL`
+	var args []any
+	for _, w := range strings.Fields(fold(search)) {
+		q += ` AND instr(search, ?) > 0`
+		args = append(args, w)
+	}
+	args = append(args, limit, offset)
+	return queryRows(ctx, r, func(rows *sql.Rows) (Contact, error) { return scanContact(rows) }, q+` ORDER BY search, id LIMIT ? OFFSET ?`, args...)
+}
+
+// Contact returns one contact, also one that was deleted or merged.
+func (r *Replica) Contact(ctx context.Context, id crdt.ContactID) (Contact, error) {
+	c, err := scanContact(r.rdb.QueryRowContext(ctx, `SELECT `+contactColumns+` FROM contacts WHERE id=?`, id[:]))
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, fmt.Errorf("contact %s is not in the book", id)
+	}
+	return c, err
+}
+
+// Logged is one entry of the log with its id and its day in the member's home calendar.
+type Logged struct {
+	ID  crdt.EntryID
+	Day ranking.Day
+	crdt.Entry
+}
+
+func scanLogged(rows *sql.Rows) (l Logged, err error) {
+	var id []byte
+	var body string
+	if err := rows.Scan(&id, &l.Day, &body); err != nil {
+		return l, err
+	}
+	l.ID = crdt.EntryID(id)
+	l.Entry, err = crdt.ParseEntry(body)
+	return l, err
+}
+
+// Timeline returns what happened with a contact (and with those merged into it), the newest first, at most limit.
+func (r *Replica) Timeline(ctx context.Context, id crdt.ContactID, limit int) ([]Logged, error) {
+	return queryRows(ctx, r, scanLogged, `WITH RECURSIVE person(id) AS (
+			SELECT ? UNION SELECT c.id FROM contacts c JOIN person p ON c.root=p.id)
+		SELECT e.id, e.day, e.body FROM entries e JOIN person p ON e.contact=p.id ORDER BY e.at DESC, e.id DESC LIMIT ?`, id[:], limit)
+}
+
+// Log of all contacts between two days, both included, the newest first.
+func (r *Replica) LogOf(ctx context.Context, from, to ranking.Day, limit int) ([]Logged, error) {
+	return queryRows(ctx, r, scanLogged, `SELECT id, day, body FROM entries WHERE day BETWEEN ? AND ? ORDER BY at DESC, id DESC LIMIT ?`, from, to, limit)
+}
+
+// Goal is one dimension of today's goals.
+type Goal struct {
+	Dimension crdt.Dimension
+	Want      int64 // what the member committed to; 0: nothing
+	Done      int64
+}
+
+// GoalsToday returns the four dimensions and those of the member's commitments, with what the log holds for today. A
+// first touch of a contact is outreach; any later one is a follow-up.
+func (r *Replica) GoalsToday(ctx context.Context) ([]Goal, error) {
+	today := r.Today()
+	goals := []Goal{{Dimension: crdt.GoalOutreach}, {Dimension: crdt.GoalFollowUp}, {Dimension: crdt.GoalLearn}, {Dimension: crdt.GoalShare}}
+	type commitment struct {
+		key  string
+		want int64
+	}
+	cs, err := queryRows(ctx, r, func(rows *sql.Rows) (c commitment, err error) {
+		return c, rows.Scan(&c.key, &c.want)
+	}, `SELECT key, num FROM registers g JOIN documents d ON d.id=g.doc JOIN actors a ON a.id=g.actor
+		WHERE d.name=? AND key>='goal/' AND key<'goal0' AND kind=? ORDER BY key, ctr, a.actor`, crdt.ProfileDoc, int64(automerge.KindInt))
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range cs { // ascending by date, then by winner
+		dim, date, ok := crdt.SplitGoalKey(c.key)
+		if !ok || date > today.String() {
+			continue
+		}
+		i := 0
+		for i < len(goals) && goals[i].Dimension != dim {
+			i++
+		}
+		if i == len(goals) {
+			goals = append(goals, Goal{Dimension: dim})
+		}
+		goals[i].Want = c.want
+	}
+	var touches, first, minutes, shares int64
+	err = r.rdb.QueryRowContext(ctx, `SELECT
+		count(*) FILTER (WHERE kind IN ('call','text','email','meet','ask')),
+		count(*) FILTER (WHERE kind IN ('call','text','email','meet','ask') AND NOT EXISTS (
+			SELECT 1 FROM entries o WHERE o.contact=e.contact AND o.kind IN ('call','text','email','meet','ask') AND (o.at, o.id) < (e.at, e.id))),
+		coalesce(sum(json_extract(body, '$.value.minutes')) FILTER (WHERE kind='learn'), 0),
+		count(*) FILTER (WHERE kind='share')
+		FROM entries e WHERE day=?`, today).Scan(&touches, &first, &minutes, &shares)
+	for i, done := range []int64{first, touches - first, minutes, shares} {
+		goals[i].Done = done
+	}
+	return goals, err
+}
+
+// Suggestion is one of the three with what a screen shows.
+type Suggestion struct {
+	ranking.Suggestion
+	Contact crdt.ContactID // the suggested person's id, in our own type
+	Name    string
+	Step    string   // what to do: "Text Joanna about a refill"
+	Wording string   // what to say
+	Reasons []string // why, the first is the trigger's own sentence
+}
+
+// TopThree returns today's three of a list, best first; fewer when fewer are worth doing, none when nothing needs doing.
+// lang is the language of the sentences ("en", "es"). It is the same on every device with the same changes.
+func (r *Replica) TopThree(ctx context.Context, list ranking.List, lang string) ([]Suggestion, error) {
+	seed := binary.BigEndian.Uint64(r.member[:8]) ^ binary.BigEndian.Uint64(r.member[8:])
+	picks := r.top.rank(r.playbook, seed, r.Today(), list)
+	sender, err := r.profile(ctx, crdt.ProfileName)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Suggestion, len(picks))
+	for i, p := range picks {
+		c, err := r.Contact(ctx, crdt.ContactID(p.Contact))
+		if err != nil {
+			return nil, err
+		}
+		first, _, _ := strings.Cut(c.Name, " ")
+		fill := strings.NewReplacer("{name}", first, "{sender}", sender)
+		s := Suggestion{
+			Suggestion: p, Contact: c.ID, Name: c.Name,
+			Step:    fill.Replace(r.playbook.Step(p.Trigger, p.Channel, lang)),
+			Wording: fill.Replace(r.playbook.Wording(p.Trigger, p.Channel, p.Content, lang)),
+		}
+		for _, reason := range p.Reasons[:p.NReasons] {
+			s.Reasons = append(s.Reasons, reason.Sentence(lang))
+		}
+		out[i] = s
+	}
+	return out, nil
+}
+
+func (r *Replica) profile(ctx context.Context, key string) (string, error) {
+	var s string
+	err := r.rdb.QueryRowContext(ctx, `SELECT str FROM registers g JOIN documents d ON d.id=g.doc JOIN actors a ON a.id=g.actor
+		WHERE d.name=? AND key=? ORDER BY ctr DESC, a.actor DESC LIMIT 1`, crdt.ProfileDoc, key).Scan(&s)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return s, err
+}
+
+// Unsent is a change that no receipt covers: it is only on this device.
+type Unsent struct {
+	Doc     crdt.DocName
+	At      time.Time
+	Keys    int       // how many registers it writes
+	Refused wire.Code // 0: not refused, only not sent yet
+	Reason  string    // why the server refused it, for people
+}
+
+// Unsent returns what is only on this device, the oldest first, refused changes included.
+func (r *Replica) Unsent(ctx context.Context) ([]Unsent, error) {
+	return queryRows(ctx, r, func(rows *sql.Rows) (u Unsent, err error) {
+		var at int64
+		var code sql.NullInt64
+		var reason sql.NullString
+		var chunk []byte
+		if err := rows.Scan(&u.Doc, &at, &code, &reason, &chunk); err != nil {
+			return u, err
+		}
+		c, err := automerge.ParseChange(chunk)
+		if err != nil {
+			return u, err
+		}
+		u.At, u.Keys, u.Refused, u.Reason = time.UnixMilli(at), len(c.Ops), wire.Code(code.Int64), reason.String
+		return u, nil
+	}, `SELECT d.name, c.at, c.refused, c.reason, c.chunk FROM changes c JOIN documents d ON d.id=c.doc WHERE c.receipt IS NULL ORDER BY c.id`)
+}
+
+// UnsentCount is "N only on this phone".
+func (r *Replica) UnsentCount(ctx context.Context) (n int, err error) {
+	return n, r.rdb.QueryRowContext(ctx, `SELECT count(*) FROM changes WHERE receipt IS NULL`).Scan(&n)
+}
+
+// Merge is one line of "what merged while you were away".
+type Merge struct {
+	At      time.Time
+	What    string // "received": Count things of sort Field came; "conflict": two devices wrote Field of Contact
+	Contact crdt.ContactID
+	Field   string
+	Kept    string
+	Other   string
+	Count   int64
+}
+
+// Merges returns what came from elsewhere, the newest first, at most limit.
+func (r *Replica) Merges(ctx context.Context, limit int) ([]Merge, error) {
+	return queryRows(ctx, r, func(rows *sql.Rows) (m Merge, err error) {
+		var at int64
+		var contact []byte
+		err = rows.Scan(&at, &m.What, &contact, &m.Field, &m.Kept, &m.Other, &m.Count)
+		m.At = time.UnixMilli(at)
+		copy(m.Contact[:], contact)
+		return m, err
+	}, `SELECT at, what, contact, field, kept, other, n FROM merges ORDER BY id DESC LIMIT ?`, limit)
+}
+
+// Status says how far a replica has come.
+type Status struct {
+	Receipt wire.Receipt
+	Unsent  int
+	Changes int
+	Today   ranking.Day
+}
+
+// Status returns how far the replica has come.
+func (r *Replica) Status(ctx context.Context) (s Status, err error) {
+	r.mu.Lock()
+	s.Receipt = r.cursor
+	r.mu.Unlock()
+	s.Today = r.Today()
+	err = r.rdb.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE receipt IS NULL) FROM changes`).Scan(&s.Changes, &s.Unsent)
+	return s, err
+}
+
+// Heads returns the heads of every document, for comparing replicas.
+func (r *Replica) Heads(ctx context.Context) (map[crdt.DocName][]automerge.Hash, error) {
+	type doc struct {
+		name  crdt.DocName
+		heads []byte
+	}
+	docs, err := queryRows(ctx, r, func(rows *sql.Rows) (d doc, err error) {
+		return d, rows.Scan(&d.name, &d.heads)
+	}, `SELECT name, heads FROM documents`)
+	all := map[crdt.DocName][]automerge.Hash{}
+	for _, d := range docs {
+		for ; len(d.heads) >= 32; d.heads = d.heads[32:] {
+			all[d.name] = append(all[d.name], automerge.Hash(d.heads[:32]))
+		}
+	}
+	return all, err
+}

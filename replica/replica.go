@@ -1,0 +1,268 @@
+package replica
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"trio/crdt"
+	"trio/crdt/automerge"
+	"trio/crdt/wire"
+	"trio/ranking"
+)
+
+// Config says which replica to open. Zero fields have the defaults stated behind them.
+type Config struct {
+	// Path of the database file. It is made when absent; then Member and Device must be given.
+	Path string
+	// Member and Device own the replica. When given for an existing one they must be its own, else ErrOther.
+	Member crdt.MemberID
+	Device crdt.DeviceID
+	// Playbook ranks. Zero: ranking.DefaultPlaybook.
+	Playbook *ranking.Playbook
+	// Now is the device's clock. Zero: time.Now.
+	Now func() time.Time
+	// MaxPages bounds the database (pages of 4 KiB). Zero: the disk does.
+	MaxPages int64
+}
+
+// Replica is a member's documents on one device. All methods may be called from many goroutines; commands and arriving
+// changes take turns. Close it before the process ends to leave no write-ahead log behind; a crash loses nothing.
+type Replica struct {
+	db       *sql.DB // one connection, which writes
+	rdb      *sql.DB // connections that read meanwhile
+	member   crdt.MemberID
+	device   crdt.DeviceID
+	now      func() time.Time
+	playbook *ranking.Playbook
+
+	mu      sync.Mutex // one writer; guards what follows
+	actors  map[automerge.ActorID]int64
+	byActor map[int64]automerge.ActorID
+	writer  automerge.ActorID
+	cursor  wire.Receipt
+	skew    int64 // ms, server clock minus own
+	zone    *time.Location
+
+	top topThree
+
+	watch struct {
+		sync.Mutex
+		subs map[chan struct{}]struct{}
+	}
+}
+
+// Open opens or makes the replica at cfg.Path. A database of a newer schema, of another program or of another member is
+// refused with an error that says what to do, and is not touched.
+func Open(ctx context.Context, cfg Config) (*Replica, error) {
+	if cfg.Path == "" {
+		return nil, errors.New("replica has no path: say where its data lies")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Playbook == nil {
+		cfg.Playbook = ranking.DefaultPlaybook()
+	}
+	db, err := sql.Open(driverName, cfg.Path)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", cfg.Path, err)
+	}
+	rdb := db
+	if readers > 0 {
+		if rdb, err = sql.Open(driverName, cfg.Path); err != nil {
+			db.Close()
+			return nil, fmt.Errorf("open %s: %w", cfg.Path, err)
+		}
+		rdb.SetMaxOpenConns(readers)
+	}
+	r := &Replica{
+		db: db, rdb: rdb, now: cfg.Now, playbook: cfg.Playbook,
+		actors: map[automerge.ActorID]int64{}, byActor: map[int64]automerge.ActorID{},
+	}
+	r.watch.subs = map[chan struct{}]struct{}{}
+	if err := r.open(ctx, cfg); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", cfg.Path, err), r.Close())
+	}
+	return r, nil
+}
+
+func (r *Replica) open(ctx context.Context, cfg Config) error {
+	r.db.SetMaxOpenConns(1) // pragmas hold for a connection
+	if err := migrate(ctx, r.db); err != nil {
+		return err
+	}
+	if err := r.pragmas(ctx, cfg.MaxPages); err != nil {
+		return err
+	}
+	if err := r.own(ctx, cfg); err != nil {
+		return err
+	}
+	return r.load(ctx)
+}
+
+// pragmas sets what durability rests on and reads it back: a setting that did not take must not go unnoticed.
+func (r *Replica) pragmas(ctx context.Context, maxPages int64) error {
+	for _, p := range []struct{ set, get, want string }{
+		{`PRAGMA journal_mode=WAL`, `PRAGMA journal_mode`, "wal"},
+		{`PRAGMA synchronous=FULL`, `PRAGMA synchronous`, "2"},
+		{`PRAGMA busy_timeout=5000`, `PRAGMA busy_timeout`, "5000"},
+	} {
+		var got string
+		if _, err := r.db.ExecContext(ctx, p.set); err != nil {
+			return full(err)
+		}
+		if err := r.db.QueryRowContext(ctx, p.get).Scan(&got); err != nil {
+			return err
+		}
+		if got != p.want {
+			return fmt.Errorf("%s answers %q: want %q", p.get, got, p.want)
+		}
+	}
+	if maxPages > 0 {
+		if _, err := r.db.ExecContext(ctx, fmt.Sprintf(`PRAGMA max_page_count=%d`, maxPages)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// own reads whose replica this is, or makes it cfg's.
+func (r *Replica) own(ctx context.Context, cfg Config) error {
+	var member, device []byte
+	err := r.db.QueryRowContext(ctx, `SELECT m.value, d.value FROM meta m, meta d WHERE m.key='member' AND d.key='device'`).Scan(&member, &device)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		if cfg.Member == (crdt.MemberID{}) || cfg.Device == (crdt.DeviceID{}) {
+			return errors.New("there is no data here yet: sign in first (member and device are needed to make it)")
+		}
+		_, err = r.db.ExecContext(ctx, `INSERT INTO meta VALUES('member',?),('device',?),('writer',?)`, cfg.Member[:], cfg.Device[:], int64(newWriter()))
+		if err != nil {
+			return full(err)
+		}
+		r.member, r.device = cfg.Member, cfg.Device
+	case err != nil:
+		return err
+	default:
+		copy(r.member[:], member)
+		copy(r.device[:], device)
+		if cfg.Member != (crdt.MemberID{}) && cfg.Member != r.member || cfg.Device != (crdt.DeviceID{}) && cfg.Device != r.device {
+			return ErrOther
+		}
+	}
+	return nil
+}
+
+// newWriter returns the writer counter of a store that starts anew. It is drawn, not counted: a device whose storage was
+// cleared or put back from a backup does not know which counters it used.
+func newWriter() uint32 {
+	var b [4]byte
+	for {
+		rand.Read(b[:]) //nolint:errcheck // never fails
+		if w := binary.BigEndian.Uint32(b[:]); w != 0 {
+			return w
+		}
+	}
+}
+
+// load reads the little that stays in memory: names of writers, the cursor, the home zone, the facts for ranking.
+func (r *Replica) load(ctx context.Context) error {
+	var writer, seq int64
+	var epoch, chain []byte
+	err := r.db.QueryRowContext(ctx, `SELECT
+		(SELECT value FROM meta WHERE key='writer'), (SELECT value FROM meta WHERE key='epoch'),
+		(SELECT value FROM meta WHERE key='seq'), (SELECT value FROM meta WHERE key='chain'),
+		(SELECT value FROM meta WHERE key='skew')`).Scan(&writer, &epoch, &seq, &chain, &r.skew)
+	if err != nil {
+		return fmt.Errorf("read the replica's state: %w", err)
+	}
+	r.writer = crdt.NewActor(r.device, uint32(writer))
+	r.cursor.Seq = uint64(seq)
+	copy(r.cursor.Epoch[:], epoch)
+	copy(r.cursor.Chain[:], chain)
+	clear(r.actors)
+	clear(r.byActor)
+	rows, err := r.db.QueryContext(ctx, `SELECT id, actor FROM actors`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		var actor []byte
+		if err := rows.Scan(&id, &actor); err != nil {
+			return err
+		}
+		r.actors[automerge.ActorID(actor)] = id
+		r.byActor[id] = automerge.ActorID(actor)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	rows.Close()
+
+	r.zone = time.UTC
+	return r.update(ctx, func(t *tx) error {
+		if err := t.loadZone(); err != nil {
+			return err
+		}
+		r.zone = t.zone
+		if err := t.ensureFacts(); err != nil {
+			return err
+		}
+		return t.loadFacts()
+	})
+}
+
+// Close waits for the command under way and closes the database.
+func (r *Replica) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rdb != r.db {
+		r.rdb.Close() // nothing of a reader can be lost
+	}
+	return r.db.Close()
+}
+
+// Member returns whose replica this is.
+func (r *Replica) Member() crdt.MemberID { return r.member }
+
+// Device returns the device that this replica is.
+func (r *Replica) Device() crdt.DeviceID { return r.device }
+
+// Today returns the date in the member's home calendar, by the device's clock corrected by the measured skew.
+func (r *Replica) Today() ranking.Day {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return dayIn(r.zone, r.now().UnixMilli()+r.skew)
+}
+
+// Watch returns a channel that is told (without a value to lose) whenever something that a query shows has changed, and
+// a function that ends it. Several changes may become one message.
+func (r *Replica) Watch() (<-chan struct{}, func()) {
+	ch := make(chan struct{}, 1)
+	r.watch.Lock()
+	r.watch.subs[ch] = struct{}{}
+	r.watch.Unlock()
+	return ch, func() {
+		r.watch.Lock()
+		delete(r.watch.subs, ch)
+		r.watch.Unlock()
+	}
+}
+
+func (r *Replica) changed() {
+	r.watch.Lock()
+	defer r.watch.Unlock()
+	for ch := range r.watch.subs {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}

@@ -1,0 +1,253 @@
+package replica_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"trio/crdt"
+	"trio/ranking"
+	"trio/replica"
+	"trio/replica/importer"
+)
+
+func open(t testing.TB, cfg replica.Config) *replica.Replica {
+	t.Helper()
+	if cfg.Path == "" {
+		cfg.Path = filepath.Join(t.TempDir(), "replica.db")
+	}
+	if cfg.Member == (crdt.MemberID{}) {
+		cfg.Member, cfg.Device = crdt.MemberID(uuid.New()), crdt.DeviceID(uuid.New())
+	}
+	r, err := replica.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+func dump(t testing.TB, r *replica.Replica) string {
+	t.Helper()
+	var b strings.Builder
+	if err := r.Dump(context.Background(), &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// clock is a device's clock that a test moves.
+type clock struct{ t time.Time }
+
+func (c *clock) now() time.Time { return c.t }
+
+var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+func TestCaptureEditSearchTimeline(t *testing.T) {
+	ctx := t.Context()
+	c := &clock{noon}
+	r := open(t, replica.Config{Now: c.now})
+	ana, err := r.AddContact(ctx, replica.Fields{crdt.FieldName: "Ana Núñez", crdt.FieldPhone + "+34600000001": "mobile", crdt.FieldTag + "fair": "yes"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.AddContact(ctx, replica.Fields{crdt.FieldName: "Ben"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.EditContact(ctx, ana, replica.Fields{crdt.FieldCompany: "Sol", crdt.FieldEmail + "ana@example.com": ""}); err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []string{"nunez", "NÚÑEZ sol", "600000001", "fair", "ana@ex"} {
+		if got, err := r.Contacts(ctx, q, 0, 10); err != nil || len(got) != 1 || got[0].ID != ana {
+			t.Errorf("search %q: got %v, %v", q, got, err)
+		}
+	}
+	if got, _ := r.Contacts(ctx, "", 0, 10); len(got) != 2 || got[0].Name != "Ana Núñez" {
+		t.Errorf("book: got %v", got)
+	}
+	call, err := r.Log(ctx, crdt.Entry{Kind: crdt.Call, Contact: ana, Outcome: "no_answer", Note: "asked for Tuesday"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.t = c.t.Add(time.Minute)
+	if _, err := r.Log(ctx, crdt.Entry{Kind: crdt.Text, Contact: ana}); err != nil {
+		t.Fatal(err)
+	}
+	tl, err := r.Timeline(ctx, ana, 10)
+	if err != nil || len(tl) != 2 || tl[0].Kind != crdt.Text || tl[1].ID != call || tl[1].Note != "asked for Tuesday" {
+		t.Errorf("timeline: got %+v, %v", tl, err)
+	}
+	if err := r.EditContact(ctx, ana, replica.Fields{crdt.FieldDeleted: "yes"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := r.Contacts(ctx, "nunez", 0, 10); len(got) != 0 {
+		t.Errorf("deleted contact is still found: %v", got)
+	}
+	if err := r.EditContact(ctx, ana, replica.Fields{crdt.FieldName: "X"}); err == nil {
+		t.Error("editing a deleted contact went through")
+	}
+	before := dump(t, r)
+	if err := r.Rebuild(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if after := dump(t, r); after != before {
+		t.Errorf("rebuilt rows differ:\n%s\nwas\n%s", after, before)
+	}
+}
+
+func TestBadInputSaysWhatIsWrong(t *testing.T) {
+	ctx := t.Context()
+	r := open(t, replica.Config{Now: (&clock{noon}).now})
+	ana, err := r.AddContact(ctx, replica.Fields{crdt.FieldName: "Ana"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := dump(t, r)
+	for want, f := range map[string]func() error{
+		"needs a name":         func() error { _, err := r.AddContact(ctx, replica.Fields{crdt.FieldNote: "x"}); return err },
+		"want + and 7 to 15":   func() error { return r.EditContact(ctx, ana, replica.Fields{crdt.FieldPhone + "600": ""}) },
+		"want one of":          func() error { return r.EditContact(ctx, ana, replica.Fields{crdt.FieldStage: "king"}) },
+		"not one that this":    func() error { return r.EditContact(ctx, ana, replica.Fields{"shoe-size": "44"}) },
+		"want YYYY-MM-DD":      func() error { return r.Snooze(ctx, ana, "tomorrow") },
+		"is not in the book":   func() error { return r.Snooze(ctx, crdt.NewContactID(), "2026-12-01") },
+		"has no contact":       func() error { _, err := r.Log(ctx, crdt.Entry{Kind: crdt.Call}); return err },
+		"time zone":            func() error { return r.SetProfile(ctx, crdt.ProfileZone, "Mars/Olympus") },
+		"whole number":         func() error { return r.SetGoal(ctx, crdt.GoalShare, "2026-11-20", -3) },
+		"outside the years":    func() error { _, err := r.Log(ctx, crdt.Entry{Kind: crdt.Share, At: 5}); return err },
+		"shorten it to":        func() error { return r.EditContact(ctx, ana, replica.Fields{crdt.FieldNote: strings.Repeat("x", 5000)}) },
+		"goal/<dimension>/<YY": func() error { return r.SetGoal(ctx, "Nice One", "2026-11-20", 3) },
+	} {
+		if err := f(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want an error with %q, got %v", want, err)
+		}
+	}
+	if after := dump(t, r); after != before {
+		t.Error("a refused command left something behind")
+	}
+}
+
+func TestGoalsOfToday(t *testing.T) {
+	ctx := t.Context()
+	c := &clock{time.Date(2026, 11, 20, 23, 30, 0, 0, time.UTC)} // already the 21st in Madrid
+	r := open(t, replica.Config{Now: c.now})
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(r.SetGoal(ctx, crdt.GoalOutreach, "2026-11-01", 3))
+	must(r.SetGoal(ctx, crdt.GoalOutreach, "2026-11-21", 5))
+	must(r.SetGoal(ctx, crdt.GoalOutreach, "2026-12-01", 9))
+	ana, err := r.AddContact(ctx, replica.Fields{crdt.FieldName: "Ana"})
+	must(err)
+	log := func(e crdt.Entry) {
+		t.Helper()
+		c.t = c.t.Add(time.Second)
+		_, err := r.Log(ctx, e)
+		must(err)
+	}
+	log(crdt.Entry{Kind: crdt.Call, Contact: ana})
+	log(crdt.Entry{Kind: crdt.Text, Contact: ana})
+	log(crdt.Entry{Kind: crdt.Learn, Value: &crdt.Amount{Minutes: 15}})
+	log(crdt.Entry{Kind: crdt.Share})
+	got := func() map[crdt.Dimension][2]int64 {
+		gs, err := r.GoalsToday(ctx)
+		must(err)
+		m := map[crdt.Dimension][2]int64{}
+		for _, g := range gs {
+			m[g.Dimension] = [2]int64{g.Want, g.Done}
+		}
+		return m
+	}
+	if g := got(); g[crdt.GoalOutreach] != [2]int64{3, 1} || g[crdt.GoalFollowUp] != [2]int64{0, 1} || g[crdt.GoalLearn][1] != 15 || g[crdt.GoalShare][1] != 1 {
+		t.Errorf("goals in UTC: %v", g)
+	}
+	must(r.SetProfile(ctx, crdt.ProfileZone, "Europe/Madrid"))
+	if r.Today().String() != "2026-11-21" {
+		t.Errorf("today in Madrid is %s", r.Today())
+	}
+	if g := got(); g[crdt.GoalOutreach] != [2]int64{5, 1} {
+		t.Errorf("goals in Madrid: %v", g)
+	}
+}
+
+func TestJoannaOnTheDeviceAndAfterAReopen(t *testing.T) {
+	ctx := t.Context()
+	c := &clock{noon}
+	path := filepath.Join(t.TempDir(), "r.db")
+	r := open(t, replica.Config{Path: path, Now: c.now})
+	joanna, err := r.AddContact(ctx, replica.Fields{crdt.FieldName: "Joanna Reyes", crdt.FieldStage: crdt.StageCustomer, crdt.FieldPhone + "+15550100001": "mobile"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders := []importer.Order{{Key: "id:1", Customer: "Joanna Reyes", PersonKey: "p:x", At: noon.AddDate(0, 0, -44), Cents: 4500, Currency: "USD"}}
+	n, err := r.ImportOrders(ctx, orders)
+	if err != nil || n.NewOrders != 1 || n.NewContacts != 0 {
+		t.Fatalf("import: %+v, %v", n, err)
+	}
+	top := func() []replica.Suggestion {
+		t.Helper()
+		s, err := r.TopThree(ctx, ranking.Members, "en")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	refill := func() bool {
+		for _, s := range top() {
+			if s.Contact == joanna && s.Trigger == ranking.RefillDue {
+				return true
+			}
+		}
+		return false
+	}
+	if refill() {
+		t.Fatalf("after 44 days: got %+v", top())
+	}
+	c.t = c.t.AddDate(0, 0, 1)
+	if !refill() {
+		t.Fatalf("after 45 days: got %+v", top())
+	}
+	s := top()[0]
+	if !strings.Contains(s.Step, "Joanna") || s.Wording == "" || len(s.Reasons) == 0 || strings.Contains(s.Wording+s.Step, "{") {
+		t.Errorf("suggestion is not ready to use: %+v", s)
+	}
+	r.Close()
+	r = open(t, replica.Config{Path: path, Now: c.now, Member: r.Member(), Device: r.Device()})
+	if !refill() {
+		t.Fatal("the suggestion is gone after a reopen")
+	}
+	if _, err := r.Act(ctx, s, ranking.Answered); err != nil {
+		t.Fatal(err)
+	}
+	if refill() {
+		t.Fatal("still suggested after it was done")
+	}
+}
+
+func TestOpenRefusesWhatIsNotItsOwn(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "r.db")
+	r := open(t, replica.Config{Path: path})
+	r.Close()
+	if _, err := replica.Open(t.Context(), replica.Config{Path: path, Member: crdt.MemberID(uuid.New()), Device: r.Device()}); !errors.Is(err, replica.ErrOther) {
+		t.Errorf("another member: got %v", err)
+	}
+	if _, err := replica.Open(t.Context(), replica.Config{Path: filepath.Join(dir, "new.db")}); err == nil || !strings.Contains(err.Error(), "sign in") {
+		t.Errorf("no owner: got %v", err)
+	}
+	text := filepath.Join(dir, "letter.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("Dear Ana, ", 500)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := replica.Open(t.Context(), replica.Config{Path: text, Member: r.Member(), Device: r.Device()}); !errors.Is(err, replica.ErrForeign) {
+		t.Errorf("a letter: got %v", err)
+	}
+}

@@ -1,0 +1,333 @@
+package replica
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"trio/crdt"
+	"trio/crdt/automerge"
+	"trio/crdt/wire"
+)
+
+// Limits of one push: what a server stores as one, and what is lost to a cut connection at most.
+const (
+	pushChanges = 1000
+	pushBytes   = 1 << 20
+)
+
+// errDiverged: the server's order and ours do not meet. The cursor is put back to the start, so that the next connection
+// proves everything anew; nothing is lost by it, and what both sides hold is not sent again in vain more than once.
+var errDiverged = errors.New("the server's order does not continue ours: comparing everything at the next connection")
+
+// Session is one connection's worth of the sync protocol, as a state machine: frames in, frames out, no goroutine and no
+// socket. Its methods are called one at a time. After an error the connection is to be closed; a *wire.Error says
+// whether to come back.
+type Session struct {
+	r         *Replica
+	app       string
+	helloAt   int64
+	welcome   *wire.Welcome
+	push      uint64 // id of the last push
+	pushedTo  int64  // the last change in it
+	underway  bool   // it has no answer yet
+	Connected string // the server's name for the connection, after the Welcome
+}
+
+// NewSession returns the state of a connection that is about to be made; app names the program.
+func (r *Replica) NewSession(app string) *Session { return &Session{r: r, app: app} }
+
+// Hello returns the first frame.
+func (s *Session) Hello(ctx context.Context) ([]byte, error) {
+	st, err := s.r.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.helloAt = s.r.now().UnixMilli()
+	return wire.Encode(&wire.Hello{
+		Version: wire.Version, Member: s.r.member, Device: s.r.device, Receipt: st.Receipt, Pending: uint64(st.Unsent),
+		Now: s.helloAt, App: s.app,
+	})
+}
+
+// Receive takes a frame from the server and returns frames to send at once.
+func (s *Session) Receive(ctx context.Context, frame []byte) ([][]byte, error) {
+	f, err := wire.Decode(frame)
+	if err != nil {
+		return nil, fmt.Errorf("from the server: %w", err)
+	}
+	if e, ok := f.(*wire.Error); ok {
+		return nil, e
+	}
+	if w, ok := f.(*wire.Welcome); ok && s.welcome == nil {
+		return s.welcomed(ctx, w)
+	}
+	if s.welcome == nil {
+		return nil, fmt.Errorf("from the server: %T before a welcome", f)
+	}
+	switch f := f.(type) {
+	case *wire.Changes:
+		err := s.r.update(ctx, func(t *tx) error { return t.merge(f) })
+		if errors.Is(err, errDiverged) {
+			err = errors.Join(err, s.r.update(ctx, func(t *tx) error { return t.forgetReceipts(wire.Epoch{}) }))
+		}
+		return nil, err
+	case *wire.Answer:
+		if !s.underway || f.ID != s.push {
+			return nil, fmt.Errorf("from the server: answer to push %d, which is not under way", f.ID)
+		}
+		s.underway = false
+		return nil, s.r.update(ctx, func(t *tx) error {
+			for _, x := range f.Refused {
+				if err := t.exec(`UPDATE changes SET refused=?, reason=? WHERE hash=? AND receipt IS NULL`, int64(x.Code), x.Text, x.Hash[:]); err != nil {
+					return err
+				}
+			}
+			var open int
+			_, err := t.one([]any{&open}, `SELECT count(*) FROM changes WHERE receipt IS NULL AND refused IS NULL AND id<=?`, s.pushedTo)
+			if err == nil && open > 0 {
+				err = fmt.Errorf("from the server: answer to a push leaves %d changes without a receipt or a reason", open)
+			}
+			return err
+		})
+	}
+	return nil, fmt.Errorf("from the server: %T is not expected now", f)
+}
+
+func (s *Session) welcomed(ctx context.Context, w *wire.Welcome) (out [][]byte, err error) {
+	if w.Version < wire.MinVersion || w.Version > wire.Version {
+		return nil, &wire.Error{Code: wire.CodeVersion, Text: fmt.Sprintf("server speaks version %d of the protocol, this app %d to %d: update the older one", w.Version, wire.MinVersion, wire.Version)}
+	}
+	s.welcome, s.Connected = w, w.Conn
+	now := s.r.now().UnixMilli()
+	skew := w.Now - (s.helloAt + (now-s.helloAt)/2)
+	var hashes []automerge.Hash
+	err = s.r.update(ctx, func(t *tx) error {
+		if d := skew - s.r.skew; d > 500 || d < -500 { // the rest is the network's
+			if err := t.exec(`UPDATE meta SET value=? WHERE key='skew'`, skew); err != nil {
+				return err
+			}
+			t.skew = skew
+		}
+		// A server that refused a change may have been mended since: it is offered once a connection.
+		if err := t.exec(`UPDATE changes SET refused=NULL WHERE receipt IS NULL AND refused IS NOT NULL`); err != nil {
+			return err
+		}
+		if !w.Reconcile {
+			return nil
+		}
+		if err := t.forgetReceipts(w.Head.Epoch); err != nil {
+			return err
+		}
+		return t.query(func(rows *sql.Rows) error {
+			var h []byte
+			err := rows.Scan(&h)
+			if err == nil {
+				hashes = append(hashes, automerge.Hash(h))
+			}
+			return err
+		}, `SELECT hash FROM changes ORDER BY id`)
+	})
+	if err != nil || !w.Reconcile {
+		return nil, err
+	}
+	for {
+		n := min(len(hashes), wire.MaxHave)
+		b, err := wire.Encode(&wire.Have{Hashes: hashes[:n], More: n < len(hashes)})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, b)
+		if hashes = hashes[n:]; len(hashes) == 0 {
+			return out, nil
+		}
+	}
+}
+
+// Next returns a push of what is only on this device, or nil when there is nothing to send now.
+func (s *Session) Next(ctx context.Context) ([]byte, error) {
+	if s.welcome == nil || s.underway {
+		return nil, nil
+	}
+	var items []wire.Item
+	size := 0
+	rows, err := s.r.rdb.QueryContext(ctx, `SELECT c.id, d.name, c.chunk FROM changes c JOIN documents d ON d.id=c.doc
+		WHERE c.receipt IS NULL AND c.refused IS NULL ORDER BY c.id LIMIT ?`, pushChanges)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() && size < pushBytes {
+		var doc crdt.DocName
+		var chunk []byte
+		if err := rows.Scan(&s.pushedTo, &doc, &chunk); err != nil {
+			return nil, err
+		}
+		c, err := automerge.ParseChange(chunk)
+		if err != nil {
+			return nil, fmt.Errorf("a change of %s on this device cannot be read: %w", doc, err)
+		}
+		size += len(chunk)
+		items = append(items, wire.Item{Doc: doc, Change: c})
+	}
+	if err := rows.Err(); err != nil || len(items) == 0 {
+		return nil, err
+	}
+	s.push++
+	b, err := wire.Encode(&wire.Push{ID: s.push, Items: items})
+	s.underway = err == nil
+	return b, err
+}
+
+// forgetReceipts makes everything "only on this device" again until the server proves otherwise.
+func (t *tx) forgetReceipts(e wire.Epoch) error {
+	t.cursor = wire.Receipt{Epoch: e}
+	return t.exec(`UPDATE changes SET receipt=NULL`)
+}
+
+// merge brings a piece of the member's order in: changes, receipts and cursor in one transaction.
+func (t *tx) merge(f *wire.Changes) error {
+	if f.From.Seq != t.cursor.Seq || f.From.Chain != t.cursor.Chain || f.To.Seq != f.From.Seq+uint64(len(f.Held)) {
+		return errDiverged
+	}
+	seq, chain := f.From.Seq, f.From.Chain
+	hashes, items := f.Hashes, f.Items
+	for _, held := range f.Held {
+		seq++
+		var h automerge.Hash
+		var it *wire.Item
+		if held {
+			h, hashes = hashes[0], hashes[1:]
+		} else {
+			it, items = &items[0], items[1:]
+			h = it.Change.Hash()
+		}
+		chain = chain.Next(h)
+		res, err := t.execResult(`UPDATE changes SET receipt=?, refused=NULL, reason=NULL WHERE hash=?`, int64(seq), h[:])
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		switch {
+		case err != nil:
+			return err
+		case n > 0:
+		case held:
+			return errDiverged
+		default:
+			if err := t.mergeChange(it, seq); err != nil {
+				return err
+			}
+		}
+	}
+	if chain != f.To.Chain {
+		return errDiverged
+	}
+	t.cursor = f.To
+	return nil
+}
+
+func (t *tx) mergeChange(it *wire.Item, seq uint64) error {
+	c := it.Change
+	d, err := t.doc(it.Doc)
+	if err != nil {
+		return err
+	}
+	for _, dep := range c.Deps {
+		var n int
+		if _, err := t.one([]any{&n}, `SELECT count(*) FROM changes WHERE hash=? AND doc=?`, dep[:], d.id); err != nil {
+			return err
+		}
+		if n == 0 {
+			return errDiverged
+		}
+	}
+	actor, err := t.actor(c.Actor)
+	if err != nil {
+		return err
+	}
+	var last int64
+	if _, err := t.one([]any{&last}, `SELECT seq FROM writers WHERE doc=? AND actor=?`, d.id, actor); err != nil {
+		return err
+	}
+	if uint64(last) >= c.Seq {
+		if err := t.fork(d, c, actor); err != nil {
+			return err
+		}
+		last = int64(c.Seq) - 1
+	}
+	if uint64(last)+1 != c.Seq {
+		return errDiverged
+	}
+	for i := range c.Ops {
+		if err := t.apply(d, c.OpID(i), &c.Ops[i], true); err != nil {
+			return err
+		}
+	}
+	return t.store(d, c, actor, int64(seq))
+}
+
+// lostOp is an operation that this device wrote under a name that was already taken.
+type lostOp struct {
+	doc crdt.DocName
+	op  automerge.Op
+}
+
+// fork mends a device that was put back from a backup (or copied): another incarnation of it used the same sequence
+// numbers, and the server has that one's changes. What this device wrote since and never got a receipt for is taken out
+// and written again by a new writer (rewrite), so that nothing of it is lost.
+func (t *tx) fork(d *document, c *automerge.Change, actor int64) error {
+	if dev, ok := crdt.ActorDevice(c.Actor); !ok || dev != t.r.device {
+		return errDiverged
+	}
+	var lost []lostOp
+	var ids []int64
+	err := t.query(func(rows *sql.Rows) error {
+		var id int64
+		var chunk []byte
+		var receipt sql.NullInt64
+		if err := rows.Scan(&id, &chunk, &receipt); err != nil {
+			return err
+		}
+		if receipt.Valid {
+			return errDiverged
+		}
+		old, err := automerge.ParseChange(chunk)
+		if err != nil {
+			return err
+		}
+		ids = append(ids, id)
+		for _, op := range old.Ops {
+			op.Pred = nil
+			lost = append(lost, lostOp{d.name, op})
+		}
+		return nil
+	}, `SELECT id, chunk, receipt FROM changes WHERE doc=? AND actor=? AND seq>=? ORDER BY id`, d.id, actor, int64(c.Seq))
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := t.exec(`DELETE FROM changes WHERE id=?`, id); err != nil {
+			return err
+		}
+	}
+	t.lost = append(t.lost, lost...)
+	w := newWriter()
+	t.writer = crdt.NewActor(t.r.device, w)
+	if err := t.exec(`UPDATE meta SET value=? WHERE key='writer'`, int64(w)); err != nil {
+		return err
+	}
+	return t.replay(d)
+}
+
+// rewrite writes what fork took out again, over what is visible now.
+func (t *tx) rewrite() error {
+	for _, l := range t.lost {
+		if err := t.write(l.doc, l.op); err != nil {
+			return err
+		}
+	}
+	t.lost = nil
+	return nil
+}

@@ -1,0 +1,213 @@
+//go:build !js
+
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"trio/crdt/wire"
+)
+
+// SyncerConfig says where to sync. Zero fields have the defaults stated behind them.
+type SyncerConfig struct {
+	URL   string // of the server's sync endpoint: ws:// or wss://
+	Token string // the device's
+	App   string // "trio"
+	Log   *slog.Logger
+	// Dial makes the connection below the WebSocket. Zero: net.Dialer.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// MinWait and MaxWait bound the pause between attempts: each is drawn between zero and a bound that doubles from
+	// MinWait (500 ms) to MaxWait (60 s) while nothing gets through.
+	MinWait, MaxWait time.Duration
+	// Silence is how long a connection may say nothing at all before it is given up: 2 minutes. A server pings more often.
+	Silence time.Duration
+}
+
+// SyncState is what a screen says about the connection.
+type SyncState struct {
+	Connected bool
+	Since     time.Time // of the state
+	Err       error     // why the last connection ended; nil while connected
+	Final     bool      // Err says not to come back: the person has to do something
+}
+
+// Syncer keeps a replica and a server level while it runs: what is written here goes out at once, what others write
+// comes in, and a lost connection is made again.
+type Syncer struct {
+	r   *Replica
+	cfg SyncerConfig
+
+	mu    sync.Mutex
+	state SyncState
+}
+
+// NewSyncer returns a syncer that does not run yet.
+func (r *Replica) NewSyncer(cfg SyncerConfig) *Syncer {
+	if cfg.App == "" {
+		cfg.App = "trio"
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.MinWait == 0 {
+		cfg.MinWait = 500 * time.Millisecond
+	}
+	if cfg.MaxWait == 0 {
+		cfg.MaxWait = time.Minute
+	}
+	if cfg.Silence == 0 {
+		cfg.Silence = 2 * time.Minute
+	}
+	return &Syncer{r: r, cfg: cfg}
+}
+
+// State returns what a screen says about the connection.
+func (s *Syncer) State() SyncState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
+}
+
+func (s *Syncer) set(st SyncState) {
+	st.Since = time.Now()
+	s.mu.Lock()
+	s.state = st
+	s.mu.Unlock()
+	s.r.changed()
+}
+
+// Run syncs until ctx ends (nil) or the server says not to come back (its *wire.Error).
+func (s *Syncer) Run(ctx context.Context) error {
+	wait := s.cfg.MinWait
+	for {
+		worked, err := s.connect(ctx)
+		if ctx.Err() != nil {
+			s.set(SyncState{Err: ctx.Err()})
+			return nil
+		}
+		var e *wire.Error
+		if errors.As(err, &e) && !e.Code.Retry() {
+			s.cfg.Log.Warn("sync ended", "device", s.r.device, "err", err)
+			s.set(SyncState{Err: err, Final: true})
+			return err
+		}
+		s.cfg.Log.Debug("connection lost", "device", s.r.device, "err", err)
+		s.set(SyncState{Err: err})
+		if worked {
+			wait = s.cfg.MinWait
+		}
+		pause := rand.N(wait)
+		if e != nil && e.Wait > 0 { // the server knows when it makes sense
+			pause = min(time.Duration(e.Wait)*time.Millisecond, s.cfg.MaxWait)
+		}
+		wait = min(2*wait, s.cfg.MaxWait)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// connect makes one connection and keeps it until it ends; worked says that the server welcomed us.
+func (s *Syncer) connect(ctx context.Context) (worked bool, err error) {
+	dialer := websocket.Dialer{NetDialContext: s.cfg.Dial, HandshakeTimeout: 20 * time.Second, Proxy: http.ProxyFromEnvironment}
+	ws, res, err := dialer.DialContext(ctx, s.cfg.URL, http.Header{"Authorization": {"Bearer " + s.cfg.Token}})
+	if err != nil {
+		if res != nil {
+			return false, fmt.Errorf("connect to %s: %w (HTTP %s)", s.cfg.URL, err, res.Status)
+		}
+		return false, fmt.Errorf("connect to %s: %w", s.cfg.URL, err)
+	}
+	var reader sync.WaitGroup
+	defer reader.Wait()
+	defer ws.Close()
+	ws.SetReadLimit(wire.MaxFrame)
+	alive := func() error { return ws.SetReadDeadline(time.Now().Add(s.cfg.Silence)) }
+	pong := ws.PingHandler()
+	ws.SetPingHandler(func(data string) error {
+		alive() //nolint:errcheck // the read will say it
+		return pong(data)
+	})
+
+	frames, ended := make(chan []byte), make(chan error, 1)
+	stop := make(chan struct{})
+	defer close(stop)
+	reader.Go(func() {
+		for {
+			alive() //nolint:errcheck // the read will say it
+			_, b, err := ws.ReadMessage()
+			if err != nil {
+				ended <- err
+				return
+			}
+			select {
+			case frames <- b:
+			case <-stop:
+				return
+			}
+		}
+	})
+
+	send := func(bs ...[]byte) error {
+		for _, b := range bs {
+			ws.SetWriteDeadline(time.Now().Add(s.cfg.Silence)) //nolint:errcheck // the write will say it
+			if err := ws.WriteMessage(websocket.BinaryMessage, b); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	changed, unwatch := s.r.Watch()
+	defer unwatch()
+	session := s.r.NewSession(s.cfg.App)
+	hello, err := session.Hello(ctx)
+	if err == nil {
+		err = send(hello)
+	}
+	for err == nil {
+		select {
+		case <-ctx.Done():
+			ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(time.Second)) //nolint:errcheck
+			return worked, ctx.Err()
+		case err = <-ended:
+			continue
+		case b := <-frames:
+			var out [][]byte
+			if out, err = session.Receive(ctx, b); err == nil {
+				err = send(out...)
+			}
+			if err == nil && !worked && session.Connected != "" {
+				worked = true
+				s.set(SyncState{Connected: true})
+			}
+		case <-changed:
+		}
+		if err == nil {
+			var b []byte
+			if b, err = session.Next(ctx); err == nil && b != nil {
+				err = send(b)
+			}
+		}
+	}
+	if _, ok := errors.AsType[*wire.Error](err); !ok {
+		// What the server said last explains more than the broken pipe.
+		select {
+		case b := <-frames:
+			if _, e := session.Receive(ctx, b); e != nil {
+				err = e
+			}
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return worked, err
+}

@@ -1,0 +1,508 @@
+package replica
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"trio/crdt"
+	"trio/crdt/automerge"
+	"trio/crdt/wire"
+	"trio/ranking"
+)
+
+// objectKind marks a register whose value is an object that is not materialised: objectKind + its automerge.Action.
+const objectKind = 64
+
+// tx is one transaction: changes, registers, projections and cursor move together or not at all. What the replica keeps
+// in memory is touched only after the commit.
+type tx struct {
+	ctx    context.Context
+	r      *Replica
+	sql    *sql.Tx
+	stmts  map[string]*sql.Stmt
+	now    int64 // ms
+	docs   map[crdt.DocName]*document
+	actors map[automerge.ActorID]int64 // made in this transaction
+	cursor wire.Receipt
+	skew   int64
+
+	// what the projections have to look at again
+	contacts map[crdt.ContactID]struct{}
+	entries  map[logKey]crdt.EntryID
+	rezone   bool
+	zone     *time.Location
+	facts    map[crdt.ContactID]*ranking.Facts // nil: not to be ranked any more
+	lost     []lostOp                          // see fork
+	writer   automerge.ActorID
+	received received
+}
+
+type logKey struct {
+	doc int64
+	key string
+}
+
+// document is one document within a transaction.
+type document struct {
+	id    int64
+	name  crdt.DocName
+	heads []automerge.Hash
+	maxOp uint64
+	ops   []automerge.Op // of the change that this transaction writes
+}
+
+// received counts what came from elsewhere in one transaction.
+type received struct{ contacts, actions int64 }
+
+// update runs f in a transaction and commits it with the disk synced. The caller does not hold mu.
+func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	// A transaction that has begun is not given up half-way because a screen was closed.
+	ctx = context.WithoutCancel(ctx)
+	s, err := r.db.BeginTx(ctx, nil)
+	if err != nil {
+		return full(err)
+	}
+	defer s.Rollback() //nolint:errcheck // after Commit it says so
+	t := &tx{
+		ctx: ctx, r: r, sql: s, stmts: map[string]*sql.Stmt{}, now: r.now().UnixMilli(), cursor: r.cursor, skew: r.skew, writer: r.writer, zone: r.zone,
+		docs: map[crdt.DocName]*document{}, actors: map[automerge.ActorID]int64{},
+		contacts: map[crdt.ContactID]struct{}{}, entries: map[logKey]crdt.EntryID{}, facts: map[crdt.ContactID]*ranking.Facts{},
+	}
+	if err := f(t); err != nil {
+		return full(err)
+	}
+	if err := t.finish(); err != nil {
+		return full(err)
+	}
+	if err := s.Commit(); err != nil {
+		return full(fmt.Errorf("save: %w", err))
+	}
+	r.cursor, r.skew, r.writer, r.zone = t.cursor, t.skew, t.writer, t.zone
+	for a, id := range t.actors {
+		r.actors[a], r.byActor[id] = id, a
+	}
+	r.top.put(t.facts)
+	r.changed()
+	return nil
+}
+
+// finish seals the changes that were written, projects what was touched and stores the cursor.
+func (t *tx) finish() error {
+	if err := t.rewrite(); err != nil {
+		return err
+	}
+	for _, name := range sortedKeys(t.docs) {
+		if err := t.seal(t.docs[name]); err != nil {
+			return err
+		}
+	}
+	if err := t.project(); err != nil {
+		return err
+	}
+	if t.cursor != t.r.cursor {
+		if err := t.setCursor(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) setCursor() error {
+	for _, kv := range []struct {
+		key   string
+		value any
+	}{{"epoch", t.cursor.Epoch[:]}, {"seq", int64(t.cursor.Seq)}, {"chain", t.cursor.Chain[:]}} {
+		if err := t.exec(`UPDATE meta SET value=? WHERE key=?`, kv.value, kv.key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stmt returns a statement that is prepared once for the transaction.
+func (t *tx) stmt(q string) (*sql.Stmt, error) {
+	if s, ok := t.stmts[q]; ok {
+		return s, nil
+	}
+	s, err := t.sql.PrepareContext(t.ctx, q)
+	if err == nil {
+		t.stmts[q] = s
+	}
+	return s, err
+}
+
+func (t *tx) exec(q string, args ...any) error {
+	_, err := t.execResult(q, args...)
+	return err
+}
+
+func (t *tx) execResult(q string, args ...any) (sql.Result, error) {
+	s, err := t.stmt(q)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecContext(t.ctx, args...)
+}
+
+// query calls row for each row of the answer; row must not query by itself.
+func (t *tx) query(row func(*sql.Rows) error, q string, args ...any) error {
+	s, err := t.stmt(q)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(t.ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// one reads a single row; found is false when there is none.
+func (t *tx) one(dst []any, q string, args ...any) (found bool, err error) {
+	s, err := t.stmt(q)
+	if err != nil {
+		return false, err
+	}
+	err = s.QueryRowContext(t.ctx, args...).Scan(dst...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// doc returns the document, making it when it is not there yet.
+func (t *tx) doc(name crdt.DocName) (*document, error) {
+	if d, ok := t.docs[name]; ok {
+		return d, nil
+	}
+	d := &document{name: name}
+	var heads []byte
+	found, err := t.one([]any{&d.id, &heads, &d.maxOp}, `SELECT id, heads, max_op FROM documents WHERE name=?`, string(name))
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		res, err := t.execResult(`INSERT INTO documents(name, heads, max_op) VALUES(?, zeroblob(0), 0)`, string(name))
+		if err != nil {
+			return nil, err
+		}
+		if d.id, err = res.LastInsertId(); err != nil {
+			return nil, err
+		}
+	}
+	for len(heads) >= 32 {
+		d.heads = append(d.heads, automerge.Hash(heads[:32]))
+		heads = heads[32:]
+	}
+	t.docs[name] = d
+	return d, nil
+}
+
+func (t *tx) actor(a automerge.ActorID) (int64, error) {
+	if id, ok := t.r.actors[a]; ok {
+		return id, nil
+	}
+	if id, ok := t.actors[a]; ok {
+		return id, nil
+	}
+	res, err := t.execResult(`INSERT INTO actors(actor) VALUES(?)`, []byte(a))
+	if err != nil {
+		return 0, err
+	}
+	id, err := res.LastInsertId()
+	t.actors[a] = id
+	return id, err
+}
+
+func (t *tx) actorOf(id int64) automerge.ActorID {
+	if a, ok := t.r.byActor[id]; ok {
+		return a
+	}
+	for a, i := range t.actors {
+		if i == id {
+			return a
+		}
+	}
+	return ""
+}
+
+// put writes a register, over all values that are visible now.
+func (t *tx) put(name crdt.DocName, key string, v automerge.Value) error {
+	return t.write(name, automerge.Op{Key: key, Action: automerge.Put, Value: v})
+}
+
+// del deletes a register; deleting what is not there writes nothing.
+func (t *tx) del(name crdt.DocName, key string) error {
+	return t.write(name, automerge.Op{Key: key, Action: automerge.Delete})
+}
+
+func (t *tx) write(name crdt.DocName, op automerge.Op) error {
+	d, err := t.doc(name)
+	if err != nil {
+		return err
+	}
+	values, err := t.visible(d, op.Key)
+	if err != nil {
+		return err
+	}
+	switch {
+	case op.Action == automerge.Delete && len(values) == 0:
+		return nil
+	case op.Action == automerge.Put && len(values) == 1 && values[0].value == op.Value:
+		return nil // it says so already
+	}
+	for _, v := range values {
+		op.Pred = append(op.Pred, v.id)
+	}
+	id := automerge.OpID{Counter: d.maxOp + 1 + uint64(len(d.ops)), Actor: t.writer}
+	d.ops = append(d.ops, op)
+	return t.apply(d, id, &op, false)
+}
+
+// register is one visible value of a key.
+type register struct {
+	id    automerge.OpID
+	value automerge.Value // Kind >= objectKind: an object
+}
+
+func scanRegister(t *tx, rows *sql.Rows, more ...any) (register, error) {
+	var v register
+	var actor int64
+	var str []byte
+	if err := rows.Scan(append(more, &v.id.Counter, &actor, &v.value.Kind, &v.value.Num, &str)...); err != nil {
+		return v, err
+	}
+	v.id.Actor, v.value.Str = t.actorOf(actor), string(str)
+	return v, nil
+}
+
+// visible returns the values of a key, ascending: the last one wins.
+func (t *tx) visible(d *document, key string) ([]register, error) {
+	var vs []register
+	err := t.query(func(rows *sql.Rows) error {
+		v, err := scanRegister(t, rows)
+		vs = append(vs, v)
+		return err
+	}, `SELECT ctr, actor, kind, num, str FROM registers WHERE doc=? AND key=?`, d.id, key)
+	slices.SortFunc(vs, func(a, b register) int { return a.id.Compare(b.id) })
+	return vs, err
+}
+
+// apply brings one operation into the registers by Automerge's rule: what it names in Pred is no longer visible, an
+// increment adds to the counters that it names. Operations on objects that we do not materialise change no register.
+func (t *tx) apply(d *document, id automerge.OpID, op *automerge.Op, remote bool) error {
+	if !op.Obj.IsRoot() || op.IsList {
+		return nil
+	}
+	actor, err := t.actor(id.Actor)
+	if err != nil {
+		return err
+	}
+	for _, p := range op.Pred {
+		pa, err := t.actor(p.Actor)
+		if err != nil {
+			return err
+		}
+		if op.Action == automerge.Increment {
+			err = t.exec(`UPDATE registers SET num=num+? WHERE doc=? AND key=? AND ctr=? AND actor=? AND kind=?`,
+				op.Value.Num, d.id, op.Key, int64(p.Counter), pa, int64(automerge.KindCounter))
+		} else {
+			err = t.exec(`DELETE FROM registers WHERE doc=? AND key=? AND ctr=? AND actor=?`, d.id, op.Key, int64(p.Counter), pa)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	kind := int64(op.Value.Kind)
+	switch op.Action {
+	case automerge.Put:
+	case automerge.MakeMap, automerge.MakeList, automerge.MakeText, automerge.MakeTable:
+		kind = objectKind + int64(op.Action)
+	default: // deletes and increments leave no value of their own
+		return t.touch(d, op.Key, remote)
+	}
+	if err := t.exec(`INSERT INTO registers(doc, key, ctr, actor, kind, num, str) VALUES(?,?,?,?,?,?,?)`,
+		d.id, op.Key, int64(id.Counter), actor, kind, op.Value.Num, []byte(op.Value.Str)); err != nil {
+		return err
+	}
+	return t.touch(d, op.Key, remote)
+}
+
+// touch notes what the projections have to look at again.
+func (t *tx) touch(d *document, key string, remote bool) error {
+	switch {
+	case d.name == crdt.ContactsDoc:
+		c, field, err := crdt.SplitContactKey(key)
+		if err != nil {
+			return nil // not ours to show
+		}
+		if _, ok := t.contacts[c]; !ok && remote {
+			t.received.contacts++
+		}
+		t.contacts[c] = struct{}{}
+		if remote {
+			return t.noteConflict(d, key, c, field)
+		}
+	case d.name.IsLog():
+		if e, err := crdt.ParseEntryID(key); err == nil {
+			k := logKey{d.id, key}
+			if _, ok := t.entries[k]; !ok && remote {
+				t.received.actions++
+			}
+			t.entries[k] = e
+		}
+	case d.name == crdt.ProfileDoc:
+		t.rezone = t.rezone || key == crdt.ProfileZone
+	}
+	return nil
+}
+
+// seal writes the change that this transaction made of a document, if it made one.
+func (t *tx) seal(d *document) error {
+	if len(d.ops) == 0 {
+		return nil
+	}
+	actor, err := t.actor(t.writer)
+	if err != nil {
+		return err
+	}
+	var seq int64
+	if _, err := t.one([]any{&seq}, `SELECT seq FROM writers WHERE doc=? AND actor=?`, d.id, actor); err != nil {
+		return err
+	}
+	c := &automerge.Change{
+		Actor: t.writer, Seq: uint64(seq) + 1, StartOp: d.maxOp + 1, Time: t.now / 1000, Deps: slices.Clone(d.heads), Ops: d.ops,
+	}
+	if err := c.Seal(); err != nil {
+		return fmt.Errorf("write %s: %w", d.name, err)
+	}
+	if len(c.Raw()) > wire.MaxChange {
+		return fmt.Errorf("this writes %d bytes at once into %s: do it in smaller parts of at most %d", len(c.Raw()), d.name, wire.MaxChange)
+	}
+	return t.store(d, c, actor, nil)
+}
+
+// store writes the row of a change and moves the document's heads. receipt is its place in the member's order, if known.
+func (t *tx) store(d *document, c *automerge.Change, actor int64, receipt any) error {
+	h := c.Hash()
+	err := t.exec(`INSERT INTO changes(doc, hash, actor, seq, max_op, chunk, at, receipt) VALUES(?,?,?,?,?,?,?,?)`,
+		d.id, h[:], actor, int64(c.Seq), int64(c.MaxOp()), c.Raw(), t.now, receipt)
+	if err != nil {
+		return err
+	}
+	d.ops = nil
+	if err := t.advance(d, c, actor); err != nil {
+		return err
+	}
+	return t.saveHeads(d)
+}
+
+// advance moves the heads of a document and the sequence of a writer past a change.
+func (t *tx) advance(d *document, c *automerge.Change, actor int64) error {
+	h := c.Hash()
+	d.maxOp = max(d.maxOp, c.MaxOp())
+	d.heads = slices.DeleteFunc(d.heads, func(x automerge.Hash) bool { return slices.Contains(c.Deps, x) })
+	at, _ := slices.BinarySearchFunc(d.heads, h, func(a, b automerge.Hash) int { return bytes.Compare(a[:], b[:]) })
+	d.heads = slices.Insert(slices.Clip(d.heads), at, h)
+	return t.exec(`INSERT INTO writers(doc, actor, seq) VALUES(?,?,?) ON CONFLICT(doc, actor) DO UPDATE SET seq=excluded.seq`,
+		d.id, actor, int64(c.Seq))
+}
+
+func (t *tx) saveHeads(d *document) error {
+	heads := []byte{}
+	for _, x := range d.heads {
+		heads = append(heads, x[:]...)
+	}
+	return t.exec(`UPDATE documents SET heads=?, max_op=? WHERE id=?`, heads, int64(d.maxOp), d.id)
+}
+
+// replay makes a document's registers anew from its changes, and has all that they show projected again.
+func (t *tx) replay(d *document) error {
+	err := t.query(func(rows *sql.Rows) error { // what is there now may not be there afterwards
+		var key string
+		if err := rows.Scan(&key); err != nil {
+			return err
+		}
+		return t.touch(d, key, false)
+	}, `SELECT DISTINCT key FROM registers WHERE doc=?`, d.id)
+	if err != nil {
+		return err
+	}
+	for _, q := range []string{`DELETE FROM registers WHERE doc=?`, `DELETE FROM writers WHERE doc=?`} {
+		if err := t.exec(q, d.id); err != nil {
+			return err
+		}
+	}
+	d.heads, d.maxOp, d.ops = nil, 0, nil
+	for after := int64(0); ; {
+		var chunk []byte
+		found, err := t.one([]any{&after, &chunk}, `SELECT id, chunk FROM changes WHERE doc=? AND id>? ORDER BY id LIMIT 1`, d.id, after)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return t.saveHeads(d)
+		}
+		c, err := automerge.ParseChange(chunk)
+		if err != nil {
+			return fmt.Errorf("change %d of %s: %w", after, d.name, err)
+		}
+		actor, err := t.actor(c.Actor)
+		if err != nil {
+			return err
+		}
+		for i := range c.Ops {
+			if err := t.apply(d, c.OpID(i), &c.Ops[i], false); err != nil {
+				return err
+			}
+		}
+		if err := t.advance(d, c, actor); err != nil {
+			return err
+		}
+	}
+}
+
+// Rebuild makes everything but the changes themselves anew from them. Its rows equal those that were kept up to date
+// change by change.
+func (r *Replica) Rebuild(ctx context.Context) error {
+	return r.update(ctx, func(t *tx) error {
+		var names []crdt.DocName
+		err := t.query(func(rows *sql.Rows) error {
+			var n crdt.DocName
+			err := rows.Scan(&n)
+			names = append(names, n)
+			return err
+		}, `SELECT name FROM documents ORDER BY name DESC`) // the profile's zone first: it dates the others
+		if err != nil {
+			return err
+		}
+		for _, q := range []string{`DELETE FROM contacts`, `DELETE FROM entries`, `DELETE FROM facts`} {
+			if err := t.exec(q); err != nil {
+				return err
+			}
+		}
+		for _, n := range names {
+			d, err := t.doc(n)
+			if err != nil {
+				return err
+			}
+			if err := t.replay(d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

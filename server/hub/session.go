@@ -1,0 +1,297 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"trio/crdt"
+	"trio/crdt/automerge"
+	"trio/crdt/wire"
+	"trio/server/store"
+)
+
+// Limits of one connection.
+const (
+	// pageChanges and pageBytes bound one Changes frame.
+	pageChanges = 1000
+	pageBytes   = 1 << 20
+	// maxHave bounds what a device may name to reconcile: about 16 MB of hashes while it does.
+	maxHave = 1 << 19
+)
+
+// Session is the server's side of one connection.
+type Session struct {
+	store store.Store
+	dev   store.Device
+	conn  string
+	now   func() time.Time
+
+	mu        sync.Mutex // guards what follows; never held over I/O
+	welcome   *wire.Welcome
+	greeted   bool // the Welcome was sent
+	reconcile bool // Have frames are still to come
+	streaming bool
+	sent      wire.Receipt                // how far the device was sent the order; Next's alone once streaming
+	held      map[automerge.Hash]struct{} // what the device holds of what comes after sent
+	keepHeld  bool                        // held came from Have frames: not to be cleared with a push
+	answers   []answer
+	behind    bool // there may be something to send
+}
+
+type answer struct {
+	frame wire.Answer
+	after uint64 // to be sent once the order was sent up to here
+}
+
+// NewSession returns the state of a connection of a device that has proved who it is.
+func NewSession(st store.Store, dev store.Device, conn string, now func() time.Time) *Session {
+	return &Session{store: st, dev: dev, conn: conn, now: now, held: map[automerge.Hash]struct{}{}}
+}
+
+// Wake tells the session that the member's order may have grown.
+func (s *Session) Wake() {
+	s.mu.Lock()
+	s.behind = true
+	s.mu.Unlock()
+}
+
+// Receive takes one frame. It returns how many changes it made durable; an error ends the connection, and AsError says
+// how to put it to the device.
+func (s *Session) Receive(ctx context.Context, frame []byte) (stored int, err error) {
+	f, err := wire.Decode(frame)
+	if err != nil {
+		return 0, &wire.Error{Code: wire.CodeFrame, Text: err.Error()}
+	}
+	s.mu.Lock()
+	state := struct{ hello, reconcile bool }{s.welcome != nil, s.reconcile}
+	s.mu.Unlock()
+	switch f := f.(type) {
+	case *wire.Hello:
+		if !state.hello {
+			return 0, s.hello(ctx, f)
+		}
+	case *wire.Have:
+		if state.reconcile {
+			return 0, s.have(f)
+		}
+	case *wire.Push:
+		if state.hello && !state.reconcile {
+			return s.push(ctx, f)
+		}
+	}
+	return 0, &wire.Error{Code: wire.CodeOrder, Text: fmt.Sprintf("%T is not expected now: start again with a hello", f)}
+}
+
+func (s *Session) hello(ctx context.Context, h *wire.Hello) error {
+	if h.Version < wire.MinVersion {
+		return &wire.Error{Code: wire.CodeVersion, Text: fmt.Sprintf("app speaks version %d of the protocol, this server %d to %d: update the app; its data is safe", h.Version, wire.MinVersion, wire.Version)}
+	}
+	if h.Member != s.dev.Member || h.Device != s.dev.ID {
+		return &wire.Error{Code: wire.CodeDevice, Text: "the token belongs to another member or device: sign in again on this device"}
+	}
+	head, err := s.store.Head(ctx, s.dev.Member)
+	if err != nil {
+		return err
+	}
+	at, ok, err := s.store.ReceiptAt(ctx, s.dev.Member, h.Receipt.Seq)
+	if err != nil {
+		return err
+	}
+	proved := ok && at.Chain == h.Receipt.Chain
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.welcome = &wire.Welcome{
+		Version: min(h.Version, wire.Version), Head: head, Now: s.now().UnixMilli(), Conn: s.conn, Reconcile: !proved,
+	}
+	if proved {
+		s.sent, s.streaming = at, true
+	} else {
+		s.sent, s.reconcile = wire.Receipt{Epoch: head.Epoch}, true
+	}
+	s.behind = true
+	return nil
+}
+
+func (s *Session) have(f *wire.Have) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.held)+len(f.Hashes) > maxHave {
+		return &wire.Error{Code: wire.CodeFrame, Text: fmt.Sprintf("device names more than %d changes to reconcile", maxHave)}
+	}
+	for _, h := range f.Hashes {
+		s.held[h] = struct{}{}
+	}
+	if !f.More {
+		s.reconcile, s.streaming, s.keepHeld, s.behind = false, true, true, true
+	}
+	return nil
+}
+
+func (s *Session) push(ctx context.Context, f *wire.Push) (int, error) {
+	s.mu.Lock()
+	if len(s.answers) > 0 {
+		s.mu.Unlock()
+		return 0, &wire.Error{Code: wire.CodeOrder, Text: "a push before the answer to the last one"}
+	}
+	for _, it := range f.Items {
+		s.held[it.Change.Hash()] = struct{}{}
+	}
+	s.mu.Unlock()
+
+	out := answer{frame: wire.Answer{ID: f.ID}}
+	refuse := func(it wire.Item, code wire.Code, text string) {
+		out.frame.Refused = append(out.frame.Refused, wire.Refusal{Hash: it.Change.Hash(), Code: code, Text: text})
+	}
+	items := make([]store.Item, 0, len(f.Items))
+	index := make([]int, 0, len(f.Items))
+	for i, it := range f.Items {
+		if !it.Doc.Valid() {
+			refuse(it, wire.CodeDocument, fmt.Sprintf("document %.40q is not one that a member has: update the app or the server", it.Doc))
+			continue
+		}
+		feed, err := project(s.dev.Member, it)
+		if err != nil {
+			refuse(it, wire.CodeSchema, err.Error())
+			continue
+		}
+		items = append(items, store.Item{Doc: it.Doc, Change: it.Change, Feed: feed})
+		index = append(index, i)
+	}
+	ack, err := s.store.Append(ctx, s.dev.Member, items)
+	if err != nil {
+		return 0, err
+	}
+	for _, x := range ack.Rejected {
+		refuse(f.Items[index[x.Index]], x.Code, x.Text)
+	}
+	out.after = ack.Receipt.Seq
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, x := range out.frame.Refused {
+		delete(s.held, x.Hash)
+	}
+	s.answers = append(s.answers, out)
+	s.behind = true
+	return ack.New, nil
+}
+
+// project reads what the feed takes from a change: the log entries that it writes. Entries are immutable, so a change
+// that overwrites or deletes one is refused; so is one that is not an entry at all.
+func project(m crdt.MemberID, it wire.Item) ([]store.FeedRecord, error) {
+	if !it.Doc.IsLog() {
+		return nil, nil
+	}
+	dev, _ := crdt.ActorDevice(it.Change.Actor)
+	var feed []store.FeedRecord
+	for i := range it.Change.Ops {
+		op := &it.Change.Ops[i]
+		if !op.Obj.IsRoot() || op.IsList {
+			continue // carried unharmed; no projection looks at it
+		}
+		if op.Action != automerge.Put || len(op.Pred) > 0 {
+			return nil, errors.New("log entries are written once and never changed: log a new entry instead")
+		}
+		id, err := crdt.ParseEntryID(op.Key)
+		if err != nil {
+			return nil, fmt.Errorf("log entry: %w", err)
+		}
+		if op.Value.Kind != automerge.KindString {
+			return nil, fmt.Errorf("log entry %s is not text: want the entry's canonical JSON", id)
+		}
+		e, err := crdt.ParseEntry(op.Value.Str)
+		if err != nil {
+			return nil, fmt.Errorf("log entry %s: %w", id, err)
+		}
+		if e.Doc() != it.Doc {
+			return nil, fmt.Errorf("log entry %s of %s stands in %s: want %s", id, time.UnixMilli(e.At).UTC().Format(time.DateOnly), it.Doc, e.Doc())
+		}
+		body, err := e.ForCorporate()
+		if err != nil {
+			return nil, fmt.Errorf("log entry %s: %w", id, err)
+		}
+		feed = append(feed, store.FeedRecord{Entry: id, Member: m, Device: dev, Body: body})
+	}
+	return feed, nil
+}
+
+// Next returns the next frame to send, or nil when there is nothing to send until Wake or Receive was called again. One
+// goroutine at a time calls it.
+func (s *Session) Next(ctx context.Context) ([]byte, error) {
+	s.mu.Lock()
+	switch {
+	case s.welcome == nil:
+		s.mu.Unlock()
+		return nil, nil
+	case !s.greeted:
+		s.greeted = true
+		s.mu.Unlock()
+		return wire.Encode(s.welcome)
+	case !s.streaming:
+		s.mu.Unlock()
+		return nil, nil
+	case len(s.answers) > 0 && s.answers[0].after <= s.sent.Seq:
+		a := s.answers[0]
+		s.answers = s.answers[1:]
+		if !s.keepHeld {
+			clear(s.held) // all that was pushed is below sent now
+		}
+		s.mu.Unlock()
+		return wire.Encode(&a.frame)
+	case !s.behind:
+		s.mu.Unlock()
+		return nil, nil
+	}
+	s.behind = false
+	sent := s.sent
+	s.mu.Unlock()
+
+	rows, to, err := s.store.Since(ctx, s.dev.Member, sent.Seq, pageChanges, pageBytes)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	f := &wire.Changes{From: sent, To: to, Held: make([]bool, len(rows))}
+	s.mu.Lock()
+	for i, row := range rows {
+		if _, f.Held[i] = s.held[row.Hash]; f.Held[i] {
+			delete(s.held, row.Hash)
+		}
+	}
+	s.mu.Unlock()
+	for i, row := range rows {
+		if f.Held[i] {
+			f.Hashes = append(f.Hashes, row.Hash)
+			continue
+		}
+		c, err := automerge.ParseChange(row.Raw)
+		if err != nil {
+			return nil, fmt.Errorf("stored change %d of member %s: %w", row.Seq, s.dev.Member, err)
+		}
+		f.Items = append(f.Items, wire.Item{Doc: row.Doc, Change: c})
+	}
+	b, err := wire.Encode(f)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.sent = to
+	s.behind = true // until a page comes back empty
+	s.mu.Unlock()
+	return b, nil
+}
+
+// AsError puts an error of Receive or Next to the device: what is wrong, and whether to come back.
+func AsError(err error) *wire.Error {
+	var e *wire.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, store.ErrBusy):
+		return &wire.Error{Code: wire.CodeBusy, Text: "the server has too much to do: coming back later", Wait: 2000}
+	case errors.Is(err, store.ErrFull):
+		return &wire.Error{Code: wire.CodeFull, Text: "the server's storage is full: your data stays on this device until there is room", Wait: 60000}
+	}
+	return &wire.Error{Code: wire.CodeInternal, Text: "the server could not do that: coming back"}
+}

@@ -1,0 +1,263 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// A job is one write. run is called inside a transaction that may hold other jobs, and again in a transaction of its
+// own if that one fails; so it starts from nothing each time and leaves its result in variables of its caller. What is
+// wrong with the write itself (no such member, say) is such a result; an error of run is one of the database.
+type job struct {
+	ctx  context.Context // ended before the job is taken: it is skipped; later it has no influence
+	size int             // changes, at least 1
+	run  func(*writer) error
+	err  error // valid once done is closed
+	done chan struct{}
+}
+
+// do has the committer run a write and waits until it is durable. When ctx ends first, the outcome is unknown.
+func (s *SQLite) do(ctx context.Context, size int, run func(*writer) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.isClosed() {
+		return ErrClosed
+	}
+	j := &job{ctx: ctx, size: max(size, 1), run: run, done: make(chan struct{})}
+	select {
+	case s.queue <- j:
+	default:
+		return ErrBusy
+	}
+	select {
+	case <-j.done:
+		return j.err
+	case <-ctx.Done():
+		return fmt.Errorf("outcome unknown, push again: %w", ctx.Err())
+	case <-s.done:
+		// The committer has ended. It may have done this job last, or never have seen it.
+		select {
+		case <-j.done:
+			return j.err
+		default:
+			return ErrClosed
+		}
+	}
+}
+
+// commit is the committer: it takes what is queued, up to GroupChanges, and commits it together. While one COMMIT waits
+// for the disk the next group gathers, so groups grow with the load and nobody waits for a timer.
+func (s *SQLite) commit(w *writer) {
+	defer close(s.done)
+	var group []*job
+	for {
+		group = group[:0]
+		select {
+		case j := <-s.queue:
+			group = append(group, j)
+		case <-s.closing:
+			select {
+			case j := <-s.queue:
+				group = append(group, j)
+			default:
+				// Readers go first: the last connection moves the log into the database and removes it.
+				s.err = s.closeReaders()
+				if w != nil {
+					s.err = errors.Join(s.err, w.Close())
+				}
+				return
+			}
+		}
+		for size := group[0].size; size < s.cfg.GroupChanges; {
+			select {
+			case j := <-s.queue:
+				group = append(group, j)
+				size += j.size
+				continue
+			default:
+			}
+			break
+		}
+		w = s.commitGroup(w, group)
+		clear(group)
+	}
+}
+
+// commitGroup commits the jobs together, or, when that is known to have stored nothing, one by one. It returns the
+// writer, which is another one (or nil) after a failure that leaves the old one in doubt.
+func (s *SQLite) commitGroup(w *writer, group []*job) *writer {
+	live := group[:0]
+	for _, j := range group {
+		if j.err = j.ctx.Err(); j.err != nil {
+			close(j.done)
+			continue
+		}
+		live = append(live, j)
+	}
+	group = live
+	if len(group) == 0 {
+		return w
+	}
+	var err error
+	if w == nil {
+		if w, err = s.openWriter(); err != nil {
+			s.log.Error("store cannot be opened again", slog.Any("err", err))
+			finish(group, fmt.Errorf("store cannot be opened again, nothing of this was stored: %w", translate(err)))
+			return nil
+		}
+	}
+	unknown, err := w.transact(group)
+	if err == nil {
+		finish(group, nil)
+		return w
+	}
+	if unknown || w.rollback() != nil {
+		if e := w.Close(); e != nil {
+			s.log.Warn("closing the writer", slog.Any("err", e))
+		}
+		w = nil
+	}
+	switch {
+	case unknown:
+		s.log.Error("commit failed with unknown outcome, opening again", slog.Any("err", err), slog.Int("pushes", len(group)))
+		finish(group, fmt.Errorf("commit: outcome unknown, push again: %w", err))
+	case isBusy(err):
+		finish(group, translate(err))
+	case len(group) > 1:
+		// Nothing is stored. Find out whom it concerns: a small push may fit where the group did not.
+		for _, j := range group {
+			w = s.commitGroup(w, []*job{j})
+		}
+	default:
+		s.log.Error("write failed, nothing of it was stored", slog.Any("err", err))
+		finish(group, fmt.Errorf("nothing of this was stored: %w", translate(err)))
+	}
+	return w
+}
+
+func finish(group []*job, err error) {
+	for _, j := range group {
+		j.err = err
+		close(j.done)
+	}
+}
+
+// A writer is the connection that writes, its statements, and what is known only inside a transaction. It belongs to
+// the committer.
+type writer struct {
+	*conn
+	now  time.Time // of the transaction
+	docs map[string]int64
+	// fresh are the names added to docs by this transaction; a rollback takes them back.
+	fresh []string
+
+	begin, commit, undo                 *stmt
+	member, head, device, find          *stmt
+	doc, addDoc, writerOf, setWriter    *stmt
+	addChange, addFeed                  *stmt
+	addTenant, addMember, addDevice     *stmt
+	addKey, tenant, revoke              *stmt
+	probeSave, probe, probeUndo, probed *stmt
+}
+
+func (s *SQLite) openWriter() (*writer, error) {
+	pragmas := []pragma{
+		{"busy_timeout", busyTimeout},
+		{"journal_mode", "wal"},
+		{"synchronous", 2}, // FULL: COMMIT returns after fsync of the log
+		{"wal_autocheckpoint", autocheckpoint},
+		{"foreign_keys", 1},
+		{"cache_size", -s.cfg.CacheKiB},
+	}
+	if s.cfg.MaxPages > 0 {
+		pragmas = append(pragmas, pragma{"max_page_count", s.cfg.MaxPages})
+	}
+	c, err := dial(s.cfg.Path, pragmas)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{conn: c, docs: map[string]int64{}}
+	if err := identify(c); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	err = c.prepareAll([]text{
+		{&w.begin, "BEGIN IMMEDIATE"},
+		{&w.commit, "COMMIT"},
+		{&w.undo, "ROLLBACK"},
+		{&w.member, "SELECT id, tenant, seq, chain FROM members WHERE uid = ?"},
+		{&w.head, "UPDATE members SET seq = ?, chain = ?, pushes = pushes + 1 WHERE id = ?"},
+		{&w.device, "SELECT member FROM devices WHERE uid = ?"},
+		{&w.find, "SELECT doc, maxop FROM changes WHERE id >> 32 = ? AND substr(hash, 1, 8) = ? AND hash = ?"},
+		{&w.doc, "SELECT id FROM docs WHERE name = ?"},
+		{&w.addDoc, "INSERT INTO docs (name) VALUES (?)"},
+		{&w.writerOf, "SELECT seq, maxop, last FROM writers WHERE member = ? AND doc = ? AND actor = ?"},
+		{&w.setWriter, "INSERT OR REPLACE INTO writers VALUES (?, ?, ?, ?, ?, ?)"},
+		{&w.addChange, "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?)"},
+		{&w.addFeed, "INSERT INTO feed (tenant, member, entry, device, arrived, body) VALUES (?, ?, ?, ?, ?, ?) " +
+			"ON CONFLICT DO NOTHING"},
+		{&w.addTenant, "INSERT INTO tenants (name, created) VALUES (?, ?)"},
+		{&w.addMember, "INSERT INTO members (uid, tenant, name, created, seq, chain, pushes) VALUES (?, ?, ?, ?, 0, ?, 0)"},
+		{&w.addDevice, "INSERT INTO devices (uid, member, name, created, revoked, hash) VALUES (?, ?, ?, ?, 0, ?)"},
+		{&w.addKey, "INSERT INTO apikeys (tenant, name, hash, created) VALUES (?, ?, ?, ?)"},
+		{&w.tenant, "SELECT id FROM tenants WHERE id = ?"},
+		{&w.revoke, "UPDATE devices SET revoked = 1 WHERE uid = ?"},
+		{&w.probeSave, "SAVEPOINT probe"},
+		{&w.probe, "INSERT INTO meta VALUES ('probe', zeroblob(20000))"},
+		{&w.probeUndo, "ROLLBACK TO probe"},
+		{&w.probed, "UPDATE meta SET value = value + 1 WHERE key = 'health'"},
+	})
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return w, nil
+}
+
+// transact runs the jobs in one transaction. unknown says that an error leaves it open whether they are stored: only
+// COMMIT can do so, and not when there was no room, as the record that commits is the last to be written.
+func (w *writer) transact(group []*job) (unknown bool, err error) {
+	if _, err := w.begin.exec(); err != nil {
+		return false, err
+	}
+	w.now = time.Now()
+	for _, j := range group {
+		if err := j.run(w); err != nil {
+			return false, err
+		}
+	}
+	if _, err := w.commit.exec(); err != nil {
+		return !isFull(err), err
+	}
+	w.fresh = w.fresh[:0]
+	return false, nil
+}
+
+func (w *writer) rollback() error {
+	for _, name := range w.fresh {
+		delete(w.docs, name)
+	}
+	w.fresh = w.fresh[:0]
+	// SQLite has rolled back by itself when it met a full disk.
+	_, err := w.undo.exec()
+	return ignoreNoTransaction(err)
+}
+
+// Health returns nil when a write would now be acknowledged: it makes one, through the queue and to the disk, and makes
+// sure that there is room for more.
+func (s *SQLite) Health(ctx context.Context) error {
+	err := s.do(ctx, 1, func(w *writer) error {
+		for _, st := range []*stmt{w.probeSave, w.probe, w.probeUndo, w.probed} {
+			if _, err := st.exec(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("store: health: %w", err)
+	}
+	return nil
+}

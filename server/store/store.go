@@ -1,0 +1,119 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"trio/crdt"
+	"trio/crdt/automerge"
+	"trio/crdt/wire"
+)
+
+// Errors that callers tell apart. Every other error of a write means that its outcome is unknown: acknowledge nothing,
+// let the device push again.
+var (
+	// ErrBusy: the queue of the committer is full; nothing was stored; the device is to come back.
+	ErrBusy = errors.New("store is busy: come back")
+	// ErrFull: the disk (or the page limit) is full; nothing of the push was stored; what was stored before is safe.
+	ErrFull = errors.New("server storage is full: nothing of this push was stored")
+	// ErrNotFound: no such member, device, company or key.
+	ErrNotFound = errors.New("not found")
+	// ErrCursor: the cursor was not made by this feed.
+	ErrCursor = errors.New("cursor is not one of this feed: pull again from the start, or from a cursor that it gave")
+	// ErrNewer: the database was written by a newer build.
+	ErrNewer  = errors.New("database is of a newer version: run the newer build")
+	ErrClosed = errors.New("store is closed")
+)
+
+// Tenant names a company.
+type Tenant int64
+
+// Device is one installation that may sync.
+type Device struct {
+	ID      crdt.DeviceID
+	Member  crdt.MemberID
+	Tenant  Tenant
+	Name    string
+	Created time.Time
+	Revoked bool
+}
+
+// FeedRecord is one entry of a member's log as corporate sees it: ids, no names, no notes.
+type FeedRecord struct {
+	Entry  crdt.EntryID
+	Member crdt.MemberID
+	Device crdt.DeviceID // of the actor that wrote it
+	Body   string        // crdt.Entry.ForCorporate
+}
+
+// Item is one change of a push.
+type Item struct {
+	Doc    crdt.DocName
+	Change *automerge.Change // parsed and checked
+	Feed   []FeedRecord      // what the change adds to the feed; deduplicated by (member, entry) in the store
+}
+
+// Rejection says why one item of a push was not stored. The codes are wire's.
+type Rejection struct {
+	Index int
+	Code  wire.Code
+	Text  string
+}
+
+// Ack is what became of a push: Receipt covers every item that is stored and not rejected, duplicates included.
+type Ack struct {
+	Receipt  wire.Receipt
+	New      int
+	Dup      int
+	Rejected []Rejection
+}
+
+// Stored is one change in the member's order.
+type Stored struct {
+	Seq  uint64
+	Doc  crdt.DocName
+	Hash automerge.Hash
+	Raw  []byte // uncompressed change chunk
+}
+
+// Activity is one record of the feed with the time of its arrival.
+type Activity struct {
+	FeedRecord
+	Arrived time.Time
+}
+
+// Store is all that the sync server knows of storage. A nil error from a write means that it survives a power cut.
+// Reads see every write that was acknowledged before they began. All methods may be called from many goroutines.
+type Store interface {
+	// Append stores one push of one member: new changes in their causal order, the chain over them, their feed records.
+	// Known hashes are skipped and counted (Dup). An item whose dependencies are not stored, whose sequence number is
+	// not its actor's next, or whose actor is not of one of the member's devices, is rejected; what depends on it in
+	// the same push is too; the others go through. It never answers for a duplicate before its first copy is durable.
+	Append(ctx context.Context, m crdt.MemberID, items []Item) (Ack, error)
+	// Since returns the member's changes after seq in order, at most limit changes and about maxBytes of chunks (at
+	// least one change), and the receipt (seq and chain) of the last one returned.
+	Since(ctx context.Context, m crdt.MemberID, after uint64, limit, maxBytes int) ([]Stored, wire.Receipt, error)
+	// ReceiptAt returns the receipt at a sequence number of the member; ok is false when seq is beyond the head.
+	// Seq 0 is the empty chain.
+	ReceiptAt(ctx context.Context, m crdt.MemberID, seq uint64) (r wire.Receipt, ok bool, err error)
+	// Head returns the member's newest receipt.
+	Head(ctx context.Context, m crdt.MemberID) (wire.Receipt, error)
+
+	// Feed returns the tenant's records after a cursor in commit order, and the cursor after the last one: no gap, no
+	// duplicate, across restarts. "" is the start; next equals cursor when there is nothing new.
+	Feed(ctx context.Context, t Tenant, cursor string, limit int) (rs []Activity, next string, err error)
+
+	// Members, devices, keys. Tokens and keys are 256 random bits; only their hashes are stored.
+	CreateTenant(ctx context.Context, name string) (Tenant, error)
+	CreateMember(ctx context.Context, t Tenant, name string) (crdt.MemberID, error)
+	CreateDevice(ctx context.Context, m crdt.MemberID, name string) (d Device, token string, err error)
+	RevokeDevice(ctx context.Context, d crdt.DeviceID) error
+	DeviceByToken(ctx context.Context, token string) (Device, error) // ErrNotFound for unknown; a revoked one is returned
+	CreateAPIKey(ctx context.Context, t Tenant, name string) (key string, err error)
+	TenantByAPIKey(ctx context.Context, key string) (Tenant, error)
+
+	Epoch() wire.Epoch                // names this incarnation; a restore from a backup must change it
+	Health(ctx context.Context) error // nil when a write would now be acknowledged
+	Close() error
+}
