@@ -290,6 +290,11 @@ func TestAPromiseStandsAboveScoringOnItsDay(t *testing.T) {
 	p.with(touched(d0+2, Answered))
 	wantNone(t, top(d0+3, Prospects, p), "kept")
 
+	// It also stands above what else could be done for the same contact.
+	p = someone(7, Prospect, d0).with(Event{Kind: EventForm, Day: d0}, Event{Kind: EventPromise, Day: d0, For: d0})
+	p.Tries[Call] = 8 // calls go unanswered: the promise is worth less than it was
+	wantOnly(t, top(d0, Prospects, p), PromisedFollow)
+
 	p = someone(7, Customer, d0-90).with(Event{Kind: EventPromise, Day: d0 - 1, For: d0})
 	wantOnly(t, top(d0, Members, p), PromisedFollow)
 	p.Consent = OptedOut
@@ -410,5 +415,24 @@ func TestReasonsSpeakForTheStepWithNumbers(t *testing.T) {
 		"answers texts: 3 of 4|responde mensajes: 3 de 4"
 	if strings.Join(got, "|") != want {
 		t.Errorf("reasons %q, want %q", got, strings.Split(want, "|"))
+	}
+}
+
+func TestTermsOfChannelAndWordsAreNeverShown(t *testing.T) {
+	pb := DefaultPlaybook()
+	pb.Rules[NewLead].Contents[2].Score = 900
+	facts := []Facts{someone(1, Prospect, d0).Facts}
+	var r Ranker
+	var out [3]Suggestion
+	if n := r.Rank(pb, 1, d0, Prospects, facts, &out); n != 1 || out[0].Content != 2 {
+		t.Fatalf("%+v, want the better content", out[:n])
+	}
+	terms := pb.Terms(d0, &facts[0], &out[0])
+	if len(terms) != 2 || terms[1] != (Reason{Code: ByContent, Args: [3]int64{2}, Score: 900}) || out[0].NReasons != 1 {
+		t.Errorf("terms %+v, reasons %+v", terms, out[0].Reasons)
+	}
+	out[0].Content = 99
+	if pb.Terms(d0, &facts[0], &out[0]) != nil || pb.Terms(d0, &facts[0], &Suggestion{Trigger: RefillDue}) != nil {
+		t.Error("terms of a suggestion that cannot be")
 	}
 }

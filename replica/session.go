@@ -17,6 +17,9 @@ const (
 	pushBytes   = 1 << 20
 )
 
+// maxRoundTrip (ms) bounds the round trip by which the server's clock is measured.
+const maxRoundTrip = 10_000
+
 // errDiverged: the server's order and ours do not meet. The cursor is put back to the start, so that the next connection
 // proves everything anew; nothing is lost by it, and what both sides hold is not sent again in vain more than once.
 var errDiverged = errors.New("the server's order does not continue ours: comparing everything at the next connection")
@@ -104,7 +107,9 @@ func (s *Session) welcomed(ctx context.Context, w *wire.Welcome) (out [][]byte, 
 	skew := w.Now - (s.helloAt + (now-s.helloAt)/2)
 	var hashes []automerge.Hash
 	err = s.r.update(ctx, func(t *tx) error {
-		if d := skew - s.r.skew; d > 500 || d < -500 { // the rest is the network's
+		// Half of the round trip is the error of the measurement: a slow one tells nothing, and small differences are
+		// the network's.
+		if d := skew - s.r.skew; now-s.helloAt < maxRoundTrip && (d > 500 || d < -500) {
 			if err := t.exec(`UPDATE meta SET value=? WHERE key='skew'`, skew); err != nil {
 				return err
 			}

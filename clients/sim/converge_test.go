@@ -336,6 +336,7 @@ func (w *world) deliver(d *device) bool {
 func (w *world) heal() {
 	w.say("heal")
 	for i, d := range w.devs {
+		d.link = nil // a fresh hello measures the clock again, without the simulation's hours between two frames
 		w.connect(d, i)
 		w.flush(d)
 	}

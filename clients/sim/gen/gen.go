@@ -16,11 +16,10 @@ type Size struct {
 	Contacts int // of each member, the first one's cast on top
 }
 
-// Sizes for a test, a demo and a load run.
+// Sizes for a test and for the demo.
 var (
 	Small = Size{Members: 2, Contacts: 40}
 	Demo  = Size{Members: 8, Contacts: 220}
-	Large = Size{Members: 50, Contacts: 2000}
 )
 
 // Company is a whole company at one day: values only.
@@ -101,8 +100,8 @@ type builder struct {
 	emails map[string]bool
 }
 
-// Company makes a company as it is on a day: the date that today shows in its own location. Nothing in it is later than
-// today, but the last webinar and what is promised.
+// NewCompany makes a company as it is on a day: the date that today shows in its own location. No entry is later than
+// today, and no order than its date; only the last webinar is still to come.
 func NewCompany(seed uint64, size Size, today time.Time) *Company {
 	y, m, d := today.Date()
 	day := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
@@ -248,7 +247,7 @@ func plain(name string) string {
 			}
 			r = '.'
 		}
-		if i := strings.IndexRune(accents, r); i >= 0 {
+		if i := strings.IndexRune(accents, r); i >= 0 && r > 127 {
 			r = rune(accents[i+len(string(r))])
 		}
 		out.WriteRune(r)
@@ -266,6 +265,7 @@ func (b *builder) at(ago, hour, minute int) int64 {
 
 func (b *builder) log(person int, e crdt.Entry) {
 	e.Version, e.Zone = crdt.EntryVersion, b.home.offset
+	e.At = min(e.At, b.today.UnixMilli()) // an evening in the west may not be over yet
 	b.m.Touches = append(b.m.Touches, Touch{person, e})
 }
 
@@ -347,7 +347,7 @@ func (b *builder) customer(stage string) {
 			break
 		}
 		month := b.day.AddDate(0, 0, -ago).Month()
-		gap := cycle / 1000 * b.draw(&noise) / 1000 * season[month-1] / 1000
+		gap := int(int64(cycle) * int64(b.draw(&noise)) * int64(season[month-1]) / 1_000_000_000)
 		ago -= max(gap, minGap)
 	}
 	b.orders(person, product, days...)

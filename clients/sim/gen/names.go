@@ -47,7 +47,9 @@ var markets = []market{
 	},
 	{
 		code: "+49", language: "de", zone: "Europe/Berlin", offset: 60,
-		number: func(s *stream) string { return fmt.Sprintf("+49%s%03d", pick(s, words("3023125 6990009 4066969 8999998")), s.n(1000)) },
+		number: func(s *stream) string {
+			return fmt.Sprintf("+49%s%03d", pick(s, words("3023125 6990009 4066969 8999998")), s.n(1000))
+		},
 		given:  words("Anke Björn Carla Detlef Elke Falk Greta Holger Ines Jürgen Käthe Lukas Mareike Nils Ortrud Pia Ruben Silke Torben Ute"),
 		family: words("Ackermann Böttcher Dahlke Eickhoff Fröhlich Gruber Hölzl Jansen Köhler Lindner Möbius Niehaus Oswald Petersen Rübsam Schäfer Tiedemann Vogt Wiechmann Zöller"),
 	},
@@ -82,8 +84,14 @@ var memberSeeds = []struct {
 	name   string
 	market int
 }{
-	{"Rosa Whitlock", 0}, {"Iker Soler Vidal", 3}, {"Bethan Lockhart", 2}, {"Marisol Quintero", 1}, {"Torben Lindner", 4}, {"Océane Marchal", 5},
-	{"Piper Callaghan", 6}, {"Malik Okafor", 0},
+	{"Rosa Whitlock", 0},
+	{"Iker Soler Vidal", 3},
+	{"Bethan Lockhart", 2},
+	{"Marisol Quintero", 1},
+	{"Torben Lindner", 4},
+	{"Océane Marchal", 5},
+	{"Piper Callaghan", 6},
+	{"Malik Okafor", 0},
 }
 
 var (
