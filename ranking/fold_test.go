@@ -61,3 +61,18 @@ func TestEventsOfANewerVersionAreSkipped(t *testing.T) {
 		t.Errorf("%+v", p.Facts)
 	}
 }
+
+// Spans are bounded at a million days. Beyond, a cycle could seem due that has long ended.
+func TestAnOrderBeyondTheCalendarBringsNoRefill(t *testing.T) {
+	f := Facts{
+		Contact: id(1), Stage: Promoter, Channels: personal, Orders: 1000, FirstOrder: -1 << 31, LastOrder: 1,
+		GapLog2Sum: 1 << 62, Dismissals: [NumTriggers]uint8{CheckIn: 1}, Dismissed: [NumTriggers]Day{CheckIn: 1<<31 - 1},
+	}
+	var r Ranker
+	var out [3]Suggestion
+	for _, today := range []Day{1<<31 - 1, maxSpan + 1, 1, -1 << 30} {
+		if n := r.Rank(DefaultPlaybook(), 1, today, Members, []Facts{f}, &out); n != 0 {
+			t.Errorf("on %v: %+v", today, out[0])
+		}
+	}
+}

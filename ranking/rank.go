@@ -354,7 +354,7 @@ func reachedSince(f *Facts, t TriggerID, day Day) bool {
 // reorder opens RefillDue from three quarters of the cycle and Lapsed from twice the cycle, while there is life.
 func (pb *Playbook) reorder(t TriggerID, today Day, f *Facts, s *state, o *opening) bool {
 	c, p := &s.cycle, &pb.Reorder
-	if !s.hasCycle || c.Alive < p.LetGo || !c.reached(p.DueFrom) || (t == Lapsed) != c.reached(p.LapseAt) {
+	if !s.hasCycle || c.Alive < p.LetGo || c.Elapsed >= maxSpan || !c.reached(p.DueFrom) || (t == Lapsed) != c.reached(p.LapseAt) {
 		return false
 	}
 	*o = opening{why: CompanyCycle, args: [2]int64{c.Gap, c.Elapsed}, age: c.Elapsed * 100 / c.Gap}

@@ -116,6 +116,29 @@ func (r *Replica) Log(ctx context.Context, e crdt.Entry) (crdt.EntryID, error) {
 	return id, r.update(ctx, func(t *tx) error { return t.log(id, e) })
 }
 
+// LogAll writes many entries, as an import of a log or the end of an event does; it returns their ids in order. Should it
+// fail, the entries whose ids it returns are written.
+func (r *Replica) LogAll(ctx context.Context, es []crdt.Entry) ([]crdt.EntryID, error) {
+	var ids []crdt.EntryID
+	for batch := range slices.Chunk(es, importBatch) {
+		made := make([]crdt.EntryID, len(batch))
+		err := r.update(ctx, func(t *tx) error {
+			for i := range batch {
+				made[i] = crdt.NewEntryID()
+				if err := t.log(made[i], batch[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return ids, err
+		}
+		ids = append(ids, made...)
+	}
+	return ids, nil
+}
+
 func (t *tx) log(id crdt.EntryID, e crdt.Entry) error {
 	e.Version = crdt.EntryVersion
 	if e.At == 0 {

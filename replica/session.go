@@ -150,6 +150,22 @@ func (s *Session) welcomed(ctx context.Context, w *wire.Welcome) (out [][]byte, 
 	}
 }
 
+// Level reports whether all that the server had when it welcomed us is here, and nothing waits to be sent.
+func (s *Session) Level(ctx context.Context) (bool, error) {
+	if s.welcome == nil || s.underway {
+		return false, nil
+	}
+	s.r.mu.Lock()
+	seq := s.r.cursor.Seq
+	s.r.mu.Unlock()
+	if seq < s.welcome.Head.Seq {
+		return false, nil
+	}
+	var open bool
+	err := s.r.rdb.QueryRowContext(ctx, `SELECT EXISTS(SELECT 1 FROM changes WHERE receipt IS NULL AND refused IS NULL)`).Scan(&open)
+	return err == nil && !open, err
+}
+
 // Next returns a push of what is only on this device, or nil when there is nothing to send now.
 func (s *Session) Next(ctx context.Context) ([]byte, error) {
 	if s.welcome == nil || s.underway {

@@ -36,6 +36,7 @@ type SyncerConfig struct {
 // SyncState is what a screen says about the connection.
 type SyncState struct {
 	Connected bool
+	Level     bool      // all that the server had at the welcome is here, and nothing is unsent
 	Since     time.Time // of the state
 	Err       error     // why the last connection ended; nil while connected
 	Final     bool      // Err says not to come back: the person has to do something
@@ -191,6 +192,12 @@ func (s *Syncer) connect(ctx context.Context) (worked bool, err error) {
 				s.set(SyncState{Connected: true})
 			}
 		case <-changed:
+		}
+		if err == nil && worked {
+			var level bool
+			if level, err = session.Level(ctx); level != s.State().Level && err == nil {
+				s.set(SyncState{Connected: true, Level: level})
+			}
 		}
 		if err == nil {
 			var b []byte

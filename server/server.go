@@ -5,8 +5,10 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -27,6 +29,7 @@ type Config struct {
 type Server struct {
 	hub    *hub.Hub
 	router *mux.Router
+	stop   context.CancelFunc // ends requests that wait
 }
 
 // New returns a server on a store, which stays the caller's to close, after Shutdown.
@@ -34,20 +37,39 @@ func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	s := &Server{hub: hub.New(hub.Config{Store: cfg.Store, Log: cfg.Log, Now: cfg.Now}), router: mux.NewRouter()}
+	stopping, stop := context.WithCancel(context.Background())
+	s := &Server{stop: stop, hub: hub.New(hub.Config{Store: cfg.Store, Log: cfg.Log, Now: cfg.Now}), router: mux.NewRouter()}
 	s.router.Handle("/v1/sync", s.hub).Methods(http.MethodGet)
-	s.router.Handle("/v1/feed", feed.Handler(cfg.Store)).Methods(http.MethodGet)
+	s.router.Handle(feed.Path, feed.Handler(cfg.Store, feed.Log(cfg.Log), feed.Until(stopping))).Methods(http.MethodGet)
+	s.router.HandleFunc("/v1/device", func(w http.ResponseWriter, r *http.Request) {
+		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		dev, err := cfg.Store.DeviceByToken(r.Context(), token)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			answer(w, http.StatusUnauthorized, map[string]any{"error": "the device token is not known here"})
+		case err != nil:
+			cfg.Log.Error("device not read", "err", err)
+			answer(w, http.StatusInternalServerError, map[string]any{"error": "the server could not do that: try again"})
+		default:
+			answer(w, http.StatusOK, map[string]any{"member": dev.Member, "device": dev.ID, "revoked": dev.Revoked})
+		}
+	}).Methods(http.MethodGet)
 	s.router.HandleFunc("/healthz", func(w http.ResponseWriter, r *http.Request) {
 		status, word := http.StatusOK, "ok"
 		if err := cfg.Store.Health(r.Context()); err != nil {
 			cfg.Log.Error("store is not healthy", "err", err)
 			status, word = http.StatusServiceUnavailable, "the store does not take writes"
 		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		json.NewEncoder(w).Encode(map[string]any{"status": word, "connections": s.hub.Connections()}) //nolint:errcheck // the caller left
+		answer(w, status, map[string]any{"status": word, "connections": s.hub.Connections()})
 	}).Methods(http.MethodGet)
 	return s
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(v) //nolint:errcheck // the caller left
 }
 
 // ServeHTTP answers one request.
@@ -55,4 +77,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.Se
 
 // Shutdown tells every connected device to come back and waits for the connections to end. Call it before
 // http.Server.Shutdown, which leaves WebSockets open.
-func (s *Server) Shutdown(ctx context.Context) error { return s.hub.Shutdown(ctx) }
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop()
+	return s.hub.Shutdown(ctx)
+}

@@ -79,6 +79,9 @@ type state struct {
 
 const stateVersion = 1
 
+// pageTimeout is for one page: a server that hangs must not hang whoever runs this every night.
+const pageTimeout = 5 * time.Minute
+
 // Pull brings the output up to date with the feed, and says on stderr what it did.
 func Pull(ctx context.Context, opt PullOptions, stderr io.Writer) error {
 	if opt.Format == "" {
@@ -94,6 +97,9 @@ func Pull(ctx context.Context, opt PullOptions, stderr io.Writer) error {
 	out, err := opt.open(st)
 	if err != nil {
 		return err
+	}
+	if opt.HTTP == nil {
+		opt.HTTP = &http.Client{Timeout: pageTimeout}
 	}
 	client := &Client{URL: opt.URL, Key: opt.Key, HTTP: opt.HTTP, PageSize: opt.PageSize}
 	n, err := opt.pull(ctx, client, st, out)
@@ -212,6 +218,9 @@ func (opt *PullOptions) open(st *state) (*output, error) {
 		return nil, fmt.Errorf("output: %w", err)
 	}
 	info, err := f.Stat()
+	if err == nil {
+		err = lock(f)
+	}
 	if err == nil && !info.Mode().IsRegular() {
 		err = &UserError{Message: opt.Output + " is not a plain file", Hint: "leave --output out to print"}
 	}
@@ -273,14 +282,18 @@ func (o *output) close() error {
 // pull writes page by page: the records, to the disk, then the cursor behind them.
 func (opt *PullOptions) pull(ctx context.Context, c *Client, st *state, out *output) (n int, err error) {
 	write := func(r Record) error {
-		_, err := out.Write(append(r.Line, '\n'))
+		_, err := out.Write(r.Line)
+		if err == nil {
+			_, err = out.Write([]byte{'\n'})
+		}
 		return err
 	}
 	if opt.Format == CSV {
 		w := csv.NewWriter(out)
 		if st.Cursor == "" && st.Length == 0 {
-			if err := w.Write(Columns); err != nil {
-				return 0, fmt.Errorf("output: %w", err)
+			_ = w.Write(Columns) // Error tells
+			if w.Flush(); w.Error() != nil {
+				return 0, fmt.Errorf("output: %w", w.Error())
 			}
 		}
 		write = func(r Record) error {

@@ -187,6 +187,9 @@ func TestGraphRefused(t *testing.T) {
 }
 
 func TestGraphPendingIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hashes 72 MiB")
+	}
 	var g automerge.Graph
 	big := strings.Repeat("x", 8<<20)
 	for i := range uint64(9) {
@@ -354,7 +357,11 @@ func TestLoadNamesTheChunk(t *testing.T) {
 
 // TestApplyMany is about time and memory that grow with the history and not with its square.
 func TestApplyMany(t *testing.T) {
-	d := logDoc(t, 20000)
+	entries := 20000
+	if testing.Short() {
+		entries = 2000
+	}
+	d := logDoc(t, entries)
 	changes := d.Changes()
 	slices.Reverse(changes) // all but the last wait
 	back := automerge.NewDoc()

@@ -24,7 +24,7 @@ const (
 	// MaxKeyBytes bounds a map key and the name of a mark. A value is bounded by its chunk.
 	MaxKeyBytes = 64 << 10
 
-	// MaxColumns bounds the columns of one chunk; the format knows 17 for operations.
+	// MaxColumns bounds the columns of operations, or of changes, in one chunk. The format knows fewer than 20.
 	MaxColumns = 64
 
 	// MaxOps bounds the operations of one change, and their predecessors together.

@@ -144,6 +144,20 @@ func TestContactsEncodings(t *testing.T) {
 	}
 }
 
+// TestCharsets holds the tables against the library of all sets.
+func TestCharsets(t *testing.T) {
+	for name, want := range map[string]*charmap.Charmap{
+		"iso-8859-1": charmap.Windows1252, "ISO-8859-2": charmap.ISO8859_2, "iso-8859-15": charmap.ISO8859_15, "windows-1250": charmap.Windows1250,
+		"windows-1251": charmap.Windows1251, "koi8-r": charmap.KOI8R,
+	} {
+		for c := range 256 {
+			if got := decodeBytes([]byte{byte(c)}, charsetOf(name)); got != string(want.DecodeByte(byte(c))) {
+				t.Errorf("%s: byte %#x is %q, want %q", name, c, got, want.DecodeByte(byte(c)))
+			}
+		}
+	}
+}
+
 func TestContactsDamaged(t *testing.T) {
 	const csv = "name,phone,email\n\"Ana,612345678,ana@example.org\nLuis,call me,luis@example.org\n,,\n" +
 		"\"Eva \"\"la\"\" X\",612345679,eva@example.org,extra,\nLuis,,luis@example.org\nx,y\n"

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // dates reads one column of dates. Its form is decided by the whole column: learn every value, decide, then read.
@@ -218,18 +219,23 @@ func (p *parts) scanClock(s string) bool {
 	}
 	rest := strings.TrimSpace(s[i:])
 	if len(rest) >= 2 && rest[0] != 'Z' {
-		half := strings.ToLower(rest)
-		half = strings.NewReplacer(".", "", "\u00a0", "", "\u202f", "").Replace(half)
-		half, _, _ = strings.Cut(half, " ")
+		// "PM", "p.m.", "p. m."
+		half, tail := "", rest
+		for tail != "" && len(half) < 2 {
+			r, n := utf8.DecodeRuneInString(tail)
+			if unicode.IsLetter(r) {
+				half += string(unicode.ToLower(r))
+			} else if r != '.' && !unicode.IsSpace(r) {
+				break
+			}
+			tail = tail[n:]
+		}
 		if (half == "am" || half == "pm") && n[0] >= 1 && n[0] <= 12 {
 			n[0] %= 12
 			if half == "pm" {
 				n[0] += 12
 			}
-			_, rest, _ = strings.Cut(rest, " ")
-			if half = strings.ToLower(strings.TrimSpace(rest)); half == "m." || half == "m" {
-				rest = ""
-			}
+			rest = strings.TrimLeft(tail, ".")
 		}
 	}
 	if count < 2 || n[0] > 23 || n[1] > 59 || n[2] > 60 {

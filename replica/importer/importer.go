@@ -76,7 +76,9 @@ type Order struct {
 	Cents     int64
 	Currency  string // ISO 4217, "" when nobody says
 	Units     int64  // 0 when the file does not say
-	Person    *Person
+	// Person is what the contact columns of the row say (name, e-mail, phone), nil without such columns. Orders whose
+	// rows say the same share one value: it is not to be changed.
+	Person *Person
 }
 
 // Problem is something in a file that could not be used: what is wrong and what to do. The rest of the file went

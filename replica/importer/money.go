@@ -89,7 +89,7 @@ func currencyOf(s string) (code string, ok bool) {
 		return "RUB", true
 	}
 	if isCurrency(strings.ToUpper(s)) {
-		return strings.ToUpper(s), true
+		return strings.Clone(strings.ToUpper(s)), true
 	}
 	return "", false
 }

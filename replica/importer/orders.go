@@ -61,9 +61,11 @@ type orderTable struct {
 	problems *problems
 
 	orders    []openOrder
-	byID      map[string]int // order number and customer to its place in orders
-	current   map[string]int // order number to the order of its last row
-	strings   map[string]string
+	byID      map[string]int    // order number and customer to its place in orders
+	current   map[string]int    // order number to the order of its last row
+	who       []int             // the columns that say who ordered
+	words     []byte            // of a row in these columns
+	buyers    map[string]*buyer // by these words
 	cancelled int
 	returned  int
 	repeats   int
@@ -72,6 +74,7 @@ type orderTable struct {
 // openOrder is an order to which rows may still be added.
 type openOrder struct {
 	Order
+	by   *buyer
 	line int
 	id   string
 	sum  bool // has an amount
@@ -104,7 +107,7 @@ func newOrderTable(t *table, opt *Options) (*orderTable, error) {
 	}
 	o := &orderTable{
 		l: l, opt: opt, problems: t.problems, currency: opt.Currency,
-		byID: map[string]int{}, current: map[string]int{}, strings: map[string]string{},
+		byID: map[string]int{}, current: map[string]int{}, buyers: map[string]*buyer{},
 	}
 	if err := o.settle(t, sample); err != nil {
 		return nil, err
@@ -112,6 +115,9 @@ func newOrderTable(t *table, opt *Options) (*orderTable, error) {
 	o.people = &contactTable{
 		l: layout{"name": l["name"], "first": l["first"], "last": l["last"], "email": l["email"], "phone": l["phone"]}, names: t.names,
 		labels: map[int]int{}, headLabel: map[int]string{}, opt: opt, problems: t.problems,
+	}
+	for _, role := range []string{"customer", "name", "first", "last", "email", "phone"} {
+		o.who = append(o.who, l[role]...)
 	}
 	o.learn(t)
 	return o, nil
@@ -330,16 +336,6 @@ func repeats(sample [][]string, column int) bool {
 	return len(seen) < n
 }
 
-// keep copies a string out of the file and makes one of equal ones.
-func (o *orderTable) keep(s string) string {
-	if k, ok := o.strings[s]; ok {
-		return k
-	}
-	s = strings.Clone(s)
-	o.strings[s] = s
-	return s
-}
-
 // row takes in one row.
 func (o *orderTable) row(rec []string, line int) {
 	if c := o.l.first("status"); c >= 0 && isCancelled(fold(at(rec, c))) || isSet(at(rec, o.l.first("cancelled"))) {
@@ -347,28 +343,28 @@ func (o *orderTable) row(rec []string, line int) {
 		return
 	}
 	id := clean(at(rec, o.l.first("order")), MaxFieldBytes, false)
-	customer, personKey, person := o.customer(rec, line)
+	by := o.buyer(rec, line)
 	i, known := o.current[id]
 	known = known && id != ""
-	if customer == "" {
+	if by.customer == "" {
 		if !known {
 			o.problems.add(line, "rows have no customer; left out", "row has no customer; left out")
 			return
 		}
-		customer, personKey = o.orders[i].Customer, o.orders[i].PersonKey
+		by = o.orders[i].by
 	}
 	raw := at(rec, o.l.first("date"))
-	at, dateOnly, ok := o.days.read(raw)
+	when, dateOnly, ok := o.days.read(raw)
 	if !ok {
 		if !known || strings.TrimSpace(raw) != "" {
 			o.problems.add(line, "dates could not be read; left out", "%s; left out", o.dateProblem(raw))
 			return
 		}
-		at, dateOnly = o.orders[i].At, o.orders[i].DateOnly
+		when, dateOnly = o.orders[i].At, o.orders[i].DateOnly
 	}
 	cents, currency, units, has, ok := o.amount(rec, line)
 	if id != "" {
-		key := id + "\x00" + customer
+		key := id + "\x00" + by.customer
 		if i, known = o.byID[key]; known {
 			o.current[id] = i
 			o.orders[i].addRow(cents, units, has, o.repeated, !ok)
@@ -381,7 +377,7 @@ func (o *orderTable) row(rec []string, line int) {
 		if i, clash := o.current[id]; clash {
 			o.problems.add(line, "rows have an order number of another customer; taken as orders of their own",
 				"order number %.40q is that of another customer in line %d; taken as an order of its own", id, o.orders[i].line)
-			name += " of " + customer
+			name += " of " + by.customer
 		}
 		o.byID[key], o.current[id] = len(o.orders), len(o.orders)
 		id = name
@@ -391,10 +387,10 @@ func (o *orderTable) row(rec []string, line int) {
 	}
 	o.orders = append(o.orders, openOrder{
 		Order: Order{
-			Customer: o.keep(customer), PersonKey: o.keep(personKey), At: at, DateOnly: dateOnly, Cents: cents, Currency: o.keep(currency),
-			Units: units, Person: person,
+			Customer: by.customer, PersonKey: by.key, At: when, DateOnly: dateOnly, Cents: cents, Currency: currency, Units: units,
+			Person: by.person,
 		},
-		line: line, id: strings.Clone(id), sum: has, bad: !ok,
+		by: by, line: line, id: strings.Clone(id), sum: has, bad: !ok,
 	})
 }
 
@@ -425,32 +421,44 @@ func (o *orderTable) dateProblem(raw string) string {
 	return fmt.Sprintf("%.40q is not a date", raw)
 }
 
-// customer says who ordered: the customer's number, else who the contact columns say.
-func (o *orderTable) customer(rec []string, line int) (customer, key string, person *Person) {
+// buyer is who ordered.
+type buyer struct {
+	customer, key string
+	person        *Person
+}
+
+// buyer says who ordered: the customer's number, else who the contact columns say. Rows that say it in the same words
+// get the same value.
+func (o *orderTable) buyer(rec []string, line int) *buyer {
+	o.words = o.words[:0]
+	for _, c := range o.who {
+		o.words = append(append(o.words, at(rec, c)...), 0)
+	}
+	if b, ok := o.buyers[string(o.words)]; ok {
+		return b
+	}
+	b := &buyer{}
+	o.buyers[string(o.words)] = b
 	number := clean(at(rec, o.l.first("customer")), MaxFieldBytes, false)
-	if len(o.people.l["name"])+len(o.people.l["first"])+len(o.people.l["email"])+len(o.people.l["phone"]) > 0 {
-		p, ok := o.people.person(rec, line)
-		if ok {
-			if number != "" {
-				p.Key = idKey(number)
-			}
-			person = &p
-			switch {
-			case number != "":
-			case len(p.Emails) > 0:
-				customer = p.Emails[0].Address
-			case len(p.Phones) > 0:
-				customer = p.Phones[0].Number
-			default:
-				customer = p.Name
-			}
-			key = p.Key
-		}
-	}
 	if number != "" {
-		customer, key = clean(number, maxKeyBytes, false), idKey(number)
+		b.customer, b.key = strings.Clone(clean(number, maxKeyBytes, false)), idKey(number)
 	}
-	return customer, key, person
+	p, ok := o.people.person(rec, line)
+	if !ok {
+		return b
+	}
+	b.person = &p
+	switch {
+	case number != "":
+		p.Key = b.key
+	case len(p.Emails) > 0:
+		b.customer, b.key = p.Emails[0].Address, p.Key
+	case len(p.Phones) > 0:
+		b.customer, b.key = p.Phones[0].Number, p.Key
+	default:
+		b.customer, b.key = clean(p.Name, maxKeyBytes, false), p.Key
+	}
+	return b
 }
 
 // amount reads what a row is worth; has is false when it does not say, ok when what it says cannot be read.

@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -279,8 +280,7 @@ func (t *table) column(name string) (int, error) {
 			return i, nil
 		}
 	}
-	n := 0
-	if _, err := fmt.Sscanf(name+" ", "%d ", &n); err == nil && n >= 1 && n <= len(t.names) {
+	if n, err := strconv.Atoi(name); err == nil && n >= 1 && n <= len(t.names) {
 		return n - 1, nil
 	}
 	return 0, fmt.Errorf("file has no column %.60q; it has %s", name, t.list())

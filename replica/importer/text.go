@@ -9,8 +9,6 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
-
-	"golang.org/x/text/encoding/charmap"
 )
 
 // readText reads a whole text file as UTF-8: from UTF-8, UTF-16 (with or without a mark) or, line by line where it is
@@ -42,7 +40,7 @@ func decodeText(b []byte) string {
 			line = b[:i+1]
 		}
 		b = b[len(line):]
-		out.WriteString(decodeBytes(line, nil))
+		out.WriteString(decodeBytes(line, ""))
 	}
 	return out.String()
 }
@@ -104,32 +102,73 @@ func decodeUTF16(b []byte, order binary.ByteOrder) string {
 	return out.String()
 }
 
-// charsets are those that address books of old phones name.
-var charsets = map[string]*charmap.Charmap{
-	"iso-8859-1":   charmap.Windows1252, // as browsers read it
-	"latin1":       charmap.Windows1252,
-	"us-ascii":     charmap.Windows1252,
-	"windows-1252": charmap.Windows1252,
-	"cp1252":       charmap.Windows1252,
-	"iso-8859-15":  charmap.ISO8859_15,
-	"iso-8859-2":   charmap.ISO8859_2,
-	"windows-1250": charmap.Windows1250,
-	"windows-1251": charmap.Windows1251,
-	"koi8-r":       charmap.KOI8R,
+// charset is the upper half of a character set of one byte. The library of all sets would weigh as much as this whole
+// package; these are the sets that address books of old telephones name.
+type charset string
+
+const (
+	windows1252 charset = "€\ufffd‚ƒ„…†‡ˆ‰Š‹Œ\ufffdŽ\ufffd\ufffd‘’“”•–—˜™š›œ\ufffdžŸ" +
+		"\u00a0¡¢£¤¥¦§¨©ª«¬\u00ad®¯°±²³´µ¶·¸¹º»¼½¾¿" +
+		"ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖ×ØÙÚÛÜÝÞß" +
+		"àáâãäåæçèéêëìíîïðñòóôõö÷øùúûüýþÿ"
+	iso8859x2 charset = "\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd" +
+		"\u00a0Ą˘Ł¤ĽŚ§¨ŠŞŤŹ\u00adŽŻ°ą˛ł´ľśˇ¸šşťź˝žż" +
+		"ŔÁÂĂÄĹĆÇČÉĘËĚÍÎĎĐŃŇÓÔŐÖ×ŘŮÚŰÜÝŢß" +
+		"ŕáâăäĺćçčéęëěíîďđńňóôőö÷řůúűüýţ˙"
+	iso8859x15 charset = "\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd" +
+		"\u00a0¡¢£€¥Š§š©ª«¬\u00ad®¯°±²³Žµ¶·ž¹º»ŒœŸ¿" +
+		"ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖ×ØÙÚÛÜÝÞß" +
+		"àáâãäåæçèéêëìíîïðñòóôõö÷øùúûüýþÿ"
+	windows1250 charset = "€\ufffd‚\ufffd„…†‡\ufffd‰Š‹ŚŤŽŹ\ufffd‘’“”•–—\ufffd™š›śťžź" +
+		"\u00a0ˇ˘Ł¤Ą¦§¨©Ş«¬\u00ad®Ż°±˛ł´µ¶·¸ąş»Ľ˝ľż" +
+		"ŔÁÂĂÄĹĆÇČÉĘËĚÍÎĎĐŃŇÓÔŐÖ×ŘŮÚŰÜÝŢß" +
+		"ŕáâăäĺćçčéęëěíîďđńňóôőö÷řůúűüýţ˙"
+	windows1251 charset = "ЂЃ‚ѓ„…†‡€‰Љ‹ЊЌЋЏђ‘’“”•–—\ufffd™љ›њќћџ" +
+		"\u00a0ЎўЈ¤Ґ¦§Ё©Є«¬\u00ad®Ї°±Ііґµ¶·ё№є»јЅѕї" +
+		"АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ" +
+		"абвгдежзийклмнопрстуфхцчшщъыьэюя"
+	koi8r charset = "\u2500\u2502\u250c\u2510\u2514\u2518\u251c\u2524\u252c\u2534\u253c\u2580\u2584\u2588\u258c\u2590\u2591\u2592\u2593⌠\u25a0∙√≈≤≥\u00a0⌡°²·÷" +
+		"\u2550\u2551\u2552ё\u2553\u2554\u2555\u2556\u2557\u2558\u2559\u255a\u255b\u255c\u255d\u255e\u255f\u2560\u2561Ё\u2562\u2563\u2564\u2565\u2566\u2567\u2568\u2569\u256a\u256b\u256c©" +
+		"юабцдефгхийклмнопярстужвьызшэщчъ" +
+		"ЮАБЦДЕФГХИЙКЛМНОПЯРСТУЖВЬЫЗШЭЩЧЪ"
+)
+
+// charsetOf finds a set by its name; "": it is not known, or UTF-8.
+func charsetOf(name string) charset {
+	switch strings.ToLower(name) {
+	case "iso-8859-1", "latin1", "us-ascii", "windows-1252", "cp1252":
+		return windows1252 // as browsers read them
+	case "iso-8859-2":
+		return iso8859x2
+	case "iso-8859-15":
+		return iso8859x15
+	case "windows-1250":
+		return windows1250
+	case "windows-1251":
+		return windows1251
+	case "koi8-r":
+		return koi8r
+	}
+	return ""
 }
 
-// decodeBytes reads bytes in a charset; nil: UTF-8, and Windows-1252 when they are not that.
-func decodeBytes(b []byte, cs *charmap.Charmap) string {
-	if cs == nil {
+// decodeBytes reads bytes in a charset; "": UTF-8, and Windows-1252 when they are not that.
+func decodeBytes(b []byte, cs charset) string {
+	if cs == "" {
 		if utf8.Valid(b) {
 			return string(b)
 		}
-		cs = charmap.Windows1252
+		cs = windows1252
 	}
+	half := []rune(cs)
 	var out strings.Builder
 	out.Grow(len(b) + len(b)/4)
 	for _, c := range b {
-		out.WriteRune(cs.DecodeByte(c))
+		if c < utf8.RuneSelf {
+			out.WriteByte(c)
+		} else {
+			out.WriteRune(half[c-utf8.RuneSelf])
+		}
 	}
 	return out.String()
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -176,7 +175,7 @@ func (l *cardLine) parse(b []byte) bool {
 	if colon <= 0 {
 		return false
 	}
-	head := decodeBytes(b[:colon], nil)
+	head := decodeBytes(b[:colon], "")
 	var name string
 	name, head = cutParam(head)
 	if i := strings.LastIndexByte(name, '.'); i >= 0 {
@@ -212,7 +211,7 @@ func cutParam(s string) (head, tail string) {
 
 // decode undoes the transfer encodings and charsets of version 2.1 (and of writers of 3.0 who use them).
 func (l *cardLine) decode(b []byte) string {
-	cs := charsets[strings.ToLower(l.param("CHARSET"))]
+	cs := charsetOf(l.param("CHARSET"))
 	encoding := strings.ToUpper(l.param("ENCODING"))
 	for _, p := range l.params {
 		if p.key == "" && (strings.EqualFold(p.value, "QUOTED-PRINTABLE") || strings.EqualFold(p.value, "BASE64")) {
@@ -516,7 +515,11 @@ func byPreference(lines []cardLine) {
 		}
 		return 101
 	}
-	slices.SortStableFunc(lines, func(a, b cardLine) int { return rank(a) - rank(b) })
+	for i := 1; i < len(lines); i++ {
+		for j := i; j > 0 && rank(lines[j]) < rank(lines[j-1]); j-- {
+			lines[j], lines[j-1] = lines[j-1], lines[j]
+		}
+	}
 }
 
 // label says what a number or address is called; use is false for what nobody answers: fax and pager.

@@ -34,17 +34,28 @@ const poll = 500 * time.Millisecond
 const maxWaiting = 1000
 
 type handler struct {
+	stop    <-chan struct{}
 	store   store.Store
 	log     *slog.Logger
 	waiting chan struct{}
 }
 
-// Handler serves the feed of whatever company a request's key is of. The Logger may be nil.
-func Handler(s store.Store, log *slog.Logger) http.Handler {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+// An Option changes what a Handler does by default.
+type Option func(*handler)
+
+// Log has the handler log there. Without it, it logs to slog.Default.
+func Log(l *slog.Logger) Option { return func(h *handler) { h.log = l } }
+
+// Until has requests wait for nothing more once ctx has ended, so that a server that goes down need not wait for them.
+func Until(ctx context.Context) Option { return func(h *handler) { h.stop = ctx.Done() } }
+
+// Handler serves the feed of whatever company a request's key is of.
+func Handler(s store.Store, options ...Option) http.Handler {
+	h := &handler{store: s, log: slog.Default(), waiting: make(chan struct{}, maxWaiting)}
+	for _, o := range options {
+		o(h)
 	}
-	return &handler{store: s, log: log, waiting: make(chan struct{}, maxWaiting)}
+	return h
 }
 
 // A record is one line of the answer.
@@ -133,6 +144,8 @@ func (h *handler) page(ctx context.Context, t store.Tenant, q query) ([]store.Ac
 		case <-ctx.Done():
 			return nil, "", ctx.Err()
 		case <-end.C:
+			return rs, next, nil
+		case <-h.stop:
 			return rs, next, nil
 		case <-tick.C:
 		}

@@ -165,8 +165,27 @@ type writer struct {
 }
 
 func (s *SQLite) openWriter() (*writer, error) {
+	c, err := dial(s.cfg.Path, []pragma{{"busy_timeout", busyTimeout}})
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{conn: c, docs: map[string]int64{}}
+	if err := s.setUp(c); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	if err := c.prepareAll(w.texts()); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return w, nil
+}
+
+// setUp looks first whose file it is: the journal mode is a property of the file, and not ours to change in another's.
+func (s *SQLite) setUp(c *conn) error {
+	empty, err := identify(c)
+	if err != nil {
+		return err
+	}
 	pragmas := []pragma{
-		{"busy_timeout", busyTimeout},
 		{"journal_mode", "wal"},
 		{"synchronous", 2}, // FULL: COMMIT returns after fsync of the log
 		{"wal_autocheckpoint", autocheckpoint},
@@ -176,15 +195,19 @@ func (s *SQLite) openWriter() (*writer, error) {
 	if s.cfg.MaxPages > 0 {
 		pragmas = append(pragmas, pragma{"max_page_count", s.cfg.MaxPages})
 	}
-	c, err := dial(s.cfg.Path, pragmas)
-	if err != nil {
-		return nil, err
+	for _, p := range pragmas {
+		if err := c.set(p); err != nil {
+			return err
+		}
 	}
-	w := &writer{conn: c, docs: map[string]int64{}}
-	if err := identify(c); err != nil {
-		return nil, errors.Join(err, c.Close())
+	if empty {
+		return createIfEmpty(c)
 	}
-	err = c.prepareAll([]text{
+	return nil
+}
+
+func (w *writer) texts() []text {
+	return []text{
 		{&w.begin, "BEGIN IMMEDIATE"},
 		{&w.commit, "COMMIT"},
 		{&w.undo, "ROLLBACK"},
@@ -209,11 +232,7 @@ func (s *SQLite) openWriter() (*writer, error) {
 		{&w.probe, "INSERT INTO meta VALUES ('probe', zeroblob(20000))"},
 		{&w.probeUndo, "ROLLBACK TO probe"},
 		{&w.probed, "UPDATE meta SET value = value + 1 WHERE key = 'health'"},
-	})
-	if err != nil {
-		return nil, errors.Join(err, c.Close())
 	}
-	return w, nil
 }
 
 // transact runs the jobs in one transaction. unknown says that an error leaves it open whether they are stored: only

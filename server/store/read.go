@@ -25,7 +25,15 @@ func (s *SQLite) openReader() (*reader, error) {
 		return nil, err
 	}
 	r := &reader{conn: c}
-	err = c.prepareAll([]text{
+	if err := c.prepareAll(r.texts()); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return r, nil
+}
+
+// texts are the statements. A bound LIMIT stands in a sum: alone, SQLite plans the statement anew for each value.
+func (r *reader) texts() []text {
+	return []text{
 		{&r.member, "SELECT id, seq, chain FROM members WHERE uid = ?"},
 		{&r.changes, "SELECT id, doc, hash, chain, size, data FROM changes WHERE id > ? AND id <= ? ORDER BY id LIMIT 0 + ?"},
 		{&r.chain, "SELECT chain FROM changes WHERE id = ?"},
@@ -36,11 +44,7 @@ func (s *SQLite) openReader() (*reader, error) {
 		{&r.deviceByHash, "SELECT d.hash, d.uid, m.uid, m.tenant, d.name, d.created, d.revoked " +
 			"FROM devices d JOIN members m ON m.id = d.member WHERE d.hash = ?"},
 		{&r.tenantByHash, "SELECT hash, tenant FROM apikeys WHERE hash = ?"},
-	})
-	if err != nil {
-		return nil, errors.Join(err, c.Close())
 	}
-	return r, nil
 }
 
 // read lends a free reader to fn. The context bounds the wait for it; what fn reads is bounded in rows.

@@ -116,33 +116,39 @@ const (
 	maxMember = 1<<(63-seqBits) - 1
 )
 
-// identify makes sure that the database is ours and of a version we know, or makes a new one in an empty file.
-func identify(c *conn) error {
+// identify says whether the database is ours and of a version we know; empty is a file without anything.
+func identify(c *conn) (empty bool, err error) {
+	var n [3]int64
+	for i, query := range []string{"PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema"} {
+		v, err := c.value(query)
+		if err != nil {
+			return false, err
+		}
+		n[i], _ = v.(int64)
+	}
+	app, version, tables := n[0], n[1], n[2]
+	switch {
+	case app == 0 && version == 0 && tables == 0:
+		return true, nil
+	case app != applicationID:
+		return false, fmt.Errorf("a database of another program (application id %#x): name another file", app)
+	case version > schemaVersion:
+		return false, fmt.Errorf("%w (file has version %d, this build knows %d)", ErrNewer, version, schemaVersion)
+	case version != schemaVersion:
+		return false, fmt.Errorf("database has version %d, which no build wrote: restore it from a backup", version)
+	}
+	return false, nil
+}
+
+// createIfEmpty makes the tables, unless another process has done so since identify looked.
+func createIfEmpty(c *conn) error {
 	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	err := func() error {
-		var n [3]int64
-		for i, query := range []string{"PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema"} {
-			v, err := c.value(query)
-			if err != nil {
-				return err
-			}
-			n[i], _ = v.(int64)
-		}
-		app, version, tables := n[0], n[1], n[2]
-		switch {
-		case app == 0 && version == 0 && tables == 0:
-			return create(c)
-		case app != applicationID:
-			return fmt.Errorf("a database of another program (application id %#x): name another file", app)
-		case version > schemaVersion:
-			return fmt.Errorf("%w (file has version %d, this build knows %d)", ErrNewer, version, schemaVersion)
-		case version != schemaVersion:
-			return fmt.Errorf("database has version %d, which no build wrote: restore it from a backup", version)
-		}
-		return nil
-	}()
+	empty, err := identify(c)
+	if err == nil && empty {
+		err = create(c)
+	}
 	if err == nil {
 		err = c.exec("COMMIT")
 	}

@@ -1,0 +1,680 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"trio/clients/corporate"
+	"trio/clients/sim/gen"
+	"trio/crdt"
+	"trio/crdt/wire"
+	"trio/ranking"
+	"trio/replica"
+	"trio/replica/importer"
+)
+
+// Access is what a device needs to join.
+type Access struct {
+	URL    string // of the sync endpoint, ws://
+	Token  string
+	Member crdt.MemberID
+	Device crdt.DeviceID
+}
+
+// Demo is a company's day on one machine. Zero fields have the defaults stated behind them.
+type Demo struct {
+	Out io.Writer
+	Dir string // the devices' databases and the files that they import
+	// Enrol makes a member with some devices.
+	Enrol func(ctx context.Context, member string, devices ...string) ([]Access, error)
+	// Feed reads the company's activity as corporate does.
+	Feed corporate.Client
+	// SetClock moves the clock of server and devices to the day that is played; Now reads it.
+	SetClock func(time.Time)
+	Now      func() time.Time
+	Seed     uint64 // of the made-up company: 0 is a seed like any other
+
+	// Orders and Contacts are files of real input; without them the company is made up. Columns names the columns of
+	// Orders when they cannot be guessed (importer.ParseColumns).
+	Orders, Contacts string
+	Columns          string
+	PerPromoter      int // customers of one promoter, for real input: 100
+
+	online map[*replica.Replica]func() // stops a device's syncer
+}
+
+// device is one replica of the demo with its way to the server.
+type device struct {
+	name   string
+	access Access
+	*replica.Replica
+}
+
+// Run plays the day and says on Out what happens. It returns an error when something that was promised does not hold.
+func (d *Demo) Run(ctx context.Context) error {
+	if d.PerPromoter == 0 {
+		d.PerPromoter = 100
+	}
+	d.online = map[*replica.Replica]func(){}
+	defer func() {
+		for _, stop := range d.online {
+			stop()
+		}
+	}()
+	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
+		return err
+	}
+	if d.Orders != "" || d.Contacts != "" {
+		return d.real(ctx)
+	}
+	return d.madeUp(ctx)
+}
+
+func (d *Demo) say(format string, args ...any) { fmt.Fprintf(d.Out, format+"\n", args...) }
+
+// madeUp plays the first member of a made-up company.
+func (d *Demo) madeUp(ctx context.Context) error {
+	c := gen.NewCompany(d.Seed, gen.Demo, d.Now())
+	m := &c.Members[0]
+	d.say("Trio · %s (made up, seed %d) · %s\n", c.Name, d.Seed, d.Now().Format("Monday 2 January 2006"))
+	d.say("1  THE BOOK")
+	phone, laptop, err := d.pair(ctx, m.Name)
+	if err != nil {
+		return err
+	}
+	defer phone.Close()
+	defer laptop.Close()
+	vcf, csv := filepath.Join(d.Dir, "contacts.vcf"), filepath.Join(d.Dir, "orders.csv")
+	if err := writeFile(vcf, func(w io.Writer) error { return gen.WriteVCF(w, m.People) }); err != nil {
+		return err
+	}
+	if err := writeFile(csv, func(w io.Writer) error { return gen.WriteOrdersCSV(w, m.Orders) }); err != nil {
+		return err
+	}
+	opt := importer.Options{CallingCode: m.CallingCode, Currency: c.Currency}
+	people, err := readFile(d, vcf, opt, importer.ReadVCards)
+	if err != nil {
+		return err
+	}
+	orders, err := readFile(d, csv, opt, importer.ReadOrders)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	err = errors.Join(
+		phone.SetProfile(ctx, crdt.ProfileName, strings.Fields(m.Name)[0]),
+		phone.SetProfile(ctx, crdt.ProfileZone, m.Zone),
+		phone.SetProfile(ctx, crdt.ProfileLanguage, m.Language),
+		phone.SetGoal(ctx, crdt.GoalOutreach, d.Now().Format(time.DateOnly), 5),
+		phone.SetGoal(ctx, crdt.GoalFollowUp, d.Now().Format(time.DateOnly), 5),
+	)
+	for _, g := range m.Goals {
+		err = errors.Join(err, phone.SetGoal(ctx, g.Dimension, d.Now().Format(time.DateOnly), int64(g.Count)))
+	}
+	if err != nil {
+		return err
+	}
+	np, err := phone.ImportPeople(ctx, people)
+	if err != nil {
+		return err
+	}
+	no, err := phone.ImportOrders(ctx, orders)
+	if err != nil {
+		return err
+	}
+	var entries []crdt.Entry
+	for _, t := range m.Touches {
+		e := t.Entry
+		if t.Person >= 0 {
+			e.Contact = crdt.SourceContactID(phone.Member(), m.People[t.Person].Key)
+		}
+		entries = append(entries, e)
+	}
+	if _, err := phone.LogAll(ctx, entries); err != nil {
+		return err
+	}
+	d.say("   %s reads contacts.vcf and orders.csv on the phone: %d contacts, %d orders, and %d entries of the", m.Name, np.NewContacts, no.NewOrders, len(entries))
+	d.say("   last months, in %s, each on disk before its tap was done.", ms(time.Since(start)))
+	again, err := phone.ImportOrders(ctx, orders)
+	if err != nil {
+		return err
+	}
+	if again.NewOrders+again.NewContacts > 0 {
+		return fmt.Errorf("the same file twice brought %+v", again)
+	}
+	d.say("   The same file again: %d orders known already, nothing changed.", again.SameOrders)
+	if err := d.event(ctx, phone, laptop); err != nil {
+		return err
+	}
+	_, err = d.pull(ctx)
+	return err
+}
+
+// pair enrols a promoter with a phone and a laptop.
+func (d *Demo) pair(ctx context.Context, name string) (phone, laptop *device, err error) {
+	as, err := d.Enrol(ctx, name, "phone", "laptop")
+	if err != nil {
+		return nil, nil, err
+	}
+	if phone, err = d.open(ctx, "phone", as[0]); err != nil {
+		return nil, nil, err
+	}
+	if laptop, err = d.open(ctx, "laptop", as[1]); err != nil {
+		phone.Close()
+		return nil, nil, err
+	}
+	return phone, laptop, nil
+}
+
+func (d *Demo) open(ctx context.Context, name string, a Access) (*device, error) {
+	r, err := replica.Open(ctx, replica.Config{
+		Path: filepath.Join(d.Dir, a.Device.String()+".db"), Member: a.Member, Device: a.Device, Now: d.Now,
+	})
+	return &device{name, a, r}, err
+}
+
+// goOnline starts a device's syncer.
+func (d *Demo) goOnline(ctx context.Context, v *device) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	s := v.NewSyncer(replica.SyncerConfig{URL: v.access.URL, Token: v.access.Token, App: "trio demo", Log: slog.New(slog.DiscardHandler)})
+	go func() {
+		defer close(done)
+		s.Run(ctx) //nolint:errcheck // level says what did not get through
+	}()
+	d.online[v.Replica] = func() {
+		cancel()
+		<-done
+	}
+}
+
+func (d *Demo) goOffline(v *device) {
+	d.online[v.Replica]()
+	delete(d.online, v.Replica)
+}
+
+// level waits until nothing is unsent anywhere and all devices have the same receipt.
+func (d *Demo) level(ctx context.Context, vs ...*device) (time.Duration, error) {
+	start := time.Now()
+	changed, stop := vs[0].Watch()
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	for {
+		level := true
+		var first wire.Receipt
+		for i, v := range vs {
+			st, err := v.Status(ctx)
+			if err != nil {
+				return 0, err
+			}
+			if i == 0 {
+				first = st.Receipt
+			}
+			level = level && st.Unsent == 0 && st.Receipt == first && st.Receipt.Seq > 0
+		}
+		if level {
+			return time.Since(start), nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, fmt.Errorf("devices do not come level: %w", ctx.Err())
+		case <-changed:
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// event plays an event without signal on a promoter's two devices, and shows that both end with the same.
+func (d *Demo) event(ctx context.Context, phone, laptop *device) error {
+	d.goOnline(ctx, phone)
+	sent, err := d.level(ctx, phone)
+	if err != nil {
+		return err
+	}
+	d.goOnline(ctx, laptop)
+	joined, err := d.level(ctx, phone, laptop)
+	if err != nil {
+		return err
+	}
+	st, err := phone.Status(ctx)
+	if err != nil {
+		return err
+	}
+	d.say("   Sent in %s; the laptop joins and has all %d changes in %s.\n", ms(sent), st.Changes, ms(joined))
+
+	d.say("2  BEFORE THE EVENT, on the phone")
+	if _, err := d.lists(ctx, phone, true); err != nil {
+		return err
+	}
+
+	d.say("3  AT THE EVENT, no signal, phone and laptop apart")
+	d.goOffline(phone)
+	d.goOffline(laptop)
+	d.SetClock(d.Now().Add(6 * time.Hour))
+	top, err := d.best(ctx, laptop)
+	if err != nil {
+		return err
+	}
+	captured := []string{"Noor Aziz", "Felix Braun", "Carmen Ibáñez"}
+	for i, name := range captured {
+		_, err := phone.AddContact(ctx, replica.Fields{
+			crdt.FieldName: name, crdt.FieldPhone + fmt.Sprintf("+1555010%04d", 177+i): "mobile",
+			crdt.FieldTag + "autumn-fair": "yes", crdt.FieldConsent: crdt.ConsentGiven,
+		})
+		if err != nil {
+			return err
+		}
+		d.say("   phone    captures %s", name)
+	}
+	for _, s := range top {
+		if _, err := laptop.Act(ctx, s, ranking.Answered); err != nil {
+			return err
+		}
+		d.say("   laptop   %s, and logs the answer", lower(s.Step))
+	}
+	book, err := phone.Contacts(ctx, "", 0, 1)
+	if err != nil || len(book) == 0 {
+		return errors.Join(err, errors.New("the book is empty"))
+	}
+	both := book[0]
+	err = errors.Join(
+		phone.EditContact(ctx, both.ID, replica.Fields{crdt.FieldNote: "met at the fair, asks for the catalogue", crdt.FieldTag + "warm": "yes"}),
+		laptop.EditContact(ctx, both.ID, replica.Fields{crdt.FieldNote: "moved to Lisbon", crdt.FieldCompany: "Sol e Mar"}),
+	)
+	if err != nil {
+		return err
+	}
+	d.say("   both     edit %s: the phone the note and a tag, the laptop the note and the company", both.Name)
+	for _, v := range []*device{phone, laptop} {
+		n, err := v.UnsentCount(ctx)
+		if err != nil {
+			return err
+		}
+		d.say("   %-8s %d changes only on this device", v.name, n)
+	}
+
+	d.say("\n4  SIGNAL AGAIN")
+	d.goOnline(ctx, phone)
+	d.goOnline(ctx, laptop)
+	took, err := d.level(ctx, phone, laptop)
+	if err != nil {
+		return err
+	}
+	d.say("   Level after %s; nothing left unsent on either.", ms(took))
+	for _, v := range []*device{phone, laptop} {
+		merged, err := v.Merges(ctx, 4)
+		if err != nil {
+			return err
+		}
+		for _, m := range merged {
+			switch {
+			case m.What == "conflict":
+				c, err := v.Contact(ctx, m.Contact)
+				if err != nil {
+					return err
+				}
+				d.say("   %-8s %s, %s: kept %q, the other device wrote %q", v.name, c.Name, m.Field, m.Kept, m.Other)
+			case m.Count < 50: // the first pull is no news
+				d.say("   %-8s received %d %s", v.name, m.Count, m.Field)
+			}
+		}
+	}
+	a, err := d.lists(ctx, phone, true)
+	if err != nil {
+		return err
+	}
+	b, err := d.lists(ctx, laptop, false)
+	if err != nil {
+		return err
+	}
+	if a != b {
+		return fmt.Errorf("the two devices suggest different things:\n%s\n%s", a, b)
+	}
+	d.say("   The laptop shows the same six, word for word.")
+	return d.goals(ctx, phone)
+}
+
+func (d *Demo) goals(ctx context.Context, v *device) error {
+	gs, err := v.GoalsToday(ctx)
+	if err != nil {
+		return err
+	}
+	var parts []string
+	for _, g := range gs {
+		if g.Want > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d of %d", g.Dimension, g.Done, g.Want))
+		}
+	}
+	if len(parts) > 0 {
+		d.say("   Goals of today: %s.", strings.Join(parts, ", "))
+	}
+	return nil
+}
+
+// best returns the best suggestions of both lists, two in all.
+func (d *Demo) best(ctx context.Context, v *device) (out []replica.Suggestion, err error) {
+	for _, l := range []ranking.List{ranking.Prospects, ranking.Members} {
+		top, err := v.TopThree(ctx, l, "en")
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, top[:min(len(top), 1)]...)
+	}
+	return out, nil
+}
+
+// lists returns the two lists of three as text, and prints it when asked to.
+func (d *Demo) lists(ctx context.Context, v *device, show bool) (string, error) {
+	var b strings.Builder
+	for _, l := range []ranking.List{ranking.Prospects, ranking.Members} {
+		top, err := v.TopThree(ctx, l, "en")
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "   %s\n", strings.ToUpper(l.String()))
+		if len(top) == 0 {
+			b.WriteString("     nothing needed today\n")
+		}
+		for i, s := range top {
+			fmt.Fprintf(&b, "   %d %s  (%s)\n     because %s\n     “%s”\n", i+1, s.Step, s.Name, strings.Join(s.Reasons, "; "), s.Wording)
+		}
+	}
+	if show {
+		d.say("%s", b.String())
+	}
+	return b.String(), nil
+}
+
+// pull reads the company's activity as corporate does, and checks that no entry comes twice.
+func (d *Demo) pull(ctx context.Context) (int, error) {
+	d.say("\n5  CORPORATE PULLS the merged activity: ids, no names, no notes")
+	kinds := map[crdt.Kind]int{}
+	seen := map[crdt.EntryID]bool{}
+	var last []corporate.Record
+	_, err := d.Feed.Pull(ctx, "", func(r corporate.Record) error {
+		if seen[r.Entry] {
+			return fmt.Errorf("entry %s comes twice", r.Entry)
+		}
+		seen[r.Entry] = true
+		e, err := r.Parse()
+		if err != nil {
+			return err
+		}
+		kinds[e.Kind]++
+		if last = append(last, r); len(last) > 2 {
+			last = last[1:]
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(kinds)) {
+		parts = append(parts, fmt.Sprintf("%s %d", k, kinds[k]))
+	}
+	d.say("   %d records, each once: %s", len(seen), strings.Join(parts, ", "))
+	for _, r := range last {
+		d.say("   %s", r.Line)
+	}
+	return len(seen), nil
+}
+
+func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }
+
+func ms(t time.Duration) string {
+	if t < time.Second {
+		return fmt.Sprintf("%d ms", t.Milliseconds())
+	}
+	return fmt.Sprintf("%.1f s", t.Seconds())
+}
+
+func writeFile(path string, f func(io.Writer) error) error {
+	w, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(w), w.Close())
+}
+
+// readFile reads one file of input and says what could not be used.
+func readFile[T any](d *Demo, path string, opt importer.Options, read func(io.Reader, importer.Options) ([]T, []importer.Problem, error)) ([]T, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	all, problems, err := read(f, opt)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for i, p := range problems {
+		if i == 5 {
+			d.say("   … and %d more", len(problems)-i)
+			break
+		}
+		d.say("   %s: %s", filepath.Base(path), p)
+	}
+	return all, nil
+}
+
+// promoter is a part of real input: some customers with their orders.
+type promoter struct {
+	name   string
+	people []importer.Person
+	orders []importer.Order
+}
+
+// deal gives the customers of real input out to promoters, in the order in which the files name them.
+func (d *Demo) deal(people []importer.Person, orders []importer.Order) []*promoter {
+	var all []*promoter
+	of := map[string]*promoter{}
+	find := func(key string) *promoter {
+		p, ok := of[key]
+		if !ok {
+			if len(of)%d.PerPromoter == 0 {
+				all = append(all, &promoter{name: fmt.Sprintf("Promoter %d", len(all)+1)})
+			}
+			p = all[len(all)-1]
+			of[key] = p
+		}
+		return p
+	}
+	for _, o := range orders {
+		p := find(o.PersonKey)
+		p.orders = append(p.orders, o)
+	}
+	for _, x := range people {
+		p := find(x.Key)
+		p.people = append(p.people, x)
+	}
+	return all
+}
+
+// real plays real input: every promoter's book on two devices, and the event for the first of them.
+func (d *Demo) real(ctx context.Context) error {
+	d.say("Trio · real input\n")
+	d.say("1  THE BOOKS")
+	columns, err := importer.ParseColumns(d.Columns)
+	if err != nil {
+		return err
+	}
+	var people []importer.Person
+	var orders []importer.Order
+	if d.Contacts != "" {
+		read := importer.ReadContactsCSV
+		head := make([]byte, 4096)
+		if f, err := os.Open(d.Contacts); err == nil {
+			n, _ := io.ReadFull(f, head) // a short file is no error
+			f.Close()
+			if importer.Sniff(d.Contacts, head[:n]) == importer.VCardFile {
+				read = importer.ReadVCards
+			}
+		}
+		if people, err = readFile(d, d.Contacts, importer.Options{}, read); err != nil {
+			return err
+		}
+	}
+	if d.Orders != "" {
+		if orders, err = readFile(d, d.Orders, importer.Options{Columns: columns}, importer.ReadOrders); err != nil {
+			return err
+		}
+	}
+	all := d.deal(people, orders)
+	if len(all) == 0 {
+		return errors.New("the files hold neither contacts nor orders")
+	}
+	var newest time.Time
+	for _, o := range orders {
+		if o.At.After(newest) {
+			newest = o.At
+		}
+	}
+	if d.Now().Sub(newest) > 30*24*time.Hour && !newest.IsZero() {
+		d.SetClock(newest.AddDate(0, 0, 1))
+		d.say("   The newest order is of %s, so the day that is played is the one after it.", newest.Format(time.DateOnly))
+	}
+	d.say("   %d orders and %d contacts, dealt out to %d promoters of %d.", len(orders), len(people), len(all), d.PerPromoter)
+
+	start := time.Now()
+	var mu sync.Mutex
+	triggers := map[string]int{}
+	var sum replica.Imported
+	var lists, full int
+	jobs := make(chan *promoter)
+	errs := make(chan error, 4)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	for range cap(errs) {
+		wg.Go(func() {
+			one := *d // its own devices
+			one.online = map[*replica.Replica]func(){}
+			for p := range jobs {
+				n, top, err := one.book(ctx, p)
+				if err != nil {
+					errs <- fmt.Errorf("%s: %w", p.name, err)
+					cancel()
+					return
+				}
+				mu.Lock()
+				sum.NewContacts += n.NewContacts
+				sum.NewOrders += n.NewOrders
+				sum.SameOrders += n.SameOrders
+				sum.Unknown += n.Unknown
+				for _, l := range top {
+					lists++
+					if len(l) == 3 {
+						full++
+					}
+					for _, s := range l {
+						triggers[s.Trigger.String()]++
+					}
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, p := range all[1:] {
+		select {
+		case jobs <- p:
+		case <-ctx.Done():
+		}
+	}
+	close(jobs)
+	wg.Wait()
+	close(errs)
+	if err := <-errs; err != nil {
+		return err
+	}
+
+	p := all[0]
+	phone, laptop, err := d.pair(ctx, p.name)
+	if err != nil {
+		return err
+	}
+	defer phone.Close()
+	defer laptop.Close()
+	n, err := bring(ctx, phone, p)
+	if err != nil {
+		return err
+	}
+	sum.NewContacts += n.NewContacts
+	sum.NewOrders += n.NewOrders
+	took := time.Since(start)
+	d.say("   %d contacts and %d orders are in the books, sent, and pulled by each promoter's second device in %s", sum.NewContacts, sum.NewOrders, ms(took))
+	d.say("   (%d orders known already, %d of nobody).", sum.SameOrders, sum.Unknown)
+	if lists > 0 {
+		d.say("   Both devices of all %d other promoters show the same two lists; %d of %d lists are full.", len(all)-1, full, lists)
+		for _, t := range slices.Sorted(maps.Keys(triggers)) {
+			d.say("     %5d × %s", triggers[t], t)
+		}
+	}
+	d.say("   %s plays the event:", p.name)
+	if err := d.event(ctx, phone, laptop); err != nil {
+		return err
+	}
+	records, err := d.pull(ctx)
+	if err != nil {
+		return err
+	}
+	if records < sum.NewOrders {
+		return fmt.Errorf("the feed holds %d records, the books %d orders", records, sum.NewOrders)
+	}
+	return nil
+}
+
+func bring(ctx context.Context, v *device, p *promoter) (replica.Imported, error) {
+	a, err := v.ImportPeople(ctx, p.people)
+	if err != nil {
+		return a, err
+	}
+	b, err := v.ImportOrders(ctx, p.orders)
+	b.NewContacts += a.NewContacts
+	return b, err
+}
+
+// book brings one promoter's part to one device, through the server to a second one, and compares what both suggest.
+func (d *Demo) book(ctx context.Context, p *promoter) (n replica.Imported, top [2][]replica.Suggestion, err error) {
+	phone, laptop, err := d.pair(ctx, p.name)
+	if err != nil {
+		return n, top, err
+	}
+	defer phone.Close()
+	defer laptop.Close()
+	if n, err = bring(ctx, phone, p); err != nil {
+		return n, top, err
+	}
+	for _, v := range []*device{phone, laptop} {
+		d.goOnline(ctx, v)
+		defer d.goOffline(v)
+	}
+	if _, err := d.level(ctx, phone, laptop); err != nil {
+		return n, top, err
+	}
+	a, err := d.lists(ctx, phone, false)
+	if err != nil {
+		return n, top, err
+	}
+	b, err := d.lists(ctx, laptop, false)
+	if err == nil && a != b {
+		err = fmt.Errorf("the two devices suggest different things:\n%s\n%s", a, b)
+	}
+	for i := range top {
+		if err == nil {
+			top[i], err = phone.TopThree(ctx, ranking.List(i), "en")
+		}
+	}
+	return n, top, err
+}

@@ -1,0 +1,324 @@
+// Command trio is the one program of the server: it serves, plays the demo, sets companies and devices up, pulls
+// activity for corporate, and is a promoter's device on a computer. It only wires rooms together.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"trio/clients/corporate"
+	"trio/clients/desktop"
+	"trio/clients/sim"
+	"trio/crdt"
+	"trio/server"
+	"trio/server/store"
+)
+
+const usage = `trio tells field promoters the next three things to do, with or without signal
+
+usage: trio COMMAND [FLAG ...]
+
+  serve    the sync server
+  demo     a company's day on this machine, on made-up or real input; then the server stays up
+  admin    companies, members, devices and keys of a data folder
+  pull     append a company's new activity to a file
+  device   a promoter's book on this computer
+
+trio COMMAND -h tells more.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+func run(ctx context.Context, args []string) int {
+	commands := map[string]func(context.Context, []string) error{"serve": serve, "demo": demo, "admin": admin}
+	if len(args) == 0 {
+		fmt.Fprint(os.Stderr, usage)
+		return 2
+	}
+	switch name, rest := args[0], args[1:]; name {
+	case "pull":
+		return corporate.PullMain(ctx, rest, os.Stdout, os.Stderr)
+	case "device":
+		return desktop.Main(ctx, rest, os.Stdout, os.Stderr)
+	case "help", "-h", "--help":
+		fmt.Print(usage)
+		return 0
+	default:
+		f, ok := commands[name]
+		if !ok {
+			fmt.Fprintf(os.Stderr, "error: command %q is not known\nhint: trio -h lists the commands\n", name)
+			return 2
+		}
+		switch err := f(ctx, rest); {
+		case errors.Is(err, flag.ErrHelp):
+			return 0
+		case errors.Is(err, errUsage):
+			return 2
+		case err != nil:
+			fmt.Fprintf(os.Stderr, "error: %v\n", err)
+			return 1
+		}
+	}
+	return 0
+}
+
+// errUsage: the flag package has said what is wrong.
+var errUsage = errors.New("usage")
+
+func parse(fs *flag.FlagSet, args []string) error {
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return err
+	case err != nil:
+		return errUsage
+	}
+	return nil
+}
+
+func openStore(ctx context.Context, dir string) (*store.SQLite, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, store.Config{Path: filepath.Join(dir, "trio.db"), Logger: slog.Default()})
+}
+
+// running is a server on its listener.
+type running struct {
+	addr  net.Addr
+	http  *http.Server
+	trio  *server.Server
+	ended chan error
+}
+
+func start(st store.Store, addr string, now func() time.Time) (*running, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	s := server.New(server.Config{Store: st, Now: now})
+	r := &running{
+		addr: l.Addr(), trio: s, ended: make(chan error, 1),
+		http: &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10},
+	}
+	go func() { r.ended <- r.http.Serve(l) }()
+	return r, nil
+}
+
+// stop tells devices to come back and lets requests end, for ten seconds at most.
+func (r *running) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return errors.Join(r.trio.Shutdown(ctx), r.http.Shutdown(ctx))
+}
+
+// wait serves until ctx ends or the listener fails.
+func (r *running) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return r.stop()
+	case err := <-r.ended:
+		return errors.Join(err, r.stop())
+	}
+}
+
+func serve(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("trio serve", flag.ContinueOnError)
+	data := fs.String("data", "data", "`folder` of the server's data")
+	listen := fs.String("listen", "127.0.0.1:8787", "`address` to listen on")
+	if err := parse(fs, args); err != nil {
+		return err
+	}
+	st, err := openStore(ctx, *data)
+	if err != nil {
+		return err
+	}
+	r, err := start(st, *listen, time.Now)
+	if err == nil {
+		slog.Info("serving", "addr", r.addr.String(), "data", *data)
+		err = r.wait(ctx)
+	}
+	return errors.Join(err, st.Close())
+}
+
+func demo(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("trio demo", flag.ContinueOnError)
+	data := fs.String("data", "data", "`folder` under which the demo makes one of its own")
+	listen := fs.String("listen", "127.0.0.1:8787", "`address` to listen on; if it is taken, a free port")
+	seed := fs.Uint64("seed", 7, "of the made-up company")
+	orders := fs.String("orders", "", "`file` with an export of orders (CSV) to play instead of the made-up company")
+	contacts := fs.String("contacts", "", "`file` with contacts (vCard or CSV)")
+	columns := fs.String("columns", "", "columns of the orders when they cannot be guessed: customer=…,date=…,amount=…")
+	once := fs.Bool("once", false, "stop when the day is played instead of staying up as a server")
+	if err := parse(fs, args); err != nil {
+		return err
+	}
+	slog.SetLogLoggerLevel(slog.LevelWarn)
+	dir := filepath.Join(*data, "demo-"+time.Now().Format("20060102-150405.000"))
+	st, err := openStore(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	// The demo's clock: the difference to the real one, so that a day of the past can be played.
+	var offset atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
+	r, err := start(st, *listen, now)
+	if err != nil {
+		if r, err = start(st, "127.0.0.1:0", now); err != nil {
+			return err
+		}
+	}
+	url := "http://" + r.addr.String()
+	fmt.Printf("Server at %s, data in %s\n\n", url, dir)
+	tenant, err := st.CreateTenant(ctx, "Demo")
+	if err != nil {
+		return err
+	}
+	key, err := st.CreateAPIKey(ctx, tenant, "corporate")
+	if err != nil {
+		return err
+	}
+	var first crdt.MemberID
+	d := sim.Demo{
+		Out: os.Stdout, Dir: filepath.Join(dir, "devices"), Seed: *seed, Orders: *orders, Contacts: *contacts, Columns: *columns,
+		Feed: corporate.Client{URL: url, Key: key}, Now: now,
+		SetClock: func(t time.Time) { offset.Store(int64(time.Until(t))) },
+		Enrol: func(ctx context.Context, member string, devices ...string) ([]sim.Access, error) {
+			m, err := st.CreateMember(ctx, tenant, member)
+			if err != nil {
+				return nil, err
+			}
+			first = m // of the last promoter, who plays the event
+			var as []sim.Access
+			for _, name := range devices {
+				dev, token, err := st.CreateDevice(ctx, m, name)
+				if err != nil {
+					return nil, err
+				}
+				as = append(as, sim.Access{URL: "ws://" + r.addr.String() + "/v1/sync", Token: token, Member: m, Device: dev.ID})
+			}
+			return as, nil
+		},
+	}
+	if err := d.Run(ctx); err != nil || *once {
+		return errors.Join(err, r.stop())
+	}
+	offset.Store(0)
+	_, token, err := st.CreateDevice(ctx, first, "yours")
+	if err != nil {
+		return err
+	}
+	fmt.Printf(`
+The server stays up (Ctrl-C ends it). In another terminal:
+
+  bin/trio device --data %[1]s/mine join %[2]s %[3]s
+  bin/trio device --data %[1]s/mine top
+  TRIO_KEY=%[4]s bin/trio pull --server %[2]s --format csv
+`, dir, url, token, key)
+	return r.wait(ctx)
+}
+
+func admin(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("trio admin", flag.ContinueOnError)
+	data := fs.String("data", "data", "`folder` of the server's data")
+	fs.Usage = func() {
+		fmt.Fprint(fs.Output(), `trio admin sets a company up; the server may run meanwhile
+
+usage: trio admin [--data DIR] COMMAND
+
+  company NAME             make a company; prints its number
+  key COMPANY NAME         make an API key of a company; prints it, once
+  member COMPANY NAME      make a member; prints the id
+  device MEMBER NAME       make a device of a member; prints its token, once
+  revoke DEVICE            take a device's access back
+`)
+		fs.PrintDefaults()
+	}
+	if err := parse(fs, args); err != nil {
+		return err
+	}
+	if fs.NArg() == 0 {
+		fs.Usage()
+		return errUsage
+	}
+	st, err := openStore(ctx, *data)
+	if err != nil {
+		return err
+	}
+	return errors.Join(administer(ctx, st, fs.Args()), st.Close())
+}
+
+func administer(ctx context.Context, st store.Store, args []string) error {
+	want := map[string]int{"company": 2, "key": 3, "member": 3, "device": 3, "revoke": 2}[args[0]]
+	if want == 0 {
+		return fmt.Errorf("command %q is not known: see trio admin -h", args[0])
+	}
+	if len(args) != want {
+		return fmt.Errorf("%s needs %d arguments: see trio admin -h", args[0], want-1)
+	}
+	tenant := func() (t store.Tenant, err error) {
+		if _, err := fmt.Sscan(args[1], &t); err != nil {
+			return t, fmt.Errorf("company %q: want its number", args[1])
+		}
+		return t, nil
+	}
+	switch args[0] {
+	case "company":
+		t, err := st.CreateTenant(ctx, args[1])
+		if err == nil {
+			fmt.Println(t)
+		}
+		return err
+	case "key":
+		t, err := tenant()
+		if err != nil {
+			return err
+		}
+		key, err := st.CreateAPIKey(ctx, t, args[2])
+		if err == nil {
+			fmt.Println(key)
+		}
+		return err
+	case "member":
+		t, err := tenant()
+		if err != nil {
+			return err
+		}
+		m, err := st.CreateMember(ctx, t, args[2])
+		if err == nil {
+			fmt.Println(m)
+		}
+		return err
+	case "device":
+		m, err := crdt.ParseMemberID(args[1])
+		if err != nil {
+			return err
+		}
+		_, token, err := st.CreateDevice(ctx, m, args[2])
+		if err == nil {
+			fmt.Println(token)
+		}
+		return err
+	default:
+		d, err := crdt.ParseDeviceID(args[1])
+		if err != nil {
+			return err
+		}
+		return st.RevokeDevice(ctx, d)
+	}
+}

@@ -1,0 +1,251 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"trio/server/store"
+	"trio/server/store/storetest"
+)
+
+// childEnv has this test binary act as the child of a test: it names what to do, and dirEnv where.
+const (
+	childEnv = "TRIO_STORE_TEST_CHILD"
+	dirEnv   = "TRIO_STORE_TEST_DIR"
+)
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(childEnv) {
+	case "":
+		os.Exit(m.Run())
+	case "append":
+		s, err := openDir(context.Background(), os.Getenv(dirEnv))
+		if err == nil {
+			err = storetest.Child(s, os.Stdout)
+		}
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	default:
+		childMore(os.Getenv(childEnv), os.Getenv(dirEnv))
+	}
+}
+
+func child(what, dir string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+what, dirEnv+"="+dir)
+	return cmd
+}
+
+func file(dir string) string { return filepath.Join(dir, "trio.db") }
+
+func openDir(ctx context.Context, dir string) (store.Store, error) {
+	return store.Open(ctx, store.Config{Path: file(dir)})
+}
+
+// raw opens the file as any program could.
+func raw(dir string) (*sql.DB, error) { return sql.Open("sqlite", file(dir)) }
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, storetest.Harness{
+		Open: openDir,
+		OpenFull: func(ctx context.Context, dir string) (store.Store, error) {
+			db, err := raw(dir)
+			if err != nil {
+				return nil, err
+			}
+			defer func() { _ = db.Close() }()
+			var pages int64
+			if err := db.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages); err != nil {
+				return nil, err
+			}
+			return store.Open(ctx, store.Config{Path: file(dir), MaxPages: pages + 60})
+		},
+		MakeNewer: func(dir string) error {
+			db, err := raw(dir)
+			if err != nil {
+				return err
+			}
+			_, err = db.Exec("PRAGMA user_version = 99")
+			_ = db.Close()
+			return err
+		},
+		Child: func(dir string) *exec.Cmd { return child("append", dir) },
+	})
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for _, tc := range []struct {
+		name, want string
+		make       func(path string) error
+	}{
+		{"folder that is not there", "no such file", func(string) error { return nil }},
+		{"text", "not a database", func(path string) error {
+			return os.WriteFile(path, []byte(strings.Repeat("this is a letter\n", 200)), 0o600)
+		}},
+		{"other program's database", "another program", func(path string) error {
+			db, err := sql.Open("sqlite", path)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = db.Close() }()
+			_, err = db.Exec("CREATE TABLE t (x)")
+			return err
+		}},
+		{"other program's stamp", "0x7b", func(path string) error {
+			db, err := sql.Open("sqlite", path)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = db.Close() }()
+			_, err = db.Exec("PRAGMA application_id = 123")
+			return err
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "other.db")
+			if strings.HasPrefix(tc.name, "folder") {
+				path = filepath.Join(path, "trio.db")
+			}
+			if err := tc.make(path); err != nil {
+				t.Fatal(err)
+			}
+			before, _ := os.ReadFile(path)
+			s, err := store.Open(t.Context(), store.Config{Path: path})
+			if err == nil {
+				_ = s.Close()
+				t.Fatal("opened")
+			}
+			if !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %q does not say %q", err, tc.want)
+			}
+			if after, _ := os.ReadFile(path); string(after) != string(before) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+func TestConfig(t *testing.T) {
+	for _, tc := range []struct {
+		field string
+		cfg   store.Config
+	}{
+		{"Path", store.Config{}},
+		{"MaxPages", store.Config{Path: "x", MaxPages: -1}},
+		{"QueueLen", store.Config{Path: "x", QueueLen: -1}},
+		{"GroupChanges", store.Config{Path: "x", GroupChanges: -1}},
+		{"CacheKiB", store.Config{Path: "x", CacheKiB: -1}},
+	} {
+		if err := tc.cfg.Validate(); err == nil || !strings.Contains(err.Error(), "Config."+tc.field) {
+			t.Errorf("%+v: %v, want one that names %s", tc.cfg, err, tc.field)
+		}
+	}
+}
+
+// A path may hold what means something in a URI, and the file is for its owner alone.
+func TestPath(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "50% of a?b#c&mode=ro.db")
+	open(t, store.Config{Path: path})
+	for _, p := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", filepath.Base(p), info.Mode())
+		}
+	}
+}
+
+// A write waits in a bounded queue; when that is full the caller hears so, and nothing is stored.
+func TestBusy(t *testing.T) {
+	s := open(t, store.Config{QueueLen: 1, GroupChanges: 1})
+	d := newDevice(t, s, newTenant(t, s))
+	var busy, stored atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			a := storetest.NewAuthor(d, uint32(i), rand.New(rand.NewPCG(1, uint64(i))))
+			for range 20 {
+				switch _, err := s.Append(t.Context(), d.Member, []store.Item{a.Tap(1)}); {
+				case err == nil:
+					stored.Add(1)
+				case errors.Is(err, store.ErrBusy):
+					busy.Add(1)
+					return
+				default:
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	head, err := s.Head(t.Context(), d.Member)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if busy.Load() == 0 || head.Seq != uint64(stored.Load()) {
+		t.Errorf("%d busy, %d acknowledged, head %d", busy.Load(), stored.Load(), head.Seq)
+	}
+}
+
+// A push that brings nothing new must reach the disk too: the copy it finds may be in memory only, written by a process
+// that was killed before its fsync.
+func TestDuplicateWrites(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, store.Config{Path: file(dir)})
+	d := newDevice(t, s, newTenant(t, s))
+	items := []store.Item{storetest.NewAuthor(d, 1, rand.New(rand.NewPCG(1, 1))).Tap(1)}
+	size := func() int64 {
+		info, err := os.Stat(file(dir) + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	for i := range 3 {
+		before := size()
+		if _, err := s.Append(t.Context(), d.Member, items); err != nil {
+			t.Fatal(err)
+		}
+		if size() == before {
+			t.Errorf("push %d wrote nothing", i)
+		}
+	}
+}
+
+// The operator's command works on the file of a running server.
+func TestTwoOpen(t *testing.T) {
+	dir := t.TempDir()
+	one, two := open(t, store.Config{Path: file(dir)}), open(t, store.Config{Path: file(dir)})
+	d := newDevice(t, two, newTenant(t, one))
+	rnd := rand.New(rand.NewPCG(1, 1))
+	var wg sync.WaitGroup
+	for i, s := range []store.Store{one, two} {
+		a := storetest.NewAuthor(d, uint32(i), rand.New(rand.NewPCG(1, rnd.Uint64())))
+		wg.Go(func() {
+			for range 50 {
+				if ack, err := s.Append(t.Context(), d.Member, []store.Item{a.Tap(1), a.Edit(1)}); err != nil || ack.New != 2 {
+					t.Error(ack, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, s := range []store.Store{one, two} {
+		cs, _, err := s.Since(t.Context(), d.Member, 0, 0, 0)
+		if err != nil || len(cs) != 200 {
+			t.Errorf("%d changes, %v", len(cs), err)
+		}
+	}
+}

@@ -1,0 +1,1235 @@
+// Package storetest is the suite that every engine of store.Store has to pass. Its tests run random operations from
+// many goroutines against a model, cut the engine down in various ways, and check after each that nothing
+// acknowledged is gone, nothing is there twice, and every order is one order.
+//
+// It never knows an engine: a Harness opens stores and does to them what only the engine can.
+package storetest
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"trio/crdt"
+	"trio/crdt/automerge"
+	"trio/crdt/wire"
+	"trio/server/store"
+)
+
+// A Harness is what the suite needs of an engine. dir is an empty folder at first; opening it again opens the same
+// store. A nil function skips the tests that need it.
+type Harness struct {
+	Open func(ctx context.Context, dir string) (store.Store, error)
+	// OpenFull opens a store that has room for some hundred kilobytes more, and no more than that.
+	OpenFull func(ctx context.Context, dir string) (store.Store, error)
+	// MakeNewer marks a closed store as written by a newer build.
+	MakeNewer func(dir string) error
+	// Child returns a command, not started, that opens the store in dir and calls Child with it.
+	Child func(dir string) *exec.Cmd
+}
+
+// SeedEnv names the environment variable that holds the seed of a run that is to be repeated. The goroutines still meet
+// as they like.
+const SeedEnv = "STORETEST_SEED"
+
+// Run runs the suite.
+func Run(t *testing.T, h Harness) {
+	t.Run("Random", func(t *testing.T) { h.random(t) })
+	t.Run("Rejections", func(t *testing.T) { h.rejections(t) })
+	t.Run("Duplicates", func(t *testing.T) { h.duplicates(t) })
+	t.Run("Pages", func(t *testing.T) { h.pages(t) })
+	t.Run("Tenants", func(t *testing.T) { h.tenants(t) })
+	t.Run("Secrets", func(t *testing.T) { h.secrets(t) })
+	t.Run("Cursors", func(t *testing.T) { h.cursors(t) })
+	t.Run("Close", func(t *testing.T) { h.closing(t) })
+	t.Run("Full", func(t *testing.T) { h.full(t) })
+	t.Run("Newer", func(t *testing.T) { h.newer(t) })
+	t.Run("Kill", func(t *testing.T) { h.kill(t) })
+}
+
+func seed(t *testing.T) uint64 {
+	s := uint64(time.Now().UnixNano())
+	if v := os.Getenv(SeedEnv); v != "" {
+		var err error
+		if s, err = strconv.ParseUint(v, 10, 64); err != nil {
+			t.Fatalf("%s: %v", SeedEnv, err)
+		}
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("to repeat: %s=%d go test -run '^%s$'", SeedEnv, s, t.Name())
+		}
+	})
+	return s
+}
+
+// place is a folder with a store in it, that a test opens and closes.
+type place struct {
+	t   *testing.T
+	h   Harness
+	dir string
+	store.Store
+}
+
+func (h Harness) place(t *testing.T) *place {
+	p := &place{t: t, h: h, dir: t.TempDir()}
+	p.open(h.Open)
+	t.Cleanup(func() {
+		if p.Store != nil {
+			p.close()
+		}
+	})
+	return p
+}
+
+func (p *place) open(fn func(context.Context, string) (store.Store, error)) {
+	p.t.Helper()
+	s, err := fn(context.Background(), p.dir)
+	if err != nil {
+		p.t.Fatalf("open: %v", err)
+	}
+	p.Store = s
+}
+
+func (p *place) close() {
+	p.t.Helper()
+	s := p.Store
+	p.Store = nil
+	if err := s.Close(); err != nil {
+		p.t.Fatalf("close: %v", err)
+	}
+}
+
+func (p *place) reopen() {
+	p.t.Helper()
+	p.close()
+	p.open(p.h.Open)
+}
+
+func (p *place) tenant() store.Tenant {
+	p.t.Helper()
+	id, err := p.CreateTenant(context.Background(), "a company")
+	p.check(err)
+	return id
+}
+
+func (p *place) member(t store.Tenant) crdt.MemberID {
+	p.t.Helper()
+	m, err := p.CreateMember(context.Background(), t, "a member")
+	p.check(err)
+	return m
+}
+
+func (p *place) device(m crdt.MemberID) (store.Device, string) {
+	p.t.Helper()
+	d, token, err := p.CreateDevice(context.Background(), m, "a phone")
+	p.check(err)
+	return d, token
+}
+
+// newDevice makes a member of a new company and a device for it.
+func (p *place) newDevice() (store.Tenant, store.Device) {
+	p.t.Helper()
+	t := p.tenant()
+	d, _ := p.device(p.member(t))
+	return t, d
+}
+
+func (p *place) check(err error) {
+	p.t.Helper()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// push appends what has to be stored whole.
+func (p *place) push(m crdt.MemberID, items ...store.Item) store.Ack {
+	p.t.Helper()
+	ack, err := p.Append(context.Background(), m, items)
+	p.check(err)
+	if ack.New != len(items) || ack.Dup != 0 || len(ack.Rejected) != 0 {
+		p.t.Fatalf("push of %d new changes: ack %+v", len(items), ack)
+	}
+	return ack
+}
+
+// refused appends one item and returns why it was not stored.
+func (p *place) refused(m crdt.MemberID, it store.Item) wire.Code {
+	p.t.Helper()
+	before, err := p.Head(context.Background(), m)
+	p.check(err)
+	ack, err := p.Append(context.Background(), m, []store.Item{it})
+	p.check(err)
+	if len(ack.Rejected) != 1 || ack.New+ack.Dup != 0 || ack.Receipt != before {
+		p.t.Fatalf("want one rejection and the head %+v, got %+v", before, ack)
+	}
+	if r := ack.Rejected[0]; r.Index != 0 || r.Text == "" {
+		p.t.Fatalf("rejection without a sentence: %+v", r)
+	}
+	return ack.Rejected[0].Code
+}
+
+// history reads a member's whole order in pages of random size, and checks what must hold of every order: numbers
+// without a gap, the chain, each hash once, every change after those it builds on and after its writer's earlier ones.
+func history(s store.Store, m crdt.MemberID, rnd *rand.Rand) ([]store.Stored, error) {
+	ctx := context.Background()
+	head, err := s.Head(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	var all []store.Stored
+	at := wire.Receipt{Epoch: s.Epoch()}
+	type actorDoc struct {
+		actor automerge.ActorID
+		doc   crdt.DocName
+	}
+	seen := map[automerge.Hash]crdt.DocName{}
+	seqs := map[actorDoc]uint64{}
+	for {
+		cs, r, err := s.Since(ctx, m, at.Seq, 1+rnd.IntN(300), 1+rnd.IntN(100_000))
+		if err != nil {
+			return nil, err
+		}
+		if len(cs) == 0 {
+			if r.Seq != at.Seq {
+				return nil, fmt.Errorf("member %s: nothing after %d, yet the head is %d", m, at.Seq, r.Seq)
+			}
+			break
+		}
+		for _, c := range cs {
+			ch, err := automerge.ParseChange(c.Raw)
+			if err != nil {
+				return nil, fmt.Errorf("member %s, change %d: %w", m, c.Seq, err)
+			}
+			at.Seq++
+			at.Chain = at.Chain.Next(c.Hash)
+			key := actorDoc{ch.Actor, c.Doc}
+			_, twice := seen[c.Hash]
+			switch {
+			case c.Seq != at.Seq:
+				return nil, fmt.Errorf("member %s: change %d where %d belongs", m, c.Seq, at.Seq)
+			case ch.Hash() != c.Hash:
+				return nil, fmt.Errorf("member %s, change %d: bytes have hash %s, stored is %s", m, c.Seq, ch.Hash(), c.Hash)
+			case twice:
+				return nil, fmt.Errorf("member %s, change %d: %s is there twice", m, c.Seq, c.Hash)
+			case ch.Seq != seqs[key]+1:
+				return nil, fmt.Errorf("member %s, change %d: writer's %d after its %d", m, c.Seq, ch.Seq, seqs[key])
+			}
+			for _, h := range ch.Deps {
+				if doc, ok := seen[h]; !ok || doc != c.Doc {
+					return nil, fmt.Errorf("member %s, change %d: builds on %s, which did not come before", m, c.Seq, h)
+				}
+			}
+			seqs[key] = ch.Seq
+			seen[c.Hash] = c.Doc
+		}
+		if r != at {
+			return nil, fmt.Errorf("member %s: receipt %+v of a page, want %+v", m, r, at)
+		}
+		if got, ok, err := s.ReceiptAt(ctx, m, at.Seq); err != nil || !ok || got != at {
+			return nil, fmt.Errorf("member %s: receipt at %d is %+v %v %v, want %+v", m, at.Seq, got, ok, err, at)
+		}
+		all = append(all, cs...)
+	}
+	if at.Seq < head.Seq {
+		return nil, fmt.Errorf("member %s: order ends at %d, head was %d before", m, at.Seq, head.Seq)
+	}
+	return all, nil
+}
+
+// wholeFeed reads a company's feed from a cursor to its end.
+func wholeFeed(s store.Store, t store.Tenant, cursor string, rnd *rand.Rand) (rs []store.Activity, next string, err error) {
+	for {
+		page, next, err := s.Feed(context.Background(), t, cursor, 1+rnd.IntN(200))
+		if err != nil {
+			return nil, "", err
+		}
+		if len(page) == 0 {
+			if next != cursor {
+				return nil, "", fmt.Errorf("nothing new, yet the cursor moved")
+			}
+			return rs, next, nil
+		}
+		rs, cursor = append(rs, page...), next
+	}
+}
+
+type entryKey struct {
+	member crdt.MemberID
+	entry  crdt.EntryID
+}
+
+// checkFeed says what is wrong with a feed that should hold exactly these records.
+func checkFeed(rs []store.Activity, want map[entryKey]store.FeedRecord) error {
+	seen := map[entryKey]bool{}
+	for _, r := range rs {
+		k := entryKey{r.Member, r.Entry}
+		w, ok := want[k]
+		switch {
+		case seen[k]:
+			return fmt.Errorf("entry %s of member %s is in the feed twice", r.Entry, r.Member)
+		case !ok:
+			return fmt.Errorf("entry %s of member %s is in the feed and was not acknowledged", r.Entry, r.Member)
+		case r.FeedRecord != w:
+			return fmt.Errorf("entry %s: record %+v, want %+v", r.Entry, r.FeedRecord, w)
+		case r.Arrived.IsZero() || !json.Valid([]byte(r.Body)) || strings.Contains(r.Body, "private words"):
+			return fmt.Errorf("entry %s: bad record %+v", r.Entry, r)
+		}
+		seen[k] = true
+	}
+	if len(seen) != len(want) {
+		return fmt.Errorf("feed has %d records, want %d", len(seen), len(want))
+	}
+	return nil
+}
+
+// A model is what a member's order must hold.
+type model struct {
+	mu     sync.Mutex
+	member crdt.MemberID
+	tenant store.Tenant
+	items  []store.Item // acknowledged
+	feed   map[entryKey]store.FeedRecord
+	heads  map[uint64]wire.Receipt // every receipt that was ever given out
+}
+
+func (m *model) stored(items []store.Item, r wire.Receipt) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.items = append(m.items, items...)
+	m.heads[r.Seq] = r
+	for _, it := range items {
+		for _, f := range it.Feed {
+			m.feed[entryKey{f.Member, f.Entry}] = f
+		}
+	}
+}
+
+func (m *model) some(rnd *rand.Rand) (store.Item, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.items) == 0 {
+		return store.Item{}, false
+	}
+	return m.items[rnd.IntN(len(m.items))], true
+}
+
+func (h Harness) random(t *testing.T) {
+	const devices, steps = 3, 60
+	s := seed(t)
+	p := h.place(t)
+	tenants := []store.Tenant{p.tenant(), p.tenant()}
+	var models []*model
+	for i := range 4 {
+		tenant := tenants[i%2]
+		models = append(models, &model{
+			member: p.member(tenant), tenant: tenant,
+			feed: map[entryKey]store.FeedRecord{}, heads: map[uint64]wire.Receipt{},
+		})
+	}
+
+	// The live readers start before the writers and read on until these have ended.
+	written := make(chan struct{})
+	live := make([][]store.Activity, len(tenants))
+	var readers, writers sync.WaitGroup
+	for i, tenant := range tenants {
+		rnd := rand.New(rand.NewPCG(s, uint64(1000+i)))
+		readers.Go(func() {
+			cursor := ""
+			for last := false; ; {
+				rs, next, err := wholeFeed(p, tenant, cursor, rnd)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				live[i], cursor = append(live[i], rs...), next
+				if last {
+					return
+				}
+				select {
+				case <-written:
+					last = true
+				case <-time.After(time.Millisecond):
+				}
+			}
+		})
+	}
+	for i, m := range models {
+		for j := range devices {
+			d, _ := p.device(m.member)
+			rnd := rand.New(rand.NewPCG(s, uint64(i*devices+j)))
+			w := &worker{s: p.Store, m: m, a: NewAuthor(d, 1, rnd), rnd: rnd, device: d}
+			other := models[(i+1)%len(models)]
+			writers.Go(func() {
+				for range steps {
+					if err := w.step(other); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+	}
+	writers.Wait()
+	close(written)
+	readers.Wait()
+	if t.Failed() {
+		return
+	}
+
+	rnd := rand.New(rand.NewPCG(s, 1<<32))
+	for _, restarted := range []bool{false, true} {
+		if restarted {
+			epoch := p.Epoch()
+			p.reopen()
+			if p.Epoch() != epoch {
+				t.Fatal("a restart changed the epoch")
+			}
+		}
+		for _, m := range models {
+			cs, err := history(p, m.member, rnd)
+			p.check(err)
+			have := map[automerge.Hash]crdt.DocName{}
+			for _, c := range cs {
+				have[c.Hash] = c.Doc
+			}
+			want := map[automerge.Hash]crdt.DocName{}
+			for _, it := range m.items {
+				want[it.Change.Hash()] = it.Doc
+			}
+			if !maps.Equal(have, want) {
+				t.Fatalf("member %s: %d changes readable, %d acknowledged (restarted: %v)", m.member, len(have), len(want), restarted)
+			}
+			for seq, r := range m.heads {
+				if got, ok, err := p.ReceiptAt(t.Context(), m.member, seq); err != nil || !ok || got != r {
+					t.Fatalf("member %s: receipt at %d is %+v %v %v, was given out as %+v", m.member, seq, got, ok, err, r)
+				}
+			}
+		}
+		for i, tenant := range tenants {
+			want := map[entryKey]store.FeedRecord{}
+			for _, m := range models {
+				if m.tenant == tenant {
+					maps.Copy(want, m.feed)
+				}
+			}
+			rs, _, err := wholeFeed(p, tenant, "", rnd)
+			p.check(err)
+			p.check(checkFeed(rs, want))
+			if !slices.Equal(rs, live[i]) {
+				t.Fatalf("the live reader saw %d records in another order than the %d of a later one", len(live[i]), len(rs))
+			}
+		}
+	}
+}
+
+// A worker is one device that does random things and knows for each what has to come of it.
+type worker struct {
+	s      store.Store
+	m      *model
+	a      *Author
+	rnd    *rand.Rand
+	device store.Device
+	writer uint32
+}
+
+func (w *worker) step(other *model) error {
+	ctx := context.Background()
+	member := w.m.member
+	want := func(what string, items []store.Item, codes ...wire.Code) error {
+		ack, err := w.s.Append(ctx, member, items)
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		var got []wire.Code
+		for _, r := range ack.Rejected {
+			got = append(got, r.Code)
+		}
+		if !slices.Equal(got, codes) {
+			return fmt.Errorf("%s: rejections %+v, want codes %v", what, ack.Rejected, codes)
+		}
+		if r, ok, err := w.s.ReceiptAt(ctx, member, ack.Receipt.Seq); err != nil || !ok || r != ack.Receipt {
+			return fmt.Errorf("%s: receipt %+v cannot be proved: %+v %v %v", what, ack.Receipt, r, ok, err)
+		}
+		return nil
+	}
+	item := func() store.Item {
+		if w.rnd.IntN(3) == 0 {
+			return w.a.Edit(1 + w.rnd.IntN(60))
+		}
+		return w.a.Tap(1 + w.rnd.IntN(2))
+	}
+	switch w.rnd.IntN(10) {
+	default: // new changes, perhaps after having seen one of another device
+		if it, ok := w.m.some(w.rnd); ok {
+			w.a.See(it.Doc, it.Change)
+		}
+		var items []store.Item
+		for range 1 + w.rnd.IntN(4) {
+			items = append(items, item())
+		}
+		ack, err := w.s.Append(ctx, member, items)
+		if err != nil {
+			return fmt.Errorf("push: %w", err)
+		}
+		if ack.New != len(items) || len(ack.Rejected) > 0 {
+			return fmt.Errorf("push of %d: ack %+v", len(items), ack)
+		}
+		w.m.stored(items, ack.Receipt)
+	case 4: // known changes
+		var items []store.Item
+		for range 1 + w.rnd.IntN(3) {
+			if it, ok := w.m.some(w.rnd); ok {
+				items = append(items, it)
+			}
+		}
+		return want("duplicates", items)
+	case 5: // a change whose dependency is not sent, then one that is sound
+		a := w.other()
+		a.Edit(1)
+		late := a.Edit(1)
+		sound := w.other().Tap(1)
+		ack, err := w.s.Append(ctx, member, []store.Item{late, sound})
+		if err != nil {
+			return fmt.Errorf("gap: %w", err)
+		}
+		if ack.New != 1 || len(ack.Rejected) != 1 || ack.Rejected[0].Index != 0 || ack.Rejected[0].Code != wire.CodeDeps {
+			return fmt.Errorf("gap and a sound change: ack %+v", ack)
+		}
+		w.m.stored([]store.Item{sound}, ack.Receipt)
+	case 6: // the same numbers twice
+		a := w.other()
+		f := a.Fork()
+		first := a.Edit(1)
+		ack, err := w.s.Append(ctx, member, []store.Item{first})
+		if err != nil || ack.New != 1 {
+			return fmt.Errorf("first of a fork: %+v %w", ack, err)
+		}
+		w.m.stored([]store.Item{first}, ack.Receipt)
+		return want("fork", []store.Item{f.Edit(1)}, wire.CodeSequence)
+	case 7: // somebody else's change
+		if it, ok := other.some(w.rnd); ok {
+			it.Feed = nil
+			return want("foreign", []store.Item{it}, wire.CodeActor)
+		}
+	case 8:
+		_, err := history(w.s, member, w.rnd)
+		return err
+	}
+	return nil
+}
+
+// other returns another writer of the same device.
+func (w *worker) other() *Author {
+	w.writer++
+	return NewAuthor(w.device, 1000+w.writer, w.rnd)
+}
+
+func (h Harness) rejections(t *testing.T) {
+	p := h.place(t)
+	rnd := rand.New(rand.NewPCG(1, 1))
+	_, d := p.newDevice()
+	_, stranger := p.newDevice()
+	a := NewAuthor(d, 1, rnd)
+	first := a.Edit(1)
+	p.push(d.Member, first)
+
+	expect := func(what string, code wire.Code, it store.Item) {
+		t.Helper()
+		if got := p.refused(d.Member, it); got != code {
+			t.Errorf("%s: code %d, want %d", what, got, code)
+		}
+	}
+	expect("a device of another company", wire.CodeActor, NewAuthor(stranger, 1, rnd).Edit(1))
+	expect("a device that nobody knows", wire.CodeActor, NewAuthor(store.Device{ID: crdt.DeviceID(a.uuid())}, 1, rnd).Edit(1))
+
+	odd := &automerge.Change{Actor: "short", Seq: 1, StartOp: 1, Ops: first.Change.Ops}
+	must(odd.Seal())
+	expect("an actor that is no device", wire.CodeActor, store.Item{Doc: crdt.ContactsDoc, Change: odd})
+
+	expect("a fork", wire.CodeSequence, NewAuthor(d, 1, rnd).Edit(1))
+
+	f := a.Fork()
+	missing := f.Edit(1)
+	late := f.Edit(1)
+	expect("a gap", wire.CodeDeps, late)
+	b := NewAuthor(d, 2, rnd)
+	b.See(crdt.ContactsDoc, missing.Change)
+	expect("an unknown dependency", wire.CodeDeps, b.Edit(1))
+
+	x := NewAuthor(d, 3, rnd)
+	x.See("log-2026-11", first.Change) // stored, but in another document
+	expect("a dependency in another document", wire.CodeDeps, x.Tap(1))
+
+	early := &automerge.Change{
+		Actor: crdt.NewActor(d.ID, 4), Seq: 1, StartOp: first.Change.MaxOp(),
+		Deps: []automerge.Hash{first.Change.Hash()}, Ops: first.Change.Ops,
+	}
+	must(early.Seal())
+	expect("operations before the dependency's", wire.CodeInvalid, store.Item{Doc: crdt.ContactsDoc, Change: early})
+
+	again := &automerge.Change{Actor: first.Change.Actor, Seq: 2, StartOp: 1, Ops: first.Change.Ops}
+	must(again.Seal())
+	expect("operations before the writer's own", wire.CodeInvalid, store.Item{Doc: crdt.ContactsDoc, Change: again})
+
+	expect("a document that cannot be", wire.CodeDocument, store.Item{Doc: "log-2026-13", Change: a.Fork().Edit(1).Change})
+	expect("the same change in another document", wire.CodeDocument, store.Item{Doc: crdt.ProfileDoc, Change: first.Change})
+	expect("nothing", wire.CodeInvalid, store.Item{Doc: crdt.ContactsDoc})
+	expect("a change that is not sealed", wire.CodeInvalid, store.Item{Doc: crdt.ContactsDoc, Change: &automerge.Change{Actor: a.actor, Seq: 2}})
+
+	// Bad and good in one push: what depends on the bad is rejected too, the rest goes through.
+	g := NewAuthor(d, 5, rnd)
+	one, two, tap := g.Edit(1), g.Edit(1), g.Tap(1)
+	one.Doc = "nowhere"
+	ack, err := p.Append(t.Context(), d.Member, []store.Item{one, first, two, tap})
+	p.check(err)
+	if ack.New != 1 || ack.Dup != 1 || len(ack.Rejected) != 2 || ack.Rejected[0].Index != 0 || ack.Rejected[1].Index != 2 || ack.Receipt.Seq != 2 {
+		t.Errorf("mixed push: %+v", ack)
+	}
+
+	// What a revoked device wrote is the member's.
+	p.check(p.RevokeDevice(t.Context(), d.ID))
+	p.push(d.Member, a.Edit(1))
+
+	if _, err := p.Append(t.Context(), crdt.MemberID(a.uuid()), []store.Item{first}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("member that is not there: %v, want ErrNotFound", err)
+	}
+	it := NewAuthor(d, 6, rnd).Tap(1)
+	it.Feed[0].Member = stranger.Member
+	if _, err := p.Append(t.Context(), d.Member, []store.Item{it}); err == nil {
+		t.Error("a feed record of another member was taken")
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Append(gone, d.Member, []store.Item{first}); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended context: %v", err)
+	}
+	_, err = history(p, d.Member, rnd)
+	p.check(err)
+}
+
+func (h Harness) duplicates(t *testing.T) {
+	p := h.place(t)
+	rnd := rand.New(rand.NewPCG(2, 2))
+	tenant, d := p.newDevice()
+	second, _ := p.device(d.Member)
+	a, b := NewAuthor(d, 1, rnd), NewAuthor(second, 1, rnd)
+	items := []store.Item{a.Tap(2), a.Tap(1), a.Edit(3)}
+	head := p.push(d.Member, items...).Receipt
+	want := map[entryKey]store.FeedRecord{}
+	for _, it := range items {
+		for _, f := range it.Feed {
+			want[entryKey{f.Member, f.Entry}] = f
+		}
+	}
+	again := func(items ...store.Item) {
+		t.Helper()
+		ack, err := p.Append(t.Context(), d.Member, items)
+		p.check(err)
+		if ack.New != 0 || ack.Dup != len(items) || len(ack.Rejected) != 0 || ack.Receipt != head {
+			t.Fatalf("duplicates: %+v, want the head %+v", ack, head)
+		}
+	}
+	again(items...)
+	again(items[2], items[0])
+	p.reopen()
+	again(items[1], items[1])
+
+	// One push that holds a change twice.
+	twice := a.Tap(1)
+	ack, err := p.Append(t.Context(), d.Member, []store.Item{twice, twice})
+	p.check(err)
+	if ack.New != 1 || ack.Dup != 1 {
+		t.Fatalf("the same change twice in a push: %+v", ack)
+	}
+	want[entryKey{d.Member, twice.Feed[0].Entry}] = twice.Feed[0]
+	head = ack.Receipt
+
+	// An entry that two devices bring is one in the feed, and its first record stays.
+	other := b.Tap(1)
+	other.Feed[0].Entry = twice.Feed[0].Entry
+	p.push(d.Member, other)
+	rs, _, err := wholeFeed(p, tenant, "", rnd)
+	p.check(err)
+	p.check(checkFeed(rs, want))
+
+	// The same push from many connections at once is stored once.
+	racing := []store.Item{a.Tap(1), a.Tap(1)}
+	var wg sync.WaitGroup
+	acks := make([]store.Ack, 8)
+	for i := range acks {
+		wg.Go(func() {
+			var err error
+			if acks[i], err = p.Append(t.Context(), d.Member, racing); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	stored := 0
+	for _, ack := range acks {
+		stored += ack.New
+		if ack.New+ack.Dup != len(racing) || ack.Receipt != acks[0].Receipt {
+			t.Errorf("racing push: %+v", ack)
+		}
+	}
+	if stored != len(racing) {
+		t.Errorf("%d changes stored, want %d", stored, len(racing))
+	}
+}
+
+func (h Harness) pages(t *testing.T) {
+	p := h.place(t)
+	rnd := rand.New(rand.NewPCG(3, 3))
+	tenant, d := p.newDevice()
+	a := NewAuthor(d, 1, rnd)
+	var items []store.Item
+	size := map[automerge.Hash]int{}
+	for i := range 50 {
+		it := a.Edit(1 + i%7*40) // up to some 12 kilobytes: small ones and such as may be stored compressed
+		items = append(items, it)
+		size[it.Change.Hash()] = len(it.Change.Raw())
+	}
+	head := p.push(d.Member, items...).Receipt
+	_, err := history(p, d.Member, rnd)
+	p.check(err)
+
+	for range 200 {
+		after, limit, maxBytes := uint64(rnd.IntN(52)), 1+rnd.IntN(60), 1+rnd.IntN(60_000)
+		cs, r, err := p.Since(t.Context(), d.Member, after, limit, maxBytes)
+		p.check(err)
+		if after >= head.Seq {
+			if len(cs) != 0 || r != head {
+				t.Fatalf("nothing after %d: %d changes, %+v", after, len(cs), r)
+			}
+			continue
+		}
+		total := 0
+		for i, c := range cs {
+			total += len(c.Raw)
+			if want := items[after+uint64(i)]; string(c.Raw) != string(want.Change.Raw()) || c.Hash != want.Change.Hash() || c.Doc != want.Doc {
+				t.Fatalf("change %d is not what was stored", c.Seq)
+			}
+		}
+		if len(cs) == 0 || len(cs) > limit || len(cs) > 1 && total > maxBytes || r.Seq != after+uint64(len(cs)) {
+			t.Fatalf("since %d, limit %d, bytes %d: %d changes of %d bytes, to %d", after, limit, maxBytes, len(cs), total, r.Seq)
+		}
+		if full := len(cs) == limit || r.Seq == head.Seq || total+size[items[r.Seq].Change.Hash()] > maxBytes; !full {
+			t.Fatalf("since %d, limit %d, bytes %d: only %d changes of %d bytes", after, limit, maxBytes, len(cs), total)
+		}
+	}
+	if cs, r, err := p.Since(t.Context(), d.Member, 0, 0, 0); err != nil || len(cs) != len(items) || r != head {
+		t.Errorf("no limits: %d changes, %+v, %v", len(cs), r, err)
+	}
+	if r, ok, err := p.ReceiptAt(t.Context(), d.Member, 0); err != nil || !ok || r != (wire.Receipt{Epoch: p.Epoch()}) {
+		t.Errorf("receipt at 0: %+v %v %v", r, ok, err)
+	}
+	for _, seq := range []uint64{head.Seq + 1, 1 << 32, 1<<64 - 1} {
+		if _, ok, err := p.ReceiptAt(t.Context(), d.Member, seq); err != nil || ok {
+			t.Errorf("receipt beyond the head at %d: %v %v", seq, ok, err)
+		}
+		if cs, r, err := p.Since(t.Context(), d.Member, seq, 10, 0); err != nil || len(cs) != 0 || r != head {
+			t.Errorf("since %d: %d changes, %+v, %v", seq, len(cs), r, err)
+		}
+	}
+	nobody := crdt.MemberID(a.uuid())
+	if _, err := p.Head(t.Context(), nobody); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("head of nobody: %v", err)
+	}
+	if _, _, err := p.Since(t.Context(), nobody, 0, 1, 1); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("since of nobody: %v", err)
+	}
+	if _, _, err := p.ReceiptAt(t.Context(), nobody, 0); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("receipt of nobody: %v", err)
+	}
+	if rs, next, err := p.Feed(t.Context(), tenant, "", 10); err != nil || len(rs) != 0 || next != "" {
+		t.Errorf("feed of nothing: %d records, %q, %v", len(rs), next, err)
+	}
+	p.check(p.Health(t.Context()))
+}
+
+func (h Harness) tenants(t *testing.T) {
+	p := h.place(t)
+	rnd := rand.New(rand.NewPCG(4, 4))
+	one, d := p.newDevice()
+	two, e := p.newDevice()
+	a, b := NewAuthor(d, 1, rnd), NewAuthor(e, 1, rnd)
+	tap := a.Tap(1)
+	p.push(d.Member, tap)
+	own := b.Tap(1)
+	own.Feed[0].Entry = tap.Feed[0].Entry // the same id in two companies is two entries
+	p.push(e.Member, own, b.Tap(1))
+	for _, x := range []struct {
+		t store.Tenant
+		m crdt.MemberID
+		n int
+	}{{one, d.Member, 1}, {two, e.Member, 2}} {
+		rs, next, err := p.Feed(t.Context(), x.t, "", 10)
+		p.check(err)
+		if len(rs) != x.n {
+			t.Errorf("company %d: %d records, want %d", x.t, len(rs), x.n)
+		}
+		for _, r := range rs {
+			if r.Member != x.m {
+				t.Errorf("company %d reads a record of member %s", x.t, r.Member)
+			}
+		}
+		if _, _, err := p.Feed(t.Context(), one+two-x.t, next, 10); !errors.Is(err, store.ErrCursor) {
+			t.Errorf("another company's cursor: %v, want ErrCursor", err)
+		}
+	}
+	if _, err := p.CreateMember(t.Context(), one+two+99, "a member"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("member of no company: %v", err)
+	}
+	if _, _, err := p.CreateDevice(t.Context(), crdt.MemberID(a.uuid()), "a phone"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("device of nobody: %v", err)
+	}
+	if _, err := p.CreateAPIKey(t.Context(), one+two+99, "a key"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("key of no company: %v", err)
+	}
+	if err := p.RevokeDevice(t.Context(), crdt.DeviceID(a.uuid())); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("revoking no device: %v", err)
+	}
+	for _, name := range []string{"", " ", strings.Repeat("x", 1000)} {
+		if _, err := p.CreateTenant(t.Context(), name); err == nil {
+			t.Errorf("company of name %.10q was made", name)
+		}
+	}
+}
+
+func (h Harness) secrets(t *testing.T) {
+	p := h.place(t)
+	tenant := p.tenant()
+	d, token := p.device(p.member(tenant))
+	key, err := p.CreateAPIKey(t.Context(), tenant, "nightly")
+	p.check(err)
+	if !strings.HasPrefix(token, store.DeviceTokenPrefix) || !strings.HasPrefix(key, store.APIKeyPrefix) {
+		t.Errorf("token %.7s, key %.7s: wrong prefixes", token, key)
+	}
+	check := func() {
+		t.Helper()
+		got, err := p.DeviceByToken(t.Context(), token)
+		p.check(err)
+		if got != d {
+			t.Errorf("device by token: %+v, want %+v", got, d)
+		}
+		if got, err := p.TenantByAPIKey(t.Context(), key); err != nil || got != tenant {
+			t.Errorf("company by key: %d %v, want %d", got, err, tenant)
+		}
+	}
+	check()
+	p.check(p.RevokeDevice(t.Context(), d.ID))
+	p.check(p.RevokeDevice(t.Context(), d.ID))
+	d.Revoked = true
+	check()
+	p.reopen()
+	check()
+	for _, s := range []string{"", key, token + "x", token[:len(token)-1], strings.ToUpper(token), store.DeviceTokenPrefix, "x"} {
+		if _, err := p.DeviceByToken(t.Context(), s); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("device by %.10q…: %v, want ErrNotFound", s, err)
+		}
+	}
+	for _, s := range []string{"", token, key + "x", store.APIKeyPrefix} {
+		if _, err := p.TenantByAPIKey(t.Context(), s); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("company by %.10q…: %v, want ErrNotFound", s, err)
+		}
+	}
+}
+
+func (h Harness) cursors(t *testing.T) {
+	p := h.place(t)
+	rnd := rand.New(rand.NewPCG(5, 5))
+	tenant, d := p.newDevice()
+	a := NewAuthor(d, 1, rnd)
+	want := map[entryKey]store.FeedRecord{}
+	more := func(n int) {
+		for range n {
+			it := a.Tap(1)
+			p.push(d.Member, it)
+			want[entryKey{d.Member, it.Feed[0].Entry}] = it.Feed[0]
+		}
+	}
+	more(20)
+	var got []store.Activity
+	cursor := ""
+	for range 12 {
+		rs, next, err := p.Feed(t.Context(), tenant, cursor, 3)
+		p.check(err)
+		got, cursor = append(got, rs...), next
+		p.reopen()
+		more(1)
+	}
+	rs, end, err := wholeFeed(p, tenant, cursor, rnd)
+	p.check(err)
+	p.check(checkFeed(append(got, rs...), want))
+
+	for _, bad := range []string{"x", "!", end + "A", end[:len(end)-1], "B" + end[1:], strings.ToLower(end), end[:20] + "AAAA" + end[24:]} {
+		if _, _, err := p.Feed(t.Context(), tenant, bad, 3); !errors.Is(err, store.ErrCursor) {
+			t.Errorf("cursor %.60q: %v, want ErrCursor", bad, err)
+		}
+	}
+
+	// A cursor of another store.
+	q := h.place(t)
+	tenant2, d2 := q.newDevice()
+	q.push(d2.Member, NewAuthor(d2, 1, rnd).Tap(1))
+	_, foreign, err := q.Feed(t.Context(), tenant2, "", 10)
+	p.check(err)
+	if _, _, err := p.Feed(t.Context(), tenant, foreign, 3); tenant == tenant2 && !errors.Is(err, store.ErrCursor) {
+		t.Errorf("cursor of another store: %v, want ErrCursor", err)
+	}
+	if p.Epoch() == q.Epoch() {
+		t.Error("two stores have one epoch")
+	}
+}
+
+// closing closes the store under load: what was acknowledged is there, the rest got an error that says so.
+func (h Harness) closing(t *testing.T) {
+	s := seed(t)
+	p := h.place(t)
+	var mu sync.Mutex
+	acked := map[crdt.MemberID][]automerge.Hash{}
+	var wg sync.WaitGroup
+	started := make(chan struct{}, 1000)
+	for i := range 8 {
+		_, d := p.newDevice()
+		a := NewAuthor(d, 1, rand.New(rand.NewPCG(s, uint64(i))))
+		st := p.Store
+		wg.Go(func() {
+			for {
+				it := a.Tap(1)
+				_, err := st.Append(context.Background(), d.Member, []store.Item{it})
+				if err != nil {
+					if !errors.Is(err, store.ErrClosed) {
+						t.Errorf("append while closing: %v", err)
+					}
+					return
+				}
+				mu.Lock()
+				acked[d.Member] = append(acked[d.Member], it.Change.Hash())
+				mu.Unlock()
+				select {
+				case started <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	for range 50 {
+		<-started
+	}
+	old := p.Store
+	p.close()
+	wg.Wait()
+	if err := old.Close(); err != nil {
+		t.Errorf("closing twice: %v", err)
+	}
+	for m := range acked {
+		if _, err := old.Head(t.Context(), m); !errors.Is(err, store.ErrClosed) {
+			t.Errorf("head of a closed store: %v", err)
+		}
+	}
+	if err := old.Health(t.Context()); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("health of a closed store: %v", err)
+	}
+	p.open(h.Open)
+	p.holds(acked)
+}
+
+// holds checks that every acknowledged change is readable.
+func (p *place) holds(acked map[crdt.MemberID][]automerge.Hash) {
+	p.t.Helper()
+	rnd := rand.New(rand.NewPCG(6, 6))
+	for m, hashes := range acked {
+		cs, err := history(p, m, rnd)
+		p.check(err)
+		have := map[automerge.Hash]bool{}
+		for _, c := range cs {
+			have[c.Hash] = true
+		}
+		for _, h := range hashes {
+			if !have[h] {
+				p.t.Fatalf("member %s: change %s was acknowledged and is gone", m, h)
+			}
+		}
+	}
+}
+
+func (h Harness) full(t *testing.T) {
+	if h.OpenFull == nil {
+		t.Skip("the harness cannot fill its disk")
+	}
+	p := h.place(t)
+	rnd := rand.New(rand.NewPCG(7, 7))
+	tenant, d := p.newDevice()
+	a := NewAuthor(d, 1, rnd)
+	p.push(d.Member, a.Tap(1))
+	p.close()
+	p.open(h.OpenFull)
+	acked := map[crdt.MemberID][]automerge.Hash{}
+	feed := 1
+	var refused store.Item
+	for i := 0; ; i++ {
+		it := a.Tap(5)
+		ack, err := p.Append(t.Context(), d.Member, []store.Item{it})
+		if err != nil {
+			if !errors.Is(err, store.ErrFull) {
+				t.Fatalf("full disk: %v, want ErrFull", err)
+			}
+			refused = it
+			break
+		}
+		if i > 10_000 {
+			t.Fatal("the disk is never full")
+		}
+		acked[d.Member] = append(acked[d.Member], it.Change.Hash())
+		feed += 5
+		if ack.New != 1 {
+			t.Fatalf("ack %+v", ack)
+		}
+	}
+	if len(acked[d.Member]) < 3 {
+		t.Fatalf("only %d pushes before the disk was full", len(acked[d.Member]))
+	}
+	if err := p.Health(t.Context()); !errors.Is(err, store.ErrFull) {
+		t.Errorf("health on a full disk: %v, want ErrFull", err)
+	}
+	p.holds(acked)
+	rs, _, err := wholeFeed(p, tenant, "", rnd)
+	p.check(err)
+	if len(rs) != feed {
+		t.Errorf("feed has %d records, want %d: a push is all or nothing", len(rs), feed)
+	}
+	// Big pushes fail together with small ones, and must not take these with them: a small one may or may not fit.
+	var wg sync.WaitGroup
+	for i := range 6 {
+		b := NewAuthor(d, uint32(10+i), rnd)
+		var items []store.Item
+		for range 1 + i%2*400 {
+			items = append(items, b.Edit(1))
+		}
+		wg.Go(func() {
+			ack, err := p.Append(t.Context(), d.Member, items)
+			if err != nil && !errors.Is(err, store.ErrFull) {
+				t.Errorf("full disk: %v, want ErrFull", err)
+			}
+			if err == nil && ack.New != len(items) {
+				t.Errorf("ack %+v", ack)
+			}
+		})
+	}
+	wg.Wait()
+	p.holds(acked)
+	p.reopen()
+	p.holds(acked)
+	p.push(d.Member, refused)
+	p.check(p.Health(t.Context()))
+}
+
+func (h Harness) newer(t *testing.T) {
+	if h.MakeNewer == nil {
+		t.Skip("the harness cannot make a newer store")
+	}
+	p := h.place(t)
+	p.close()
+	p.check(h.MakeNewer(p.dir))
+	s, err := h.Open(t.Context(), p.dir)
+	if err == nil {
+		_ = s.Close()
+	}
+	if !errors.Is(err, store.ErrNewer) {
+		t.Errorf("newer store: %v, want ErrNewer", err)
+	}
+}
+
+// TokensEnv names the environment variable by which the parent of Child hands over device tokens.
+const TokensEnv = "STORETEST_TOKENS"
+
+// Child pushes taps for the devices whose tokens are in TokensEnv, one goroutine each, until it is killed. It writes a
+// line to out after each acknowledgement: the member, the change's hash and the entry's id.
+func Child(s store.Store, out io.Writer) error {
+	var wg sync.WaitGroup
+	tokens := strings.Fields(os.Getenv(TokensEnv))
+	errs := make([]error, len(tokens))
+	var mu sync.Mutex
+	for i, token := range tokens {
+		wg.Go(func() {
+			errs[i] = func() error {
+				d, err := s.DeviceByToken(context.Background(), token)
+				if err != nil {
+					return err
+				}
+				// A process that was killed does not know what it wrote last, so it writes as a new writer.
+				now := uint64(time.Now().UnixNano())
+				a := NewAuthor(d, uint32(now/1000), rand.New(rand.NewPCG(now, uint64(i))))
+				for {
+					it := a.Tap(1)
+					ack, err := s.Append(context.Background(), d.Member, []store.Item{it})
+					if err != nil {
+						return err
+					}
+					if ack.New != 1 {
+						return fmt.Errorf("ack %+v", ack)
+					}
+					mu.Lock()
+					_, err = fmt.Fprintf(out, "%s %s %s\n", d.Member, it.Change.Hash(), it.Feed[0].Entry)
+					mu.Unlock()
+					if err != nil {
+						return err
+					}
+				}
+			}()
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (h Harness) kill(t *testing.T) {
+	if h.Child == nil {
+		t.Skip("the harness has no child process")
+	}
+	rounds := 6
+	if testing.Short() {
+		rounds = 2
+	}
+	s := seed(t)
+	rnd := rand.New(rand.NewPCG(s, 0))
+	p := h.place(t)
+	tenant := p.tenant()
+	var tokens []string
+	for range 3 {
+		m := p.member(tenant)
+		for range 2 {
+			_, token := p.device(m)
+			tokens = append(tokens, token)
+		}
+	}
+	acked := map[crdt.MemberID][]automerge.Hash{}
+	told := map[entryKey]bool{}
+	cursor := ""
+	var feed []store.Activity
+	for round := range rounds {
+		p.close()
+		cmd := h.Child(p.dir)
+		cmd.Env = append(cmd.Environ(), TokensEnv+"="+strings.Join(tokens, " "))
+		lines := runUntilKilled(t, cmd, time.Duration(20+rnd.IntN(250))*time.Millisecond)
+		for _, l := range lines {
+			var m crdt.MemberID
+			var e crdt.EntryID
+			f := strings.Fields(l)
+			p.check(m.UnmarshalText([]byte(f[0])))
+			p.check(e.UnmarshalText([]byte(f[2])))
+			acked[m] = append(acked[m], parseHash(t, f[1]))
+			told[entryKey{m, e}] = true
+		}
+		p.open(h.Open)
+		p.holds(acked)
+		rs, next, err := wholeFeed(p, tenant, cursor, rnd)
+		p.check(err)
+		feed, cursor = append(feed, rs...), next
+		all, _, err := wholeFeed(p, tenant, "", rnd)
+		p.check(err)
+		if !slices.Equal(all, feed) {
+			t.Fatalf("round %d: a reader that kept its cursor has %d records, the feed has %d", round, len(feed), len(all))
+		}
+		seen := map[entryKey]bool{}
+		for _, r := range all {
+			k := entryKey{r.Member, r.Entry}
+			if seen[k] {
+				t.Fatalf("round %d: entry %s is in the feed twice", round, r.Entry)
+			}
+			seen[k] = true
+		}
+		for k := range told {
+			if !seen[k] {
+				t.Fatalf("round %d: entry %s was acknowledged and is not in the feed", round, k.entry)
+			}
+		}
+		// What the child may have sent without hearing of it is sent again: nothing is stored twice.
+		for m := range acked {
+			head, err := p.Head(t.Context(), m)
+			p.check(err)
+			cs, _, err := p.Since(t.Context(), m, head.Seq-min(head.Seq, 3), 0, 0)
+			p.check(err)
+			var items []store.Item
+			for _, c := range cs {
+				ch, err := automerge.ParseChange(c.Raw)
+				p.check(err)
+				items = append(items, store.Item{Doc: c.Doc, Change: ch})
+			}
+			ack, err := p.Append(t.Context(), m, items)
+			p.check(err)
+			if ack.Dup != len(items) || ack.Receipt != head {
+				t.Fatalf("round %d: pushed again: %+v, head %+v", round, ack, head)
+			}
+		}
+	}
+	n := 0
+	for _, hs := range acked {
+		n += len(hs)
+	}
+	t.Logf("%d changes acknowledged over %d kills, none lost", n, rounds)
+	if n == 0 {
+		t.Error("no change was acknowledged in any round")
+	}
+}
+
+// runUntilKilled starts the child, kills it some time after its first line, and returns the lines it wrote.
+func runUntilKilled(t *testing.T, cmd *exec.Cmd, after time.Duration) []string {
+	t.Helper()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	var text strings.Builder
+	buf := make([]byte, 32<<10)
+	for first := true; ; first = false {
+		n, err := out.Read(buf)
+		text.Write(buf[:n])
+		if first && n > 0 {
+			time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+		}
+		if err != nil {
+			break
+		}
+	}
+	err = cmd.Wait()
+	if stderr.Len() > 0 || err == nil {
+		t.Fatalf("child ended by itself: %v %s", err, stderr.String())
+	}
+	for l := range strings.Lines(text.String()) {
+		// The line that the kill cut was not told.
+		if strings.HasSuffix(l, "\n") {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+func parseHash(t *testing.T, s string) (h automerge.Hash) {
+	t.Helper()
+	if n, err := hex.Decode(h[:], []byte(s)); n != len(h) || err != nil {
+		t.Fatalf("hash %q: %v", s, err)
+	}
+	return h
+}
