@@ -52,6 +52,9 @@ func (f *Facts) Fold(events []Event) {
 // Apply adds the next event of the contact's log; its day is not before the day of any event applied earlier. An event
 // with an unknown kind, channel or trigger is skipped: a newer version may have written it.
 func (f *Facts) Apply(ev Event) {
+	if ev.Day < f.Created { // known before the book was: an imported address is no new lead
+		f.Created = ev.Day
+	}
 	switch ev.Kind {
 	case EventTouch:
 		f.touch(ev)

@@ -358,8 +358,8 @@ func (pb *Playbook) reorder(t TriggerID, today Day, f *Facts, s *state, o *openi
 		return false
 	}
 	*o = opening{why: CompanyCycle, args: [2]int64{c.Gap, c.Elapsed}, age: c.Elapsed * 100 / c.Gap}
-	if c.Own {
-		o.why = UsualCycle
+	if c.Own > 0 {
+		o.why, o.args[0] = UsualCycle, c.Own
 	}
 	if t == RefillDue {
 		o.deadline = c.dayAt(f.LastOrder, p.LapseAt)

@@ -2,7 +2,7 @@ package ranking
 
 // Cycle is a customer's reorder rhythm on one day, from the customer's own orders and the company's prior.
 type Cycle struct {
-	Own     bool  // at least one gap of the customer's own is in it
+	Own     int64 // the customer's own log-mean gap in days, at least 1; 0 when there is no second order yet
 	Gap     int64 // days between orders: own log-mean gap, shrunk to the company's; at least 1
 	Elapsed int64 // days since the last order
 	Due     Day   // the last order plus Gap
@@ -38,7 +38,9 @@ func (p *Reorder) Cycle(today Day, f *Facts) (c Cycle, ok bool) {
 	sum := min(max(f.GapLog2Sum, 0), x*Log2(maxSpan))
 	log2Gap := (k*Log2(max(p.MedianGap, 1)) + sum*256) / (k + x*256)
 
-	c.Own = x > 0
+	if x > 0 {
+		c.Own = max((Exp2(sum/x)+One/2)/One, 1)
+	}
 	c.Gap = max((Exp2(log2Gap)+One/2)/One, 1)
 	c.Elapsed = clampSpan(today.since(f.LastOrder))
 	c.Due = f.LastOrder.plus(c.Gap)

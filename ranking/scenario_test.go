@@ -129,7 +129,7 @@ func TestOwnCycleOpensAtThreeQuartersLapsesAtTwiceAndLetsGo(t *testing.T) {
 	pb := DefaultPlaybook()
 	c, _ := pb.Reorder.Cycle(last, &p.Facts)
 	// The log-mean of twelve gaps of 28 days and two of the company's 60: 28^(12/14)·60^(2/14) = 31.2.
-	if c.Gap != 31 || !c.Own || c.Due != last+31 {
+	if c.Gap != 31 || c.Own == 0 || c.Due != last+31 {
 		t.Fatalf("cycle %+v, want 31 days", c)
 	}
 	open := last + (31*3+3)/4
@@ -151,8 +151,8 @@ func TestOwnCycleOpensAtThreeQuartersLapsesAtTwiceAndLetsGo(t *testing.T) {
 	if got, _ := due(open); got != RefillDue {
 		t.Errorf("on %v: %v, want refill_due", open, got)
 	}
-	if got, s := due(last + 45); got != RefillDue || s.Reasons[0].Sentence("en") != "usually every 31 days, last 45 days ago" ||
-		s.Reasons[0].Sentence("es") != "suele pedir cada 31 días, la última vez hace 45 días" {
+	if got, s := due(last + 45); got != RefillDue || s.Reasons[0].Sentence("en") != "usually every 28 days, last 45 days ago" ||
+		s.Reasons[0].Sentence("es") != "suele pedir cada 28 días, la última vez hace 45 días" {
 		t.Errorf("on day 45: %v because %q", got, s.Reasons[0].Sentence("en"))
 	}
 	if got, _ := due(last + 61); got != RefillDue {
@@ -434,5 +434,16 @@ func TestTermsOfChannelAndWordsAreNeverShown(t *testing.T) {
 	out[0].Content = 99
 	if pb.Terms(d0, &facts[0], &out[0]) != nil || pb.Terms(d0, &facts[0], &Suggestion{Trigger: RefillDue}) != nil {
 		t.Error("terms of a suggestion that cannot be")
+	}
+}
+
+func TestImportedContactWithAPastIsNoNewLead(t *testing.T) {
+	fresh := someone(1, Prospect, d0)
+	wantOnly(t, top(d0, Prospects, fresh), NewLead)
+	known := someone(1, Prospect, d0).with(Event{Kind: EventTouch, Day: d0 - 60, Channel: Call, Outcome: Answered})
+	for _, s := range top(d0, Prospects, known) {
+		if s.Trigger == NewLead {
+			t.Errorf("a contact spoken to 60 days before the import is greeted as a new lead: %+v", s)
+		}
 	}
 }

@@ -70,7 +70,7 @@ type Facts struct {
 	Stage     Stage
 	Consent   Consent
 	Channels  uint8 // bit set of 1<<Channel: what the contact can be reached by
-	Created   Day   // the day the contact was captured
+	Created   Day   // the day the contact was captured, or of the first entry about it, whichever is earlier
 	StageDay  Day   // the day the stage last changed
 	Snooze    Day   // no suggestion before this day
 	Skipped   Day   // "not today": no suggestion on this day
@@ -157,7 +157,7 @@ const (
 	PromisedAgo               // days since the promised day; 0: it is today
 	QuietDays                 // days since the last sign of life or touch
 	NeverContacted            // days since the capture, without any touch
-	UsualCycle                // days of the own cycle, days since the last order
+	UsualCycle                // days between the customer's own orders so far, days since the last
 	CompanyCycle              // days of the company's usual cycle, days since the last order
 	FirstOrderAgo             // days since the first order
 	LoyalOrders               // order days so far, days since the last

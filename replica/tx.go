@@ -301,8 +301,8 @@ func (t *tx) visible(d *document, key string) ([]register, error) {
 	return vs, err
 }
 
-// apply brings one operation into the registers by Automerge's rule: what it names in Pred is no longer visible, an
-// increment adds to the counters that it names. Operations on objects that we do not materialise change no register.
+// apply brings one operation into the registers by Automerge's rule, as automerge.ApplyOp does in memory: what it names in
+// Pred is no longer visible, but that an increment adds to the counters that it names. Operations on objects that we do not materialise change no register.
 func (t *tx) apply(d *document, id automerge.OpID, op *automerge.Op, remote bool) error {
 	if !op.Obj.IsRoot() || op.IsList {
 		return nil
@@ -317,11 +317,15 @@ func (t *tx) apply(d *document, id automerge.OpID, op *automerge.Op, remote bool
 			return err
 		}
 		if op.Action == automerge.Increment {
-			err = t.exec(`UPDATE registers SET num=num+? WHERE doc=? AND key=? AND ctr=? AND actor=? AND kind=?`,
-				op.Value.Num, d.id, op.Key, int64(p.Counter), pa, int64(automerge.KindCounter))
-		} else {
-			err = t.exec(`DELETE FROM registers WHERE doc=? AND key=? AND ctr=? AND actor=?`, d.id, op.Key, int64(p.Counter), pa)
+			added, err := t.increment(d.id, op.Key, p.Counter, pa, op.Value.Num)
+			if err != nil {
+				return err
+			}
+			if added {
+				continue
+			}
 		}
+		err = t.exec(`DELETE FROM registers WHERE doc=? AND key=? AND ctr=? AND actor=?`, d.id, op.Key, int64(p.Counter), pa)
 		if err != nil {
 			return err
 		}
@@ -339,6 +343,17 @@ func (t *tx) apply(d *document, id automerge.OpID, op *automerge.Op, remote bool
 		return err
 	}
 	return t.touch(d, op.Key, remote)
+}
+
+// increment adds to a counter, if that is what the value is. The sum wraps, which SQLite's would not.
+func (t *tx) increment(doc int64, key string, ctr uint64, actor, by int64) (added bool, err error) {
+	var num int64
+	const counter = int64(automerge.KindCounter)
+	found, err := t.one([]any{&num}, `SELECT num FROM registers WHERE doc=? AND key=? AND ctr=? AND actor=? AND kind=?`, doc, key, int64(ctr), actor, counter)
+	if err != nil || !found {
+		return false, err
+	}
+	return true, t.exec(`UPDATE registers SET num=? WHERE doc=? AND key=? AND ctr=? AND actor=?`, num+by, doc, key, int64(ctr), actor)
 }
 
 // touch notes what the projections have to look at again.

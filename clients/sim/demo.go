@@ -84,9 +84,17 @@ func (d *Demo) say(format string, args ...any) { fmt.Fprintf(d.Out, format+"\n",
 
 // madeUp plays the first member of a made-up company.
 func (d *Demo) madeUp(ctx context.Context) error {
-	c := gen.NewCompany(d.Seed, gen.Demo, d.Now())
+	// The day begins at nine where the first member lives.
+	home, err := time.LoadLocation(gen.NewCompany(d.Seed, gen.Size{Members: 1}, d.Now()).Members[0].Zone)
+	if err != nil {
+		return err
+	}
+	y, mon, day := d.Now().In(home).Date()
+	nine := time.Date(y, mon, day, 9, 0, 0, 0, home)
+	d.SetClock(nine)
+	c := gen.NewCompany(d.Seed, gen.Demo, nine)
 	m := &c.Members[0]
-	d.say("Trio · %s (made up, seed %d) · %s\n", c.Name, d.Seed, d.Now().Format("Monday 2 January 2006"))
+	d.say("Trio · %s (made up, seed %d) · %s\n", c.Name, d.Seed, nine.Format("Monday 2 January 2006"))
 	d.say("1  THE BOOK")
 	phone, laptop, err := d.pair(ctx, m.Name)
 	if err != nil {
@@ -326,7 +334,7 @@ func (d *Demo) event(ctx context.Context, phone, laptop *device) error {
 				}
 				d.say("   %-8s %s, %s: kept %q, the other device wrote %q", v.name, c.Name, m.Field, m.Kept, m.Other)
 			case m.Count < 50: // the first pull is no news
-				d.say("   %-8s received %d %s", v.name, m.Count, m.Field)
+				d.say("   %-8s received %s", v.name, count(m.Count, m.Field))
 			}
 		}
 	}
@@ -429,6 +437,14 @@ func (d *Demo) pull(ctx context.Context) (int, error) {
 		d.say("   %s", r.Line)
 	}
 	return len(seen), nil
+}
+
+// count writes a number and what it counts, given in the plural.
+func count(n int64, what string) string {
+	if n == 1 {
+		what = strings.TrimSuffix(what, "s")
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }
@@ -620,6 +636,9 @@ func (d *Demo) real(ctx context.Context) error {
 		for _, t := range slices.Sorted(maps.Keys(triggers)) {
 			d.say("     %5d × %s", triggers[t], t)
 		}
+	}
+	if err := phone.SetProfile(ctx, crdt.ProfileName, p.name); err != nil {
+		return err
 	}
 	d.say("   %s plays the event:", p.name)
 	if err := d.event(ctx, phone, laptop); err != nil {

@@ -263,13 +263,7 @@ func (c *contactTable) person(rec []string, line int) (p Person, ok bool) {
 		}
 	}
 	for _, col := range c.l["note"] {
-		note := clean(at(rec, col), crdt.MaxFieldBytes, true)
-		if p.Note != "" && note != "" {
-			note = clean(p.Note+"\n"+note, crdt.MaxFieldBytes, true)
-		}
-		if note != "" {
-			p.Note = note
-		}
+		p.addNote(clean(at(rec, col), crdt.MaxFieldBytes, true))
 	}
 	for _, col := range c.l["tags"] {
 		p.addTags(at(rec, col))

@@ -112,6 +112,19 @@ func normalizeEmail(s string) (string, bool) {
 	return s, i > 0 && i < len(s)-1 && len(s) <= 254 && !strings.ContainsAny(s, " ,;<>\"") && s == strings.ToLower(s)
 }
 
+// addNote puts a clean note below what is there, as far as a register holds it.
+func (p *Person) addNote(note string) {
+	switch {
+	case note == "" || len(p.Note) > crdt.MaxFieldBytes-8:
+	case p.Note == "":
+		p.Note = note
+	case len(p.Note)+1+len(note) <= crdt.MaxFieldBytes:
+		p.Note += "\n" + note
+	default:
+		p.Note = clean(p.Note+"\n"+note, crdt.MaxFieldBytes, true)
+	}
+}
+
 // addTag keeps a group or category. One that names a stage or says that the person wants no messages is that instead.
 func (p *Person) addTag(s string) {
 	s = clean(strings.TrimPrefix(strings.TrimSpace(s), "*"), maxTag, false)
@@ -284,10 +297,8 @@ func (p *Person) absorb(q *Person) {
 	if p.Birthday == "" {
 		p.Birthday = q.Birthday
 	}
-	if p.Note == "" {
-		p.Note = q.Note
-	} else if q.Note != "" && !strings.Contains(p.Note, q.Note) {
-		p.Note = clean(p.Note+"\n"+q.Note, crdt.MaxFieldBytes, true)
+	if !strings.Contains(p.Note, q.Note) {
+		p.addNote(q.Note)
 	}
 	p.raiseStage(q.Stage)
 	p.setConsentFrom(q.Consent)

@@ -1,10 +1,10 @@
 package importer
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -36,7 +36,7 @@ func decodeText(b []byte) string {
 	out.Grow(len(b) + len(b)/8)
 	for len(b) > 0 {
 		line := b
-		if i := slices.Index(b, '\n'); i >= 0 {
+		if i := bytes.IndexByte(b, '\n'); i >= 0 {
 			line = b[:i+1]
 		}
 		b = b[len(line):]

@@ -414,13 +414,7 @@ func (c *card) add(l cardLine) {
 			c.p.Company = clean(splitValue(l.value, ';')[0], crdt.MaxFieldBytes, false)
 		}
 	case "NOTE":
-		note := clean(unescape(l.value), crdt.MaxFieldBytes, true)
-		if c.p.Note != "" && note != "" {
-			note = clean(c.p.Note+"\n"+note, crdt.MaxFieldBytes, true)
-		}
-		if note != "" {
-			c.p.Note = note
-		}
+		c.p.addNote(clean(unescape(l.value), crdt.MaxFieldBytes, true))
 	case "CATEGORIES":
 		c.p.addTags(unescape(l.value)) // some writers escape the commas between them
 	case "UID":

@@ -274,8 +274,8 @@ func (b *builder) date(ago int) string { return b.day.AddDate(0, 0, -ago).Format
 
 // Outcomes of a touch, as entries write them.
 const (
-	NoAnswer = "no-answer"
-	NotReady = "not-ready"
+	NoAnswer = "no_answer"
+	NotReady = "not_ready"
 	Answered = "answered"
 	Replied  = "replied"
 	Moved    = "moved"
