@@ -265,6 +265,8 @@ func (pb *Playbook) open(t TriggerID, today Day, f *Facts, s *state, o *opening)
 		day, why, own, extra := f.Created, CapturedAgo, 0, int64(0)
 		if f.FormDay != 0 && f.FormDay >= f.Created {
 			day, why, own, extra = f.FormDay, FormAgo, signalForm, pb.Form
+		} else if f.WatchedDay != 0 || f.ClickedDay != 0 || f.AttendedDay != 0 {
+			return false // what the contact did says more than that there is a contact
 		}
 		// Whoever was reached on the day itself is no new lead any more.
 		if f.ReachedDay != 0 && f.ReachedDay >= day || !rule.event(today, day, why, o) {

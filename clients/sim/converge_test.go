@@ -58,6 +58,7 @@ type world struct {
 	files  int
 	store  *store.SQLite
 	path   string // of the store
+	backup string // an older image of it
 	tenant store.Tenant
 	now    time.Time
 	devs   []*device
@@ -71,6 +72,7 @@ type device struct {
 	path  string
 	r     *replica.Replica
 	drift time.Duration // its clock is wrong by this much
+	old   string        // an older image of its database
 	link  *link
 }
 
@@ -169,28 +171,86 @@ func (w *world) step() {
 		d.link = nil
 	case p < 93:
 		w.deliver(d)
-	case p < 96:
+	case p < 95:
 		w.say("%d: killed", n)
-		d.link = nil
-		old := d.path
-		d.path = w.file("device")
-		w.image(old, d.path)
-		d.r.Close()
-		w.openDevice(d)
-	case p < 98:
+		w.reopenDevice(d, d.path)
+	case p < 96:
+		// A phone that is put back from a backup loses what was only on it; all else must come back.
+		unsent, err := d.r.UnsentCount(w.ctx)
+		w.must(err)
+		switch {
+		case d.old == "":
+			d.old = w.file("backup")
+			w.image(d.path, d.old)
+			w.say("%d: backup", n)
+		case unsent == 0:
+			w.say("%d: put back from its backup", n)
+			w.reopenDevice(d, d.old)
+		}
+	case p < 97:
 		w.say("server: killed")
-		old, st := w.path, w.store
-		w.path = w.file("server")
-		w.image(old, w.path)
-		st.Close()
-		w.openStore()
-		for _, d := range w.devs {
-			d.link = nil
+		w.reopenStore(w.path)
+	case p < 98:
+		if w.backup == "" {
+			w.say("server: backup")
+			w.backup = w.file("backup")
+			w.image(w.path, w.backup)
+		} else if w.held() {
+			w.say("server: put back from its backup")
+			w.reopenStore(w.backup)
+			w.backup = ""
 		}
 	default:
 		w.say("a day passes")
 		w.now = w.now.Add(24 * time.Hour)
 	}
+}
+
+// reopenDevice opens an image of a device's database in place of the device.
+func (w *world) reopenDevice(d *device, from string) {
+	d.link = nil
+	d.path = w.file("device")
+	w.image(from, d.path)
+	d.r.Close()
+	w.openDevice(d)
+}
+
+func (w *world) reopenStore(from string) {
+	st := w.store
+	w.path = w.file("server")
+	w.image(from, w.path)
+	st.Close()
+	w.openStore()
+	for _, d := range w.devs {
+		d.link = nil
+	}
+}
+
+// held reports whether the devices hold all that the server does: a device's backup put back and the server's then lose
+// together what was nowhere else, and no protocol brings that back.
+func (w *world) held() bool {
+	head, err := w.store.Head(w.ctx, w.devs[0].id.Member)
+	w.must(err)
+	rows, _, err := w.store.Since(w.ctx, w.devs[0].id.Member, 0, 1<<20, 1<<30)
+	w.must(err)
+	if uint64(len(rows)) != head.Seq {
+		w.must(fmt.Errorf("%d rows up to %d", len(rows), head.Seq))
+	}
+	have := map[automerge.Hash]bool{}
+	for _, d := range w.devs {
+		heads, err := d.r.Heads(w.ctx)
+		w.must(err)
+		for name := range heads {
+			w.must(d.r.Changes(w.ctx, name, func(chunk []byte) error {
+				c, err := automerge.ParseChange(chunk)
+				if err == nil {
+					have[c.Hash()] = true
+				}
+				return err
+			}))
+		}
+	}
+	return !slices.ContainsFunc(rows, func(r store.Stored) bool { return !have[r.Hash] })
 }
 
 func (w *world) tap(d *device, n int) {

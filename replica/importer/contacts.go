@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"trio/crdt"
 )
@@ -298,32 +299,32 @@ func fullName(name, first, middle, last string) string {
 	return clean(first+" "+middle+" "+last, crdt.MaxFieldBytes, false)
 }
 
-// birthday reads a date of the column; a date after 1950 in two digits is of this century only if it must be.
+// birthday reads a date as the column writes it. A year of two digits is of the last century, as a book holds few people
+// under sixteen: 65 is 1965 here, where it would be 2065 for an order.
 func (c *contactTable) birthday(s string) (string, bool) {
-	if b, ok := birthday(s); ok {
-		return b, true
-	}
-	p, ok := scanDate(s)
-	if !ok {
-		return "", false
-	}
-	switch p.form {
-	case 'n', '.':
-		d, m, y := p.n[0], p.n[1], p.n[2]
-		if p.form == 'n' && c.days.order == "mdy" {
-			d, m = m, d
+	if p, ok := scanDate(s); ok && (p.form != 'y' || p.short) {
+		y, m, d := p.n[0], p.n[1], p.n[2]
+		switch p.form {
+		case 's':
+			if !c.days.serialsAllowed || p.number < 1 || p.number >= 109936 {
+				return "", false
+			}
+			return time.Date(1899, 12, 30+int(p.number), 0, 0, 0, 0, time.UTC).Format(time.DateOnly), true
+		case 'n', '.':
+			d, m, y = p.n[0], p.n[1], p.n[2]
+			if p.form == 'n' && c.days.order == "mdy" {
+				d, m = m, d
+			}
+		}
+		if p.short && y > 2010 {
+			y -= 100
 		}
 		if y < 1850 || y > maxYear {
 			return "", false
 		}
 		return birthdayOf(y, m, d)
-	case 's':
-		if c.days.serialsAllowed && p.number > 0 && p.number < 100000 {
-			at, _, ok := c.days.readNumber(p.number + 4*36525)
-			return at.AddDate(0, 0, -4*36525).Format("2006-01-02"), ok
-		}
 	}
-	return "", false
+	return birthday(s)
 }
 
 // consent reads a cell: a word that says it, or yes and no to what the header asks.

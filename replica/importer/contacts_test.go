@@ -2,6 +2,7 @@ package importer
 
 import (
 	"bytes"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -154,6 +155,33 @@ func TestCharsets(t *testing.T) {
 			if got := decodeBytes([]byte{byte(c)}, charsetOf(name)); got != string(want.DecodeByte(byte(c))) {
 				t.Errorf("%s: byte %#x is %q, want %q", name, c, got, want.DecodeByte(byte(c)))
 			}
+		}
+	}
+}
+
+func TestContactsBirthdays(t *testing.T) {
+	for column, want := range map[string]string{
+		"25/12/65 1/2/09 3/4/2015":         "1965-12-25 2009-02-01 2015-04-03",
+		"12/25/65 1/2/1950":                "1965-12-25 1950-01-02",
+		"24000 30000":                      "1965-09-15 1982-02-18",
+		"3-may-65 3-may-1965":              "1965-05-03 1965-05-03",
+		"1965-05-03 19650503 --05-03 65":   "1965-05-03 1965-05-03 --05-03 ",
+		"31.2.1980 1.3.1700 tomorrow 1/13": "   ",
+	} {
+		csv := "name;birthday\n"
+		for i, s := range strings.Fields(column) {
+			csv += fmt.Sprintf("N %d;%s\n", i, s)
+		}
+		people, _, err := ReadContactsCSV(strings.NewReader(csv), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range people {
+			got = append(got, p.Birthday)
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("%s: got %q, want %q", column, s, want)
 		}
 	}
 }

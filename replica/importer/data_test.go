@@ -20,8 +20,8 @@ func TestRealFiles(t *testing.T) {
 		units     int64
 	}{
 		{"grocery", 7454, 1068, 0, 0},
-		{"online_retail_2", 26049, 4161, 0, 0},
-		{"cdnow", 49071, 16472, 0, 0},
+		{"online_retail_2", 26049, 4161, 1_195_377_877, 7_239_547},
+		{"cdnow", 49071, 16472, 177_807_273, 119_732},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f, err := os.Open(filepath.Join(dir, tt.name, "dev.csv"))
@@ -46,8 +46,9 @@ func TestRealFiles(t *testing.T) {
 			for _, p := range problems {
 				t.Error(p)
 			}
-			if len(orders) != tt.orders || len(customers) != tt.customers || len(keys) != len(orders) {
-				t.Errorf("got %d orders of %d customers with %d keys, want %d of %d", len(orders), len(customers), len(keys), tt.orders, tt.customers)
+			if len(orders) != tt.orders || len(customers) != tt.customers || len(keys) != len(orders) || cents != tt.cents || units != tt.units {
+				t.Errorf("got %d orders of %d customers with %d keys, want %d of %d, %d cents and %d units",
+					len(orders), len(customers), len(keys), tt.orders, tt.customers, tt.cents, tt.units)
 			}
 		})
 	}

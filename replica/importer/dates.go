@@ -35,6 +35,7 @@ type parts struct {
 	form    byte // 'y' year, month, day; 'n' day and month by the column; '.' day, month, year; 's' a bare number
 	n       [3]int
 	number  float64
+	short   bool // the year had two digits
 	clock   bool
 	h, m, s int
 	zone    *time.Location
@@ -161,6 +162,9 @@ func (p *parts) scanDay(day string) bool {
 			}
 			i = j
 		}
+	}
+	if count > 0 {
+		p.short = width[0] < 4 && width[count-1] == 2
 	}
 	switch {
 	case month > 0 && count == 2 && monthAt <= 1:
