@@ -34,14 +34,16 @@ type Config struct {
 // Replica is a member's documents on one device. All methods may be called from many goroutines; commands and arriving
 // changes take turns. Close it before the process ends to leave no write-ahead log behind; a crash loses nothing.
 type Replica struct {
-	db       *sql.DB // one connection, which writes
-	rdb      *sql.DB // connections that read meanwhile
+	db       *sql.DB
+	conn     *sql.Conn // the one connection that writes, under mu
+	rdb      *sql.DB   // connections that read meanwhile
 	member   crdt.MemberID
 	device   crdt.DeviceID
 	now      func() time.Time
 	playbook *ranking.Playbook
 
 	mu      sync.Mutex // one writer; guards what follows
+	stmts   map[string]*sql.Stmt
 	actors  map[automerge.ActorID]int64
 	byActor map[int64]automerge.ActorID
 	writer  automerge.ActorID
@@ -73,16 +75,15 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", cfg.Path, err)
 	}
-	rdb := db
-	if readers > 0 {
-		if rdb, err = sql.Open(driverName, cfg.Path); err != nil {
-			db.Close()
-			return nil, fmt.Errorf("open %s: %w", cfg.Path, err)
-		}
-		rdb.SetMaxOpenConns(readers)
+	rdb, err := sql.Open(driverName, cfg.Path)
+	if err != nil {
+		db.Close()
+		return nil, fmt.Errorf("open %s: %w", cfg.Path, err)
 	}
+	rdb.SetMaxOpenConns(readers)
 	r := &Replica{
 		db: db, rdb: rdb, now: cfg.Now, playbook: cfg.Playbook,
+		stmts:  map[string]*sql.Stmt{},
 		actors: map[automerge.ActorID]int64{}, byActor: map[int64]automerge.ActorID{},
 	}
 	r.watch.subs = map[chan struct{}]struct{}{}
@@ -93,8 +94,11 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 }
 
 func (r *Replica) open(ctx context.Context, cfg Config) error {
-	r.db.SetMaxOpenConns(1) // pragmas hold for a connection
-	if err := migrate(ctx, r.db); err != nil {
+	var err error
+	if r.conn, err = r.db.Conn(ctx); err != nil {
+		return err
+	}
+	if err := migrate(ctx, r.conn); err != nil {
 		return err
 	}
 	if err := r.pragmas(ctx, cfg.MaxPages); err != nil {
@@ -114,10 +118,10 @@ func (r *Replica) pragmas(ctx context.Context, maxPages int64) error {
 		{`PRAGMA busy_timeout=5000`, `PRAGMA busy_timeout`, "5000"},
 	} {
 		var got string
-		if _, err := r.db.ExecContext(ctx, p.set); err != nil {
+		if _, err := r.conn.ExecContext(ctx, p.set); err != nil {
 			return full(err)
 		}
-		if err := r.db.QueryRowContext(ctx, p.get).Scan(&got); err != nil {
+		if err := r.conn.QueryRowContext(ctx, p.get).Scan(&got); err != nil {
 			return err
 		}
 		if got != p.want {
@@ -125,7 +129,7 @@ func (r *Replica) pragmas(ctx context.Context, maxPages int64) error {
 		}
 	}
 	if maxPages > 0 {
-		if _, err := r.db.ExecContext(ctx, fmt.Sprintf(`PRAGMA max_page_count=%d`, maxPages)); err != nil {
+		if _, err := r.conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA max_page_count=%d`, maxPages)); err != nil {
 			return err
 		}
 	}
@@ -135,13 +139,13 @@ func (r *Replica) pragmas(ctx context.Context, maxPages int64) error {
 // own reads whose replica this is, or makes it cfg's.
 func (r *Replica) own(ctx context.Context, cfg Config) error {
 	var member, device []byte
-	err := r.db.QueryRowContext(ctx, `SELECT m.value, d.value FROM meta m, meta d WHERE m.key='member' AND d.key='device'`).Scan(&member, &device)
+	err := r.conn.QueryRowContext(ctx, `SELECT m.value, d.value FROM meta m, meta d WHERE m.key='member' AND d.key='device'`).Scan(&member, &device)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		if cfg.Member == (crdt.MemberID{}) || cfg.Device == (crdt.DeviceID{}) {
 			return errors.New("there is no data here yet: sign in first (member and device are needed to make it)")
 		}
-		_, err = r.db.ExecContext(ctx, `INSERT INTO meta VALUES('member',?),('device',?),('writer',?)`, cfg.Member[:], cfg.Device[:], int64(newWriter()))
+		_, err = r.conn.ExecContext(ctx, `INSERT INTO meta VALUES('member',?),('device',?),('writer',?)`, cfg.Member[:], cfg.Device[:], int64(newWriter()))
 		if err != nil {
 			return full(err)
 		}
@@ -174,7 +178,7 @@ func newWriter() uint32 {
 func (r *Replica) load(ctx context.Context) error {
 	var writer, seq int64
 	var epoch, chain []byte
-	err := r.db.QueryRowContext(ctx, `SELECT
+	err := r.conn.QueryRowContext(ctx, `SELECT
 		(SELECT value FROM meta WHERE key='writer'), (SELECT value FROM meta WHERE key='epoch'),
 		(SELECT value FROM meta WHERE key='seq'), (SELECT value FROM meta WHERE key='chain'),
 		(SELECT value FROM meta WHERE key='skew')`).Scan(&writer, &epoch, &seq, &chain, &r.skew)
@@ -187,7 +191,7 @@ func (r *Replica) load(ctx context.Context) error {
 	copy(r.cursor.Chain[:], chain)
 	clear(r.actors)
 	clear(r.byActor)
-	rows, err := r.db.QueryContext(ctx, `SELECT id, actor FROM actors`)
+	rows, err := r.conn.QueryContext(ctx, `SELECT id, actor FROM actors`)
 	if err != nil {
 		return err
 	}
@@ -223,8 +227,12 @@ func (r *Replica) load(ctx context.Context) error {
 func (r *Replica) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.rdb != r.db {
-		r.rdb.Close() // nothing of a reader can be lost
+	r.rdb.Close() // nothing of a reader can be lost
+	for _, s := range r.stmts {
+		s.Close() // goes with the connection
+	}
+	if r.conn != nil {
+		r.conn.Close() // back to the pool, which closes it
 	}
 	return r.db.Close()
 }

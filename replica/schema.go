@@ -122,7 +122,7 @@ var (
 )
 
 // migrate brings the database to schemaVersion, or says why it must not be touched.
-func migrate(ctx context.Context, db *sql.DB) error {
+func migrate(ctx context.Context, db *sql.Conn) error {
 	var app, version, tables int64
 	for q, dst := range map[string]*int64{
 		`PRAGMA application_id`:              &app,

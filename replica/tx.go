@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"trio/crdt"
@@ -23,8 +24,6 @@ const objectKind = 64
 type tx struct {
 	ctx    context.Context
 	r      *Replica
-	sql    *sql.Tx
-	stmts  map[string]*sql.Stmt
 	now    int64 // ms
 	docs   map[crdt.DocName]*document
 	actors map[automerge.ActorID]int64 // made in this transaction
@@ -65,24 +64,29 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 	defer r.mu.Unlock()
 	// A transaction that has begun is not given up half-way because a screen was closed.
 	ctx = context.WithoutCancel(ctx)
-	s, err := r.db.BeginTx(ctx, nil)
-	if err != nil {
-		return full(err)
-	}
-	defer s.Rollback() //nolint:errcheck // after Commit it says so
 	t := &tx{
-		ctx: ctx, r: r, sql: s, stmts: map[string]*sql.Stmt{}, now: r.now().UnixMilli(), cursor: r.cursor, skew: r.skew, writer: r.writer, zone: r.zone,
+		ctx: ctx, r: r, now: r.now().UnixMilli(), cursor: r.cursor, skew: r.skew, writer: r.writer, zone: r.zone,
 		docs: map[crdt.DocName]*document{}, actors: map[automerge.ActorID]int64{},
 		contacts: map[crdt.ContactID]struct{}{}, entries: map[logKey]crdt.EntryID{}, facts: map[crdt.ContactID]*ranking.Facts{},
 	}
-	if err := f(t); err != nil {
+	err := t.exec(`BEGIN IMMEDIATE`)
+	if err != nil {
 		return full(err)
 	}
-	if err := t.finish(); err != nil {
-		return full(err)
+	if err = f(t); err == nil {
+		err = t.finish()
 	}
-	if err := s.Commit(); err != nil {
-		return full(fmt.Errorf("save: %w", err))
+	if err == nil {
+		if err = t.exec(`COMMIT`); err != nil {
+			err = fmt.Errorf("save: %w", err)
+		}
+	}
+	if err != nil {
+		// After some failures (a full disk) SQLite has rolled back by itself and says so.
+		if rerr := t.exec(`ROLLBACK`); rerr != nil && !strings.Contains(rerr.Error(), "no transaction is active") {
+			err = errors.Join(err, rerr)
+		}
+		return full(err)
 	}
 	r.cursor, r.skew, r.writer, r.zone = t.cursor, t.skew, t.writer, t.zone
 	for a, id := range t.actors {
@@ -126,14 +130,14 @@ func (t *tx) setCursor() error {
 	return nil
 }
 
-// stmt returns a statement that is prepared once for the transaction.
+// stmt returns a statement of the writing connection, prepared once.
 func (t *tx) stmt(q string) (*sql.Stmt, error) {
-	if s, ok := t.stmts[q]; ok {
+	if s, ok := t.r.stmts[q]; ok {
 		return s, nil
 	}
-	s, err := t.sql.PrepareContext(t.ctx, q)
+	s, err := t.r.conn.PrepareContext(t.ctx, q)
 	if err == nil {
-		t.stmts[q] = s
+		t.r.stmts[q] = s
 	}
 	return s, err
 }

@@ -274,17 +274,19 @@ func TestRefusedChangesAreNamedAndTheRestGoesThrough(t *testing.T) {
 	}
 	s.must(overwrite.Change.Seal())
 	lost := s.write(crdt.NewActor(s.dev.ID, 3), 1, []automerge.Hash{{9}}, automerge.Op{Key: crdt.NewEntryID().String(), Action: automerge.Put, Value: text(good)})
-	lost.Change.StartOp = 1
 	elsewhere := s.entry(1, nil, good)
 	elsewhere.Doc = "secrets"
 	again := s.entry(1, nil, good)
 	later := s.write(crdt.NewActor(s.dev.ID, 4), 1, nil, automerge.Op{Key: crdt.NewEntryID().String(), Action: automerge.Put, Value: text(`{"v":2,"kind":"hologram","at":1795000000000,"evidence":"E1","shape":"cube"}`)})
+	jump := s.write(crdt.NewActor(s.dev.ID, 7), 1, nil, automerge.Op{Key: crdt.NewEntryID().String(), Action: automerge.Put, Value: text(good)})
+	jump.Change = &automerge.Change{Actor: jump.Change.Actor, Seq: 1, StartOp: 1 << 30, Ops: jump.Change.Ops}
+	s.must(jump.Change.Seal())
 	items := []wire.Item{
 		s.write(stranger, 1, nil, automerge.Op{Key: crdt.NewEntryID().String(), Action: automerge.Put, Value: text(good)}),
 		first,
 		s.write(crdt.NewActor(s.dev.ID, 5), 1, nil, automerge.Op{Key: crdt.NewEntryID().String(), Action: automerge.Put, Value: text(`{"kind":`)}),
 		s.write(crdt.NewActor(s.dev.ID, 6), 1, nil, automerge.Op{Key: "not-an-id", Action: automerge.Put, Value: text(good)}),
-		second, overwrite, lost, elsewhere, again, later,
+		second, overwrite, lost, elsewhere, again, later, jump,
 	}
 	ws := s.dial(s.token)
 	s.send(ws, s.hello())
@@ -300,14 +302,14 @@ func TestRefusedChangesAreNamedAndTheRestGoesThrough(t *testing.T) {
 		got[x.Hash] = x
 	}
 	for i, want := range map[int]wire.Code{
-		0: wire.CodeActor, 2: wire.CodeSchema, 3: wire.CodeSchema, 5: wire.CodeSchema, 6: wire.CodeDeps, 7: wire.CodeDocument, 8: wire.CodeSequence,
+		0: wire.CodeActor, 2: wire.CodeSchema, 3: wire.CodeSchema, 5: wire.CodeSchema, 6: wire.CodeDeps, 7: wire.CodeDocument, 8: wire.CodeSequence, 10: wire.CodeInvalid,
 	} {
 		if x := got[items[i].Change.Hash()]; x.Code != want || len(x.Text) < 20 {
 			t.Errorf("change %d: refused with %d %q, want code %d", i, x.Code, x.Text, want)
 		}
 	}
-	if len(a.Refused) != 7 {
-		t.Errorf("%d refused, want 7: %+v", len(a.Refused), a.Refused)
+	if len(a.Refused) != 8 {
+		t.Errorf("%d refused, want 8: %+v", len(a.Refused), a.Refused)
 	}
 }
 

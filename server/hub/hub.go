@@ -212,7 +212,7 @@ func (c *conn) read() {
 	silence := 2 * c.hub.cfg.Ping
 	alive := func() error { return c.ws.SetReadDeadline(time.Now().Add(silence)) }
 	c.ws.SetPongHandler(func(string) error { return alive() })
-	alive() //nolint:errcheck // the read will say it
+	alive()           //nolint:errcheck // the read will say it
 	var mu sync.Mutex // between the timer's function and the end of the connection
 	var ping *time.Timer
 	ended := false
@@ -347,7 +347,7 @@ func (c *conn) pump() {
 func (c *conn) hangUp(e *wire.Error) {
 	deadline := time.Now().Add(c.hub.cfg.Write)
 	if b, err := wire.Encode(e); err == nil {
-		c.ws.SetWriteDeadline(deadline)                 //nolint:errcheck // best effort: the connection ends anyway
+		c.ws.SetWriteDeadline(deadline)               //nolint:errcheck // best effort: the connection ends anyway
 		c.ws.WriteMessage(websocket.BinaryMessage, b) //nolint:errcheck
 	}
 	code := 4000 + int(e.Code)

@@ -1,9 +1,10 @@
+//go:build unix
+
 package store_test
 
 import (
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,45 +16,6 @@ import (
 	"trio/server/store"
 	"trio/server/store/storetest"
 )
-
-func open(tb testing.TB, cfg store.Config) *store.SQLite {
-	tb.Helper()
-	if cfg.Path == "" {
-		cfg.Path = filepath.Join(tb.TempDir(), "trio.db")
-	}
-	s, err := store.Open(tb.Context(), cfg)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return s
-}
-
-func newDevice(tb testing.TB, s store.Store, t store.Tenant) store.Device {
-	tb.Helper()
-	m, err := s.CreateMember(tb.Context(), t, "a member")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	d, _, err := s.CreateDevice(tb.Context(), m, "a phone")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return d
-}
-
-func newTenant(tb testing.TB, s store.Store) store.Tenant {
-	tb.Helper()
-	t, err := s.CreateTenant(tb.Context(), "a company")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return t
-}
 
 func cpu(b *testing.B) time.Duration {
 	var u syscall.Rusage

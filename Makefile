@@ -1,0 +1,66 @@
+# Two commands matter: make run, make test. Both need Go and make; what else they use, Go fetches.
+
+GO ?= go
+TOOL = $(GO) tool -modfile=.ci/tools/go.mod
+HAVE_CC := $(shell command -v $$($(GO) env CC) 2>/dev/null)
+HAVE_NODE := $(shell command -v node 2>/dev/null)
+RACE := $(if $(HAVE_CC),-race)
+# What runs in a browser. The native syncer and the drivers are left out by their build tags.
+DEVICE = ./crdt/... ./ranking ./replica/...
+WASM_TESTS = ./crdt/... ./ranking ./replica/importer
+
+.PHONY: run build test check format lint builds race wasm bench clean
+
+# A company's day on this machine; then the server stays up. On your own data:
+# make run ORDERS=file.csv CONTACTS=file.vcf [COLUMNS=customer=…,date=…,amount=…]
+run: build
+	bin/trio demo $(if $(ORDERS),--orders "$(ORDERS)") $(if $(CONTACTS),--contacts "$(CONTACTS)") $(if $(COLUMNS),--columns "$(COLUMNS)") $(ARGS)
+
+build:
+	$(GO) build -o bin/trio ./server/cmd/trio
+
+# Everything that CI runs.
+test: check
+
+check: format lint builds race wasm
+
+format:
+	@out=$$($(TOOL) gofumpt -l .); if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
+
+lint:
+	$(GO) mod verify
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	@out=$$($(TOOL) deadcode -test ./...); if [ -n "$$out" ]; then echo "$$out"; exit 1; fi
+
+# What devices run must build wherever devices are.
+builds:
+	GOOS=js GOARCH=wasm $(GO) build $(DEVICE)
+	CGO_ENABLED=0 GOOS=windows $(GO) build ./... 
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build ./...
+	CGO_ENABLED=0 $(GO) build ./...
+
+race:
+	$(if $(HAVE_CC),,@echo "no C compiler: tests run without the race detector and without the reference engine")
+	$(GO) test $(RACE) -timeout 15m ./...
+
+# The same suites as a browser runs them, over the same golden files.
+wasm:
+ifdef HAVE_NODE
+	GOOS=js GOARCH=wasm $(GO) test -short -exec "$$($(GO) env GOROOT)/lib/wasm/go_js_wasm_exec" $(WASM_TESTS)
+else
+	@echo "no Node.js: the js/wasm suites are built, not run"
+	GOOS=js GOARCH=wasm $(GO) vet $(WASM_TESTS)
+endif
+
+# Ours beside automerge-go, and the server's time for a pushed change; one run, one machine.
+bench:
+	$(GO) test -run '^$$' -bench 'Apply|Save|Load' -benchmem ./crdt/automerge
+	$(GO) test -run '^$$' -bench 'Bundle|Push|Pull' -benchmem ./crdt/wire
+	$(GO) test -run '^$$' -bench 'Push' -benchtime 20000x ./server/hub
+	$(GO) test -run '^$$' -bench 'Append' -benchtime 20000x ./server/store
+	$(GO) test -run '^$$' -bench 'Rank' -benchmem ./ranking
+	$(GO) test -run '^$$' -bench . ./replica
+
+clean:
+	rm -rf bin data

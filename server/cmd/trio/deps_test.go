@@ -1,0 +1,89 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// rooms says what each room may import of ours, by the longest prefix of its path. The command wires all of them.
+var rooms = map[string][]string{
+	"trio/crdt/automerge":   {},
+	"trio/crdt":             {"trio/crdt/automerge"},
+	"trio/crdt/wire":        {"trio/crdt", "trio/crdt/automerge"},
+	"trio/ranking":          {},
+	"trio/replica":          {"trio/crdt", "trio/ranking", "trio/replica"},
+	"trio/server":           {"trio/crdt", "trio/ranking", "trio/server"},
+	"trio/clients":          {"trio/crdt", "trio/ranking", "trio/replica", "trio/clients"},
+	"trio/server/cmd/trio":  {"trio"},
+	"trio/replica/importer": {"trio/crdt"},
+}
+
+// strangers says which packages of others a room must not need, and why.
+var strangers = []struct{ room, pkg, why string }{
+	{"trio", "github.com/automerge/automerge-go", "no byte from a network may reach it: it is the reference of tests"},
+	{"trio/crdt", "github.com/gorilla/", "documents know no sockets"},
+	{"trio/crdt", "modernc.org/", "documents know no database"},
+	{"trio/crdt", "net", "documents know no network"},
+	{"trio/ranking", "time", "ranking reads no clock"},
+	{"trio/ranking", "math", "ranking computes in integers, the same on every machine"},
+	{"trio/ranking", "os", "ranking touches nothing"},
+	{"trio/replica", "github.com/gorilla/mux", "devices serve nothing"},
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+	Standard   bool
+}
+
+// TestImportsPointDown fails when a room imports what stands above it or beside it.
+func TestImportsPointDown(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Standard", "trio/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	seen := 0
+	for {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		seen++
+		best := ""
+		for room := range rooms {
+			if within(p.ImportPath, room) && len(room) > len(best) {
+				best = room
+			}
+		}
+		if best == "" {
+			t.Errorf("%s is in no room", p.ImportPath)
+			continue
+		}
+		for _, imp := range p.Imports {
+			ours, ok := within(imp, "trio"), false
+			for _, may := range rooms[best] {
+				ok = ok || within(imp, may) && !within(imp, "trio/server/cmd")
+			}
+			if ours && !ok && p.ImportPath != imp {
+				t.Errorf("%s imports %s, which is not below it", p.ImportPath, imp)
+			}
+			for _, s := range strangers {
+				if within(p.ImportPath, s.room) && (imp == s.pkg || strings.HasSuffix(s.pkg, "/") && strings.HasPrefix(imp, s.pkg)) {
+					t.Errorf("%s imports %s: %s", p.ImportPath, imp, s.why)
+				}
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("only %d packages were looked at", seen)
+	}
+}
+
+func within(path, room string) bool { return path == room || strings.HasPrefix(path, room+"/") }
