@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -77,6 +78,9 @@ func CheckContactField(field string, v *automerge.Value) error {
 		if tail == "" || len(tail) > maxFieldKeyTail {
 			return fmt.Errorf("contact field %.60q: the part after the slash has %d bytes, want 1 to %d", field, len(tail), maxFieldKeyTail)
 		}
+	}
+	if !utf8.ValidString(field) || v != nil && !utf8.ValidString(v.Str) {
+		return fmt.Errorf("contact field %.60q: not UTF-8", field)
 	}
 	if v != nil && len(v.Str) > MaxFieldBytes {
 		return fmt.Errorf("contact field %s of %d bytes: shorten it to %d", field, len(v.Str), MaxFieldBytes)

@@ -182,16 +182,28 @@ func (e *Entry) checkForm() error {
 		return fmt.Errorf("entry version %d: want 1 or more", e.Version)
 	case e.At < minEntryTime || e.At > maxEntryTime:
 		return fmt.Errorf("entry time %d ms is outside the years 1990 to 2199: set the clock", e.At)
+	case e.Skew < -maxEntryTime || e.Skew > maxEntryTime || e.At+e.Skew < minEntryTime || e.At+e.Skew > maxEntryTime:
+		return fmt.Errorf("entry time %d ms with a clock offset of %d ms is outside the years 1990 to 2199: set the clock", e.At, e.Skew)
 	case e.Zone < -18*60 || e.Zone > 18*60:
 		return fmt.Errorf("entry zone %d minutes: want -1080 to 1080", e.Zone)
 	}
-	for _, w := range []string{
+	currency := ""
+	if e.Value != nil {
+		currency = e.Value.Currency
+	}
+	for _, w := range [...]string{
 		string(e.Kind), e.Channel, e.Content, e.Outcome, e.Stage, e.Due, e.Trigger,
-		string(e.Choice), e.Reason, e.Event, e.Source,
+		string(e.Choice), e.Reason, e.Event, e.Source, currency,
 	} {
 		if len(w) > maxWordBytes {
 			return fmt.Errorf("entry field %.20q… has %d bytes: at most %d", w, len(w), maxWordBytes)
 		}
+		if !utf8.ValidString(w) {
+			return fmt.Errorf("entry field %.20q is not UTF-8", w)
+		}
+	}
+	if !utf8.ValidString(e.Note) {
+		return errors.New("note is not UTF-8")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"trio/crdt/automerge"
 )
@@ -78,6 +79,9 @@ func CheckProfileField(key string, v *automerge.Value) error {
 	}
 	if v.Kind != automerge.KindString || len(v.Str) > maxWordBytes {
 		return fmt.Errorf("profile field %.60q: want text of at most %d bytes", key, maxWordBytes)
+	}
+	if !utf8.ValidString(v.Str) {
+		return fmt.Errorf("profile field %.60q is not UTF-8", key)
 	}
 	switch key {
 	case ProfileName, ProfileLanguage:

@@ -2,6 +2,7 @@ package replica_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -251,5 +252,164 @@ func TestOpenRefusesWhatIsNotItsOwn(t *testing.T) {
 	}
 	if _, err := replica.Open(t.Context(), replica.Config{Path: text, Member: r.Member(), Device: r.Device()}); !errors.Is(err, replica.ErrForeign) {
 		t.Errorf("a letter: got %v", err)
+	}
+}
+
+func TestTheSameFileTwiceChangesNothing(t *testing.T) {
+	ctx := t.Context()
+	c := &clock{noon}
+	r := open(t, replica.Config{Now: c.now})
+	const cards = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:u-1\r\nFN:Ana Núñez\r\nTEL;TYPE=CELL:+34600000001\r\nEMAIL:ana@example.com\r\nEND:VCARD\r\n" +
+		"BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ben Ode\r\nTEL;VALUE=uri:tel:+15550100002\r\nBDAY:--0229\r\nEND:VCARD\r\n"
+	const orders = "Order No;Customer;E-mail;Date;Total\n17;Ana Núñez;ana@example.com;03.11.2026;\"1.049,50\"\n18;Carla Dee;carla@example.com;04.11.2026;20,00\n"
+	bring := func() (replica.Imported, replica.Imported) {
+		t.Helper()
+		people, problems, err := importer.ReadVCards(strings.NewReader(cards), importer.Options{})
+		if err != nil || len(problems) > 0 {
+			t.Fatal(err, problems)
+		}
+		rows, problems, err := importer.ReadOrders(strings.NewReader(orders), importer.Options{Currency: "EUR"})
+		if err != nil || len(problems) > 0 {
+			t.Fatal(err, problems)
+		}
+		a, err := r.ImportPeople(ctx, people)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := r.ImportOrders(ctx, rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a, b
+	}
+	a, b := bring()
+	if a.NewContacts != 2 || b.NewOrders != 2 || b.NewContacts != 1 {
+		t.Errorf("first: %+v, %+v", a, b)
+	}
+	ana, err := r.Contacts(ctx, "ana", 0, 5)
+	if err != nil || len(ana) != 1 {
+		t.Fatal(ana, err)
+	}
+	tl, err := r.Timeline(ctx, ana[0].ID, 5)
+	if err != nil || len(tl) != 1 || tl[0].Value.Cents != 104950 || tl[0].Value.Currency != "EUR" || tl[0].Evidence != crdt.E4 || tl[0].Day.String() != "2026-11-03" {
+		t.Errorf("Ana's order: %+v, %v", tl, err)
+	}
+	// What the member changed since is the member's.
+	if err := r.EditContact(ctx, ana[0].ID, replica.Fields{crdt.FieldName: "Ana N.", crdt.FieldPhone + "+34600000001": "-"}); err != nil {
+		t.Fatal(err)
+	}
+	before, st := dump(t, r), status(t, r)
+	c.t = c.t.Add(time.Hour)
+	a, b = bring()
+	if a.NewContacts != 0 || a.SameContacts != 2 || b.NewOrders != 0 || b.SameOrders != 2 || b.NewContacts != 0 {
+		t.Errorf("second: %+v, %+v", a, b)
+	}
+	if dump(t, r) != before || status(t, r).Changes != st.Changes {
+		t.Error("the same file twice wrote something")
+	}
+}
+
+func status(t *testing.T, r *replica.Replica) replica.Status {
+	t.Helper()
+	st, err := r.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+func TestNewerSchemaIsRefusedUntouched(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.db")
+	r := open(t, replica.Config{Path: path})
+	r.Close()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(`PRAGMA user_version=99`); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := replica.Open(t.Context(), replica.Config{Path: path, Member: r.Member(), Device: r.Device()}); !errors.Is(err, replica.ErrNewer) || !strings.Contains(err.Error(), "update the app") {
+		t.Errorf("newer schema: got %v", err)
+	}
+	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
+		t.Error("the refused database was touched")
+	}
+}
+
+// TestLogCutAnywhere cuts the write-ahead log where a crash may leave it. Whatever is left opens, and holds the first so
+// many taps, whole: no tap by half, none out of turn.
+func TestLogCutAnywhere(t *testing.T) {
+	ctx := t.Context()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "r.db")
+	c := &clock{noon}
+	r := open(t, replica.Config{Path: path, Now: c.now})
+	member, device := r.Member(), r.Device()
+	ana, err := r.AddContact(ctx, replica.Fields{crdt.FieldName: "Ana"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 12 {
+		c.t = c.t.Add(time.Second)
+		if _, err := r.Log(ctx, crdt.Entry{Kind: crdt.Call, Contact: ana}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wal, err := os.ReadFile(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const frame = 24 + 4096
+	last := -1
+	whole := 0
+	var cuts []int
+	for cut := 32; cut < len(wal); cut += frame*7/5 {
+		cuts = append(cuts, cut)
+	}
+	for _, cut := range append(cuts, len(wal)) {
+		p := filepath.Join(dir, "cut.db")
+		for _, f := range []struct {
+			name string
+			b    []byte
+		}{{p, db}, {p + "-wal", wal[:cut]}} {
+			if err := os.WriteFile(f.name, f.b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		os.Remove(p + "-shm")
+		r, err := replica.Open(ctx, replica.Config{Path: p, Member: member, Device: device, Now: c.now})
+		if err != nil {
+			t.Fatalf("cut at %d of %d: %v", cut, len(wal), err)
+		}
+		tl, err := r.Timeline(ctx, ana, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(tl) < last {
+			t.Errorf("cut at %d: %d taps, a shorter log had %d", cut, len(tl), last)
+		}
+		last = len(tl)
+		before := dump(t, r)
+		if err := r.Rebuild(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if dump(t, r) != before {
+			t.Errorf("cut at %d: rows and changes disagree", cut)
+		}
+		r.Close()
+		whole++
+	}
+	if last != 12 || whole < 20 {
+		t.Errorf("the whole log holds %d taps of 12, after %d cuts", last, whole)
 	}
 }

@@ -93,7 +93,7 @@ func (s *Syncer) Run(ctx context.Context) error {
 	for {
 		worked, err := s.connect(ctx)
 		if ctx.Err() != nil {
-			s.set(SyncState{Err: ctx.Err()})
+			s.set(SyncState{Err: s.State().Err}) // what went wrong before says more than that we stopped
 			return nil
 		}
 		var e *wire.Error

@@ -4,6 +4,7 @@
 package desktop
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,7 +34,8 @@ usage: trio device [--data DIR] COMMAND [ARGUMENT ...]
   list [WORDS]        contacts, or those in which all words are found
   add NAME [+PHONE]   capture a contact
   log KIND WORDS      log a call, text, email or meet with the one contact that the words find
-  import FILE         bring a vCard file, a table of contacts or an export of orders in
+  import FILE [+34]   bring a vCard file, a table of contacts or an export of orders in; the calling
+                      code is for numbers that have none
   sync                send and receive what is due, then stop
   status              how far this device has come, and what is only here
 `
@@ -155,7 +157,11 @@ func (a *app) do(ctx context.Context, command string, args []string) error {
 	case "list":
 		cs, err := a.Contacts(ctx, strings.Join(args, " "), 0, 200)
 		for _, c := range cs {
-			fmt.Fprintf(a.out, "%-30s %-9s %v\n", c.Name, c.Stage, c.Phones)
+			var ways []string
+			for _, w := range append(c.Phones, c.Emails...) {
+				ways = append(ways, w.Value)
+			}
+			fmt.Fprintf(a.out, "%-30s %-9s %s\n", c.Name, c.Stage, strings.Join(ways, " "))
 		}
 		return err
 	case "add":
@@ -180,12 +186,19 @@ func (a *app) do(ctx context.Context, command string, args []string) error {
 	return fmt.Errorf("command %q is not known: see trio device -h", command)
 }
 
-// sync runs until this device and the server are level, for a minute at most.
+// patience is how long sync goes on without getting level, or without being connected at all.
+const (
+	patience  = 5 * time.Minute
+	noneAtAll = 10 * time.Second
+)
+
+// sync runs until this device and the server are level.
 func (a *app) sync(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	ctx, level := context.WithCancel(ctx)
-	defer level()
+	start := time.Now()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	s := a.NewSyncer(replica.SyncerConfig{URL: a.URL, Token: a.Token, App: "trio device", Log: slog.New(slog.DiscardHandler)})
 	changed, stop := a.Watch()
 	defer stop()
@@ -194,18 +207,16 @@ func (a *app) sync(ctx context.Context) error {
 	for {
 		select {
 		case err := <-ended:
-			if err == nil {
-				err = ctx.Err()
-			}
-			if st := s.State(); st.Err != nil && !errors.Is(st.Err, context.Canceled) {
-				err = st.Err
-			}
-			return fmt.Errorf("not in sync yet, what is here stays here: %w", err)
+			return fmt.Errorf("not in sync yet, what is here stays here: %w", cmp.Or(s.State().Err, err, ctx.Err()))
 		case <-changed:
 		case <-time.After(50 * time.Millisecond):
 		}
-		if st := s.State(); st.Level {
-			level()
+		st := s.State()
+		if !st.Connected && time.Since(start) > noneAtAll {
+			end()
+		}
+		if st.Level {
+			end()
 			<-ended
 			return a.status(context.WithoutCancel(ctx))
 		}
@@ -260,8 +271,12 @@ func (a *app) log(ctx context.Context, args []string) error {
 }
 
 func (a *app) importFile(ctx context.Context, args []string) error {
-	if len(args) != 1 {
-		return errors.New("import needs one file")
+	if len(args) < 1 || len(args) > 2 {
+		return errors.New("import needs one file, and maybe a calling code such as +34")
+	}
+	var opt importer.Options
+	if len(args) == 2 {
+		opt.CallingCode = args[1]
 	}
 	f, err := os.Open(args[0])
 	if err != nil {
@@ -278,7 +293,7 @@ func (a *app) importFile(ctx context.Context, args []string) error {
 	switch kind := importer.Sniff(args[0], head[:n]); kind {
 	case importer.OrdersFile:
 		var orders []importer.Order
-		if orders, problems, err = importer.ReadOrders(f, importer.Options{}); err == nil {
+		if orders, problems, err = importer.ReadOrders(f, opt); err == nil {
 			done, err = a.ImportOrders(ctx, orders)
 		}
 	case importer.VCardFile, importer.ContactsFile:
@@ -287,7 +302,7 @@ func (a *app) importFile(ctx context.Context, args []string) error {
 			read = importer.ReadVCards
 		}
 		var people []importer.Person
-		if people, problems, err = read(f, importer.Options{}); err == nil {
+		if people, problems, err = read(f, opt); err == nil {
 			done, err = a.ImportPeople(ctx, people)
 		}
 	default:
