@@ -80,8 +80,8 @@ func TestActor(t *testing.T) {
 	for _, w := range []uint32{0, 1, 1<<32 - 1} {
 		a := NewActor(d, w)
 		got, ok := ActorDevice(a)
-		if !ok || got != d || ActorWriter(a) != w || len(a) != 20 {
-			t.Errorf("actor %s: device %s %v, writer %d", a, got, ok, ActorWriter(a))
+		if want := fmt.Sprintf("%x%08x", d[:], w); !ok || got != d || a.String() != want {
+			t.Errorf("actor %s of device %s %v, want %s", a, got, ok, want)
 		}
 	}
 	if d != DeviceID(member) {

@@ -125,8 +125,3 @@ func ActorDevice(a automerge.ActorID) (DeviceID, bool) {
 	}
 	return DeviceID([]byte(a[:len(DeviceID{})])), true
 }
-
-// ActorWriter returns the writer counter of an actor of NewActor's form.
-func ActorWriter(a automerge.ActorID) uint32 {
-	return binary.BigEndian.Uint32([]byte(a[len(a)-4:]))
-}

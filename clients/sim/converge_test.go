@@ -231,7 +231,7 @@ func (w *world) reopenStore(from string) {
 func (w *world) held() bool {
 	head, err := w.store.Head(w.ctx, w.devs[0].id.Member)
 	w.must(err)
-	rows, _, err := w.store.Since(w.ctx, w.devs[0].id.Member, 0, 1<<20, 1<<30)
+	rows, _, _, err := w.store.Since(w.ctx, w.devs[0].id.Member, 0, 1<<20, 1<<30)
 	w.must(err)
 	if uint64(len(rows)) != head.Seq {
 		w.must(fmt.Errorf("%d rows up to %d", len(rows), head.Seq))

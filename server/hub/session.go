@@ -248,7 +248,7 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 	sent := s.sent
 	s.mu.Unlock()
 
-	rows, to, err := s.store.Since(ctx, s.dev.Member, sent.Seq, pageChanges, pageBytes)
+	rows, to, more, err := s.store.Since(ctx, s.dev.Member, sent.Seq, pageChanges, pageBytes)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
@@ -277,7 +277,7 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 	}
 	s.mu.Lock()
 	s.sent = to
-	s.behind = true // until a page comes back empty
+	s.behind = s.behind || more // what is committed from now on wakes us
 	s.mu.Unlock()
 	return b, nil
 }

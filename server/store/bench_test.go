@@ -123,7 +123,7 @@ func BenchmarkSince(b *testing.B) {
 				if rows == 4096 {
 					after = 0
 				}
-				cs, _, err := s.Since(b.Context(), d.Member, after, rows, 0)
+				cs, _, _, err := s.Since(b.Context(), d.Member, after, rows, 0)
 				if err != nil || len(cs) != rows {
 					b.Fatal(len(cs), err)
 				}

@@ -129,7 +129,7 @@ func (s *SQLite) ReceiptAt(ctx context.Context, m crdt.MemberID, seq uint64) (wi
 
 // Since returns the member's changes after seq; see Store. A limit or a number of bytes that is not above zero, or is
 // above what one bundle may hold, means that of a bundle. When nothing comes after seq, the receipt is the head.
-func (s *SQLite) Since(ctx context.Context, m crdt.MemberID, after uint64, limit, maxBytes int) ([]Stored, wire.Receipt, error) {
+func (s *SQLite) Since(ctx context.Context, m crdt.MemberID, after uint64, limit, maxBytes int) ([]Stored, wire.Receipt, bool, error) {
 	if limit <= 0 || limit > wire.MaxChanges {
 		limit = wire.MaxChanges
 	}
@@ -138,23 +138,25 @@ func (s *SQLite) Since(ctx context.Context, m crdt.MemberID, after uint64, limit
 	}
 	var cs []Stored
 	var at wire.Receipt
+	var more bool
 	err := s.read(ctx, func(r *reader) error {
 		var err error
-		cs, at, err = s.since(r, m, after, limit, maxBytes)
+		cs, at, more, err = s.since(r, m, after, limit, maxBytes)
 		return err
 	})
 	if err != nil {
-		return nil, wire.Receipt{}, fmt.Errorf("store: since: %w", err)
+		return nil, wire.Receipt{}, false, fmt.Errorf("store: since: %w", err)
 	}
 	at.Epoch = s.epoch
-	return cs, at, nil
+	return cs, at, more, nil
 }
 
-func (s *SQLite) since(r *reader, m crdt.MemberID, after uint64, limit, maxBytes int) ([]Stored, wire.Receipt, error) {
+func (s *SQLite) since(r *reader, m crdt.MemberID, after uint64, limit, maxBytes int) ([]Stored, wire.Receipt, bool, error) {
 	id, at, err := r.head(m)
 	if err != nil || after >= at.Seq {
-		return nil, at, err
+		return nil, at, false, err
 	}
+	head := at.Seq
 	cs := make([]Stored, 0, min(uint64(limit), at.Seq-after))
 	var total int
 	var bad error
@@ -180,7 +182,7 @@ func (s *SQLite) since(r *reader, m crdt.MemberID, after uint64, limit, maxBytes
 		cs = append(cs, c)
 		return true
 	}, id<<seqBits|int64(after), id<<seqBits|int64(at.Seq), int64(limit))
-	return cs, at, errors.Join(err, bad)
+	return cs, at, at.Seq < head, errors.Join(err, bad)
 }
 
 // docName returns the name of a row of docs.

@@ -92,8 +92,8 @@ type Store interface {
 	// the same push is too; the others go through. It never answers for a duplicate before its first copy is durable.
 	Append(ctx context.Context, m crdt.MemberID, items []Item) (Ack, error)
 	// Since returns the member's changes after seq in order, at most limit changes and about maxBytes of chunks (at
-	// least one change), and the receipt (seq and chain) of the last one returned.
-	Since(ctx context.Context, m crdt.MemberID, after uint64, limit, maxBytes int) ([]Stored, wire.Receipt, error)
+	// least one change), the receipt (seq and chain) of the last one returned, and whether there are more.
+	Since(ctx context.Context, m crdt.MemberID, after uint64, limit, maxBytes int) (cs []Stored, at wire.Receipt, more bool, err error)
 	// ReceiptAt returns the receipt at a sequence number of the member; ok is false when seq is beyond the head.
 	// Seq 0 is the empty chain.
 	ReceiptAt(ctx context.Context, m crdt.MemberID, seq uint64) (r wire.Receipt, ok bool, err error)

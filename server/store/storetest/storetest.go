@@ -199,7 +199,7 @@ func history(s store.Store, m crdt.MemberID, rnd *rand.Rand) ([]store.Stored, er
 	seen := map[automerge.Hash]crdt.DocName{}
 	seqs := map[actorDoc]uint64{}
 	for {
-		cs, r, err := s.Since(ctx, m, at.Seq, 1+rnd.IntN(300), 1+rnd.IntN(100_000))
+		cs, r, _, err := s.Since(ctx, m, at.Seq, 1+rnd.IntN(300), 1+rnd.IntN(100_000))
 		if err != nil {
 			return nil, err
 		}
@@ -709,8 +709,11 @@ func (h Harness) pages(t *testing.T) {
 
 	for range 200 {
 		after, limit, maxBytes := uint64(rnd.IntN(52)), 1+rnd.IntN(60), 1+rnd.IntN(60_000)
-		cs, r, err := p.Since(t.Context(), d.Member, after, limit, maxBytes)
+		cs, r, more, err := p.Since(t.Context(), d.Member, after, limit, maxBytes)
 		p.check(err)
+		if more != (r.Seq < head.Seq) {
+			t.Fatalf("after %d up to %d of %d: more is %v", after, r.Seq, head.Seq, more)
+		}
 		if after >= head.Seq {
 			if len(cs) != 0 || r != head {
 				t.Fatalf("nothing after %d: %d changes, %+v", after, len(cs), r)
@@ -731,7 +734,7 @@ func (h Harness) pages(t *testing.T) {
 			t.Fatalf("since %d, limit %d, bytes %d: only %d changes of %d bytes", after, limit, maxBytes, len(cs), total)
 		}
 	}
-	if cs, r, err := p.Since(t.Context(), d.Member, 0, 0, 0); err != nil || len(cs) != len(items) || r != head {
+	if cs, r, _, err := p.Since(t.Context(), d.Member, 0, 0, 0); err != nil || len(cs) != len(items) || r != head {
 		t.Errorf("no limits: %d changes, %+v, %v", len(cs), r, err)
 	}
 	if r, ok, err := p.ReceiptAt(t.Context(), d.Member, 0); err != nil || !ok || r != (wire.Receipt{Epoch: p.Epoch()}) {
@@ -741,7 +744,7 @@ func (h Harness) pages(t *testing.T) {
 		if _, ok, err := p.ReceiptAt(t.Context(), d.Member, seq); err != nil || ok {
 			t.Errorf("receipt beyond the head at %d: %v %v", seq, ok, err)
 		}
-		if cs, r, err := p.Since(t.Context(), d.Member, seq, 10, 0); err != nil || len(cs) != 0 || r != head {
+		if cs, r, _, err := p.Since(t.Context(), d.Member, seq, 10, 0); err != nil || len(cs) != 0 || r != head {
 			t.Errorf("since %d: %d changes, %+v, %v", seq, len(cs), r, err)
 		}
 	}
@@ -749,7 +752,7 @@ func (h Harness) pages(t *testing.T) {
 	if _, err := p.Head(t.Context(), nobody); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("head of nobody: %v", err)
 	}
-	if _, _, err := p.Since(t.Context(), nobody, 0, 1, 1); !errors.Is(err, store.ErrNotFound) {
+	if _, _, _, err := p.Since(t.Context(), nobody, 0, 1, 1); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("since of nobody: %v", err)
 	}
 	if _, _, err := p.ReceiptAt(t.Context(), nobody, 0); !errors.Is(err, store.ErrNotFound) {
@@ -1163,7 +1166,7 @@ func (h Harness) kill(t *testing.T) {
 		for m := range acked {
 			head, err := p.Head(t.Context(), m)
 			p.check(err)
-			cs, _, err := p.Since(t.Context(), m, head.Seq-min(head.Seq, 3), 0, 0)
+			cs, _, _, err := p.Since(t.Context(), m, head.Seq-min(head.Seq, 3), 0, 0)
 			p.check(err)
 			var items []store.Item
 			for _, c := range cs {
