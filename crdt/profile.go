@@ -2,7 +2,6 @@ package crdt
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -32,10 +31,24 @@ const (
 	GoalShare    Dimension = "share"
 )
 
-var (
-	dimensionForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
-	quietForm     = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$`)
-)
+// Valid reports whether the word can name a dimension: a lower-case letter, then up to 31 letters, digits or hyphens.
+func (d Dimension) Valid() bool {
+	for i, c := range []byte(d) {
+		if (c < 'a' || c > 'z') && (i == 0 || (c < '0' || c > '9') && c != '-') {
+			return false
+		}
+	}
+	return len(d) >= 1 && len(d) <= 32
+}
+
+// validQuiet reports whether s is "HH:MM-HH:MM".
+func validQuiet(s string) bool {
+	from, to, ok := strings.Cut(s, "-")
+	const form = "15:04"
+	_, err1 := time.Parse(form, from)
+	_, err2 := time.Parse(form, to)
+	return ok && err1 == nil && err2 == nil && len(from) == len(form) && len(to) == len(form)
+}
 
 // GoalKey is the register of a commitment.
 func GoalKey(d Dimension, date string) string { return profileGoal + string(d) + "/" + date }
@@ -47,7 +60,7 @@ func SplitGoalKey(key string) (d Dimension, date string, ok bool) {
 		return "", "", false
 	}
 	dim, date, ok := strings.Cut(rest, "/")
-	if _, err := time.Parse(time.DateOnly, date); err != nil || !ok || !dimensionForm.MatchString(dim) {
+	if _, err := time.Parse(time.DateOnly, date); err != nil || !ok || !Dimension(dim).Valid() {
 		return "", "", false
 	}
 	return Dimension(dim), date, true
@@ -92,7 +105,7 @@ func CheckProfileField(key string, v *automerge.Value) error {
 		}
 		return nil
 	case ProfileQuiet:
-		if !quietForm.MatchString(v.Str) {
+		if !validQuiet(v.Str) {
 			return fmt.Errorf("quiet hours %.20q: want HH:MM-HH:MM", v.Str)
 		}
 		return nil

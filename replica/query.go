@@ -113,11 +113,6 @@ func (r *Replica) Timeline(ctx context.Context, id crdt.ContactID, limit int) ([
 		SELECT e.id, e.day, e.body FROM entries e JOIN person p ON e.contact=p.id ORDER BY e.at DESC, e.id DESC LIMIT ?`, id[:], limit)
 }
 
-// Log of all contacts between two days, both included, the newest first.
-func (r *Replica) LogOf(ctx context.Context, from, to ranking.Day, limit int) ([]Logged, error) {
-	return queryRows(ctx, r, scanLogged, `SELECT id, day, body FROM entries WHERE day BETWEEN ? AND ? ORDER BY at DESC, id DESC LIMIT ?`, from, to, limit)
-}
-
 // Goal is one dimension of today's goals.
 type Goal struct {
 	Dimension crdt.Dimension

@@ -235,6 +235,49 @@ func TestJoannaOnTheDeviceAndAfterAReopen(t *testing.T) {
 	}
 }
 
+func TestSkippedComesBackTomorrowDismissedInTwoWeeks(t *testing.T) {
+	ctx := t.Context()
+	c := &clock{noon}
+	r := open(t, replica.Config{Now: c.now})
+	if _, err := r.AddContact(ctx, replica.Fields{crdt.FieldName: "Ana", crdt.FieldPhone + "+15550100001": ""}); err != nil {
+		t.Fatal(err)
+	}
+	top := func() []replica.Suggestion {
+		t.Helper()
+		s, err := r.TopThree(ctx, ranking.Prospects, "es")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	first := top()
+	if len(first) != 1 || first[0].Trigger != ranking.NewLead {
+		t.Fatalf("a new contact: got %+v", first)
+	}
+	if err := r.Decline(ctx, first[0], crdt.Shown); err == nil {
+		t.Error("showing counted as declining")
+	}
+	if err := r.Decline(ctx, first[0], crdt.Skipped); err != nil {
+		t.Fatal(err)
+	}
+	if s := top(); len(s) != 0 {
+		t.Errorf("skipped, and still there: %+v", s)
+	}
+	c.t = c.t.AddDate(0, 0, 1)
+	if s := top(); len(s) != 1 {
+		t.Errorf("the day after: %+v", s)
+	}
+	if err := r.Decline(ctx, first[0], crdt.Dismissed); err != nil {
+		t.Fatal(err)
+	}
+	c.t = c.t.AddDate(0, 0, 13)
+	for _, s := range top() {
+		if s.Trigger == ranking.NewLead {
+			t.Errorf("dismissed 13 days ago: %+v", s)
+		}
+	}
+}
+
 func TestOpenRefusesWhatIsNotItsOwn(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "r.db")
@@ -373,7 +416,7 @@ func TestLogCutAnywhere(t *testing.T) {
 	last := -1
 	whole := 0
 	var cuts []int
-	for cut := 32; cut < len(wal); cut += frame*7/5 {
+	for cut := 32; cut < len(wal); cut += frame * 7 / 5 {
 		cuts = append(cuts, cut)
 	}
 	for _, cut := range append(cuts, len(wal)) {

@@ -172,6 +172,7 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 		return nil, nil
 	}
 	var items []wire.Item
+	var ids []int64
 	size := 0
 	rows, err := s.r.rdb.QueryContext(ctx, `SELECT c.id, d.name, c.chunk FROM changes c JOIN documents d ON d.id=c.doc
 		WHERE c.receipt IS NULL AND c.refused IS NULL ORDER BY c.id LIMIT ?`, pushChanges)
@@ -180,9 +181,10 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 	}
 	defer rows.Close()
 	for rows.Next() && size < pushBytes {
+		var id int64
 		var doc crdt.DocName
 		var chunk []byte
-		if err := rows.Scan(&s.pushedTo, &doc, &chunk); err != nil {
+		if err := rows.Scan(&id, &doc, &chunk); err != nil {
 			return nil, err
 		}
 		c, err := automerge.ParseChange(chunk)
@@ -191,13 +193,18 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 		}
 		size += len(chunk)
 		items = append(items, wire.Item{Doc: doc, Change: c})
+		ids = append(ids, id)
 	}
 	if err := rows.Err(); err != nil || len(items) == 0 {
 		return nil, err
 	}
 	s.push++
 	b, err := wire.Encode(&wire.Push{ID: s.push, Items: items})
-	s.underway = err == nil
+	for errors.Is(err, wire.ErrTooLarge) && len(items) > 1 {
+		items = items[:len(items)/2] // what inflates to more than a frame may hold goes in smaller ones
+		b, err = wire.Encode(&wire.Push{ID: s.push, Items: items})
+	}
+	s.pushedTo, s.underway = ids[len(items)-1], err == nil
 	return b, err
 }
 

@@ -408,8 +408,8 @@ func (t *tx) seal(d *document) error {
 	if err := c.Seal(); err != nil {
 		return fmt.Errorf("write %s: %w", d.name, err)
 	}
-	if len(c.Raw()) > wire.MaxChange {
-		return fmt.Errorf("this writes %d bytes at once into %s: do it in smaller parts of at most %d", len(c.Raw()), d.name, wire.MaxChange)
+	if c.Len() > wire.MaxChange {
+		return fmt.Errorf("this writes %d bytes at once into %s: do it in smaller parts of at most %d", c.Len(), d.name, wire.MaxChange)
 	}
 	return t.store(d, c, actor, nil)
 }

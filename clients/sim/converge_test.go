@@ -320,7 +320,10 @@ func (w *world) tap(d *device, n int) {
 		for _, l := range []ranking.List{ranking.Prospects, ranking.Members} {
 			top, err := d.r.TopThree(w.ctx, l, "en")
 			w.must(err)
-			if len(top) > 0 {
+			if len(top) > 0 && w.rng.IntN(3) == 0 {
+				w.must(d.r.Decline(w.ctx, top[0], []crdt.Choice{crdt.Skipped, crdt.Dismissed}[w.rng.IntN(2)]))
+				w.say("%d: decline", n)
+			} else if len(top) > 0 {
 				id, err := d.r.Act(w.ctx, top[0], ranking.NoAnswer)
 				w.must(err)
 				w.logged[id] = true

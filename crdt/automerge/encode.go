@@ -339,6 +339,9 @@ func (c *Change) Raw() []byte {
 	return []byte(c.raw)
 }
 
+// Len returns the length of Raw, without a copy.
+func (c *Change) Len() int { return len(c.raw) }
+
 // Canonical reports whether encoding the fields gives Raw byte for byte. It does not when the change has columns that we
 // do not know, or when another engine packed its columns in another way; the bytes are carried then, and no matter.
 func (c *Change) Canonical() bool {

@@ -4,10 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
-	"trio/crdt"
 	"trio/crdt/automerge"
 )
 
@@ -46,7 +46,7 @@ func (r *reader) int() int64 {
 	return int64(u>>1) ^ -int64(u&1)
 }
 
-// count reads a number of things that take at least one byte each in what is left, and at most limit.
+// count reads a number of things: at most limit.
 func (r *reader) count(what string, limit int) int {
 	n := r.uint()
 	if n > uint64(limit) {
@@ -68,7 +68,9 @@ func (r *reader) take(n int) []byte {
 
 func (r *reader) fixed(dst []byte) { copy(dst, r.take(len(dst))) }
 
-func (r *reader) bytes(what string, limit int) []byte { return r.take(r.count("bytes of "+what, limit)) }
+func (r *reader) bytes(what string, limit int) []byte {
+	return r.take(r.count("bytes of "+what, limit))
+}
 
 func (r *reader) text(what string) string {
 	s := string(r.bytes(what, maxText))
@@ -100,6 +102,9 @@ func (r *reader) hashes(limit int) []automerge.Hash {
 		r.fail(errShort)
 		return nil
 	}
+	if n == 0 {
+		return nil
+	}
 	hs := make([]automerge.Hash, n)
 	for i := range hs {
 		r.fixed(hs[i][:])
@@ -115,9 +120,12 @@ func putBytes(b []byte, s []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
+// putText writes a sentence for people: one that is too long or not UTF-8 is better mended than refused.
 func putText(b []byte, s string) []byte {
-	for len(s) > maxText || !utf8.ValidString(s) { // a sentence for people: better short than refused
-		s = string([]rune(s)[:min(len([]rune(s))-1, maxText/4)])
+	s = strings.ToValidUTF8(s[:min(len(s), maxText+utf8.UTFMax)], "?")
+	for len(s) > maxText {
+		_, n := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-n]
 	}
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
@@ -136,6 +144,7 @@ func putReceipt(b []byte, v Receipt) []byte {
 }
 
 func putHashes(b []byte, hs []automerge.Hash) []byte {
+	b = slices.Grow(b, binary.MaxVarintLen64+len(hs)*len(automerge.Hash{}))
 	b = binary.AppendUvarint(b, uint64(len(hs)))
 	for _, h := range hs {
 		b = append(b, h[:]...)
@@ -144,7 +153,7 @@ func putHashes(b []byte, hs []automerge.Hash) []byte {
 }
 
 // Encode returns the frame as one WebSocket message: a kind byte and the fields in their order, numbers as LEB128. It
-// fails only when the frame breaks a limit.
+// fails when the frame breaks a limit: with ErrTooLarge when fewer changes or hashes would do.
 func Encode(f Frame) ([]byte, error) {
 	b := []byte{f.kind()}
 	var err error
@@ -164,12 +173,18 @@ func Encode(f Frame) ([]byte, error) {
 		b = putText(b, f.Conn)
 		b = putBool(b, f.Reconcile)
 	case *Have:
+		if len(f.Hashes) > MaxHave {
+			return nil, fmt.Errorf("%w: %d hashes, at most %d", ErrTooLarge, len(f.Hashes), MaxHave)
+		}
 		b = putBool(b, f.More)
 		b = putHashes(b, f.Hashes)
 	case *Push:
 		b = binary.AppendUvarint(b, f.ID)
 		b, err = appendBundle(b, f.Items)
 	case *Answer:
+		if len(f.Refused) > MaxChanges {
+			return nil, fmt.Errorf("%w: %d refusals, at most %d", ErrTooLarge, len(f.Refused), MaxChanges)
+		}
 		b = binary.AppendUvarint(b, f.ID)
 		b = binary.AppendUvarint(b, uint64(len(f.Refused)))
 		for _, x := range f.Refused {
@@ -178,19 +193,25 @@ func Encode(f Frame) ([]byte, error) {
 			b = putText(b, x.Text)
 		}
 	case *Changes:
+		if len(f.Held) > MaxChanges {
+			return nil, fmt.Errorf("%w: %d changes, at most %d", ErrTooLarge, len(f.Held), MaxChanges)
+		}
 		b = putReceipt(b, f.From)
 		b = putReceipt(b, f.To)
 		b = binary.AppendUvarint(b, uint64(len(f.Held)))
-		var bitmap []byte
+		held := 0
 		for i, h := range f.Held {
 			if i%8 == 0 {
-				bitmap = append(bitmap, 0)
+				b = append(b, 0)
 			}
 			if h {
-				bitmap[i/8] |= 1 << (i % 8)
+				held++
+				b[len(b)-1] |= 1 << (i % 8)
 			}
 		}
-		b = append(b, bitmap...)
+		if err := fits(len(f.Held), held, f); err != nil {
+			return nil, err
+		}
 		b = putHashes(b, f.Hashes)
 		b, err = appendBundle(b, f.Items)
 	case *Error:
@@ -202,13 +223,25 @@ func Encode(f Frame) ([]byte, error) {
 		return nil, err
 	}
 	if len(b) > MaxFrame {
-		return nil, fmt.Errorf("frame of %d bytes: at most %d", len(b), MaxFrame)
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxFrame)
 	}
 	return b, nil
 }
 
-// Decode reads one WebSocket message. It allocates at most MaxInflated bytes and a small multiple of its input, and an
-// error says what is wrong. The changes of a bundle are sealed: their hashes are computed here, not believed.
+// fits reports what is wrong with a frame that says that it has n changes, of which the device holds some.
+func fits(n, held int, f *Changes) error {
+	if len(f.Hashes) != held || len(f.Items) != n-held {
+		return fmt.Errorf("%d changes, of which %d held, come with %d hashes and %d bodies", n, held, len(f.Hashes), len(f.Items))
+	}
+	return nil
+}
+
+// Decode reads one WebSocket message. An error says what is wrong. The changes of a bundle are sealed: their hashes are
+// computed here, not believed.
+//
+// What it allocates is bounded by what came in: text, chunks and strings by MaxInflated each and by 256 bytes for each
+// byte of the frame (and 64 KiB), rows by one for each byte of the text and by 2^18, of some 200 bytes. A change that is
+// carried whole takes what automerge.ParseChange states.
 func Decode(b []byte) (Frame, error) {
 	if len(b) > MaxFrame {
 		return nil, fmt.Errorf("frame of %d bytes: at most %d", len(b), MaxFrame)
@@ -255,19 +288,21 @@ func Decode(b []byte) (Frame, error) {
 		n := r.count("changes", MaxChanges)
 		bitmap := r.take((n + 7) / 8)
 		held := 0
-		if r.err == nil {
+		if r.err == nil && n > 0 {
 			c.Held = make([]bool, n)
 			for i := range c.Held {
-				c.Held[i] = bitmap[i/8]&(1<<(i%8)) != 0
+				if c.Held[i] = bitmap[i/8]&(1<<(i%8)) != 0; c.Held[i] {
+					held++
+				}
 			}
-			for _, x := range bitmap {
-				held += bits.OnesCount8(x)
+			if n%8 > 0 && bitmap[n/8]>>(n%8) != 0 {
+				r.fail(fmt.Errorf("bits are set behind %d changes", n))
 			}
 		}
 		c.Hashes = r.hashes(MaxChanges)
 		c.Items = r.bundle()
-		if r.err == nil && (len(c.Hashes) != held || len(c.Items) != n-held) {
-			r.fail(fmt.Errorf("%d changes, of which %d held, come with %d hashes and %d bodies", n, held, len(c.Hashes), len(c.Items)))
+		if err := fits(n, held, c); err != nil {
+			r.fail(err)
 		}
 		f = c
 	case kindError:
@@ -282,16 +317,4 @@ func Decode(b []byte) (Frame, error) {
 		return nil, fmt.Errorf("frame of kind %d: %w", b[0], r.err)
 	}
 	return f, nil
-}
-
-func (r *reader) docs() []crdt.DocName {
-	docs := make([]crdt.DocName, 0, 8)
-	for range r.count("documents", maxDocs) {
-		d := crdt.DocName(r.text("a document's name"))
-		if r.err != nil {
-			return nil
-		}
-		docs = append(docs, d)
-	}
-	return docs
 }

@@ -3,6 +3,7 @@ package wire
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"trio/crdt"
@@ -20,14 +21,17 @@ const (
 // Limits of a frame. A peer that breaks one is answered with an Error of CodeFrame and closed.
 const (
 	MaxFrame    = 4 << 20  // bytes on the WebSocket
-	MaxInflated = 16 << 20 // bytes of a bundle's text, and of all its change chunks
+	MaxChange   = 1 << 20  // bytes of the uncompressed chunk of one change; writers stay far below it
+	MaxInflated = 16 << 20 // bytes of a bundle's text once inflated, of its change chunks, and of the strings in them
 	MaxChanges  = 4096     // changes in one bundle
 	MaxHave     = 16384    // hashes in one Have
 	maxText     = 1 << 10  // bytes of a name or a sentence
 	maxDocs     = 512      // documents in one bundle
-	maxParts    = 1 << 18  // operations, predecessors and dependencies of one bundle, together
-	maxOps      = 1 << 14  // operations of a change that travels in parts; one with more travels whole
+	maxRows     = 1 << 18  // operations, predecessors and dependencies of one bundle, together
 )
+
+// ErrTooLarge says that a frame breaks a limit that fewer changes or hashes would keep: cut it into several.
+var ErrTooLarge = errors.New("frame is too large: cut it into several")
 
 // Epoch names one incarnation of a server's store; a restore from a backup makes a new one.
 type Epoch [16]byte

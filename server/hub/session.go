@@ -16,8 +16,8 @@ import (
 // Limits of one connection.
 const (
 	// pageChanges and pageBytes bound one Changes frame.
-	pageChanges = 1000
-	pageBytes   = 1 << 20
+	pageChanges = 4000
+	pageBytes   = 3 << 20
 	// maxHave bounds what a device may name to reconcile: about 16 MB of hashes while it does.
 	maxHave = 1 << 19
 )
@@ -248,16 +248,36 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 	sent := s.sent
 	s.mu.Unlock()
 
-	rows, to, more, err := s.store.Since(ctx, s.dev.Member, sent.Seq, pageChanges, pageBytes)
-	if err != nil || len(rows) == 0 {
-		return nil, err
-	}
-	f := &wire.Changes{From: sent, To: to, Held: make([]bool, len(rows))}
-	s.mu.Lock()
-	for i, row := range rows {
-		if _, f.Held[i] = s.held[row.Hash]; f.Held[i] {
+	for limit := pageChanges; ; {
+		rows, to, more, err := s.store.Since(ctx, s.dev.Member, sent.Seq, limit, pageBytes)
+		if err != nil || len(rows) == 0 {
+			return nil, err
+		}
+		b, err := s.page(sent, to, rows)
+		if errors.Is(err, wire.ErrTooLarge) && len(rows) > 1 {
+			limit = len(rows) / 2 // what inflates to more than a frame may hold goes in smaller ones
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		for _, row := range rows {
 			delete(s.held, row.Hash)
 		}
+		s.sent = to
+		s.behind = s.behind || more // what is committed from now on wakes us
+		s.mu.Unlock()
+		return b, nil
+	}
+}
+
+// page makes a frame of a piece of the order: hashes alone for what the device holds.
+func (s *Session) page(from, to wire.Receipt, rows []store.Stored) ([]byte, error) {
+	f := &wire.Changes{From: from, To: to, Held: make([]bool, len(rows))}
+	s.mu.Lock()
+	for i, row := range rows {
+		_, f.Held[i] = s.held[row.Hash]
 	}
 	s.mu.Unlock()
 	for i, row := range rows {
@@ -271,15 +291,7 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 		}
 		f.Items = append(f.Items, wire.Item{Doc: row.Doc, Change: c})
 	}
-	b, err := wire.Encode(f)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	s.sent = to
-	s.behind = s.behind || more // what is committed from now on wakes us
-	s.mu.Unlock()
-	return b, nil
+	return wire.Encode(f)
 }
 
 // AsError puts an error of Receive or Next to the device: what is wrong, and whether to come back.

@@ -60,7 +60,7 @@ type packed struct {
 
 func pack(it Item) packed {
 	p := packed{Item: it}
-	if it.Change == nil || len(it.Change.Raw()) == 0 {
+	if it.Change == nil || it.Change.Len() == 0 {
 		p.code, p.text = wire.CodeInvalid, "the change is empty: nothing to store"
 		return p
 	}
