@@ -10,33 +10,11 @@ import (
 	reference "github.com/automerge/automerge-go"
 )
 
-// The reference's side of the benchmarks. Its memory is outside Go's heap and is freed by finalizers, so a collection,
-// which is not timed, precedes each turn.
-
-func freeReference(b *testing.B) {
-	b.StopTimer()
-	runtime.GC()
-	runtime.GC()
-	b.StartTimer()
-}
-
-func BenchmarkApplyReference(b *testing.B) {
-	for name, d := range benchDocs(b) {
-		all := bytes.Join(rawChunks(d), nil)
-		key := d.Keys()[0]
-		b.Run(name+"/automerge-go", func(b *testing.B) {
-			for b.Loop() {
-				doc := reference.New()
-				if err := doc.LoadIncremental(all); err != nil {
-					b.Fatal(err)
-				}
-				if v, err := doc.Path(key).Get(); err != nil || v.IsVoid() {
-					b.Fatal(v, err)
-				}
-				freeReference(b)
-			}
-		})
-		b.Run(name+"/automerge-go-load", func(b *testing.B) {
+func init() {
+	engines = append(engines, engine{
+		name: "automerge-go",
+		apply: func(b *testing.B, s *sample) {
+			all, key := bytes.Join(s.chunks, nil), s.doc.Keys()[0]
 			for b.Loop() {
 				doc, err := reference.Load(all)
 				if err != nil {
@@ -47,38 +25,33 @@ func BenchmarkApplyReference(b *testing.B) {
 				}
 				freeReference(b)
 			}
-		})
-	}
-}
-
-func BenchmarkSaveReference(b *testing.B) {
-	for name, d := range benchDocs(b) {
-		doc, err := reference.Load(bytes.Join(rawChunks(d), nil))
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(name+"/automerge-go", func(b *testing.B) {
+		},
+		save: func(b *testing.B, s *sample) {
+			doc, err := reference.Load(bytes.Join(s.chunks, nil))
+			if err != nil {
+				b.Fatal(err)
+			}
 			for b.Loop() {
 				b.ReportMetric(float64(len(doc.Save())), "bytes")
 				freeReference(b)
 			}
-		})
-	}
-}
-
-func BenchmarkLoadReference(b *testing.B) {
-	for name, d := range benchDocs(b) {
-		saved, err := d.Save()
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(name+"/automerge-go", func(b *testing.B) {
+		},
+		load: func(b *testing.B, s *sample) {
 			for b.Loop() {
-				if _, err := reference.Load(saved); err != nil {
+				if _, err := reference.Load(s.saved); err != nil {
 					b.Fatal(err)
 				}
 				freeReference(b)
 			}
-		})
-	}
+		},
+	})
+}
+
+// freeReference runs untimed between turns: the reference's memory is outside of Go's heap (so that what is reported of
+// it counts little) and is freed by finalizers.
+func freeReference(b *testing.B) {
+	b.StopTimer()
+	runtime.GC()
+	runtime.GC()
+	b.StartTimer()
 }

@@ -78,8 +78,92 @@ func logDoc(tb testing.TB, entries int) *automerge.Doc {
 	return d
 }
 
-func benchDocs(tb testing.TB) map[string]*automerge.Doc {
-	return map[string]*automerge.Doc{"contacts": contactsDoc(tb, benchContacts), "log": logDoc(tb, benchEntries)}
+// sample is a document with the bytes of its changes and of its saved form.
+type sample struct {
+	name   string
+	doc    *automerge.Doc
+	chunks [][]byte
+	saved  []byte
+}
+
+func samples(b *testing.B) []sample {
+	all := []sample{{name: "contacts", doc: contactsDoc(b, benchContacts)}, {name: "log", doc: logDoc(b, benchEntries)}}
+	for i := range all {
+		s := &all[i]
+		s.chunks = rawChunks(s.doc)
+		var err error
+		if s.saved, err = s.doc.Save(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return all
+}
+
+// engine is one side of the comparison; where there is a C compiler the reference is another.
+type engine struct {
+	name              string
+	apply, save, load func(*testing.B, *sample)
+}
+
+var engines = []engine{{
+	name: "ours",
+	apply: func(b *testing.B, s *sample) {
+		for b.Loop() {
+			doc := automerge.NewDoc()
+			for _, chunk := range s.chunks {
+				c, err := automerge.ParseChange(chunk)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := doc.Apply(c); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	},
+	save: func(b *testing.B, s *sample) {
+		doc := reload(b, s.doc)
+		for b.Loop() {
+			saved, err := doc.Save()
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(len(saved)), "bytes")
+		}
+	},
+	load: func(b *testing.B, s *sample) {
+		for b.Loop() {
+			if _, err := automerge.Load(s.saved); err != nil {
+				b.Fatal(err)
+			}
+		}
+	},
+}}
+
+func compare(b *testing.B, of func(*engine) func(*testing.B, *sample)) {
+	for _, s := range samples(b) {
+		for i := range engines {
+			b.Run(s.name+"/"+engines[i].name, func(b *testing.B) {
+				b.ReportAllocs()
+				of(&engines[i])(b, &s)
+			})
+		}
+	}
+}
+
+// BenchmarkApply goes from the bytes of all changes to values that can be read.
+func BenchmarkApply(b *testing.B) {
+	compare(b, func(e *engine) func(*testing.B, *sample) { return e.apply })
+}
+
+// BenchmarkSave goes from a document in memory, which was read from its changes, to a file.
+func BenchmarkSave(b *testing.B) {
+	compare(b, func(e *engine) func(*testing.B, *sample) { return e.save })
+}
+
+// BenchmarkLoad goes from a saved file to values that can be read.
+func BenchmarkLoad(b *testing.B) {
+	compare(b, func(e *engine) func(*testing.B, *sample) { return e.load })
 }
 
 func rawChunks(d *automerge.Doc) [][]byte {
@@ -88,63 +172,6 @@ func rawChunks(d *automerge.Doc) [][]byte {
 		chunks = append(chunks, c.Raw())
 	}
 	return chunks
-}
-
-// BenchmarkApply goes from the bytes of all changes to values that can be read.
-func BenchmarkApply(b *testing.B) {
-	for name, d := range benchDocs(b) {
-		chunks := rawChunks(d)
-		b.Run(name+"/ours", func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				doc := automerge.NewDoc()
-				for _, chunk := range chunks {
-					c, err := automerge.ParseChange(chunk)
-					if err != nil {
-						b.Fatal(err)
-					}
-					if err := doc.Apply(c); err != nil {
-						b.Fatal(err)
-					}
-				}
-			}
-		})
-	}
-}
-
-// BenchmarkSave goes from a document in memory, which was read from its changes, to a file.
-func BenchmarkSave(b *testing.B) {
-	for name, d := range benchDocs(b) {
-		doc := reload(b, d)
-		b.Run(name+"/ours", func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				saved, err := doc.Save()
-				if err != nil {
-					b.Fatal(err)
-				}
-				b.ReportMetric(float64(len(saved)), "bytes")
-			}
-		})
-	}
-}
-
-// BenchmarkLoad goes from a saved file to values that can be read.
-func BenchmarkLoad(b *testing.B) {
-	for name, d := range benchDocs(b) {
-		saved, err := d.Save()
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(name+"/ours", func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := automerge.Load(saved); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }
 
 func reload(tb testing.TB, d *automerge.Doc) *automerge.Doc {
