@@ -373,7 +373,7 @@ func (w *world) deliver(d *device) bool {
 		w.must(err)
 		if stored > 0 {
 			for _, o := range w.devs {
-				if o.link != nil {
+				if o != d && o.link != nil {
 					o.link.srv.Wake()
 				}
 			}

@@ -138,14 +138,16 @@ func (h *Hub) remove(c *conn) {
 	h.wg.Done()
 }
 
-// Wake tells a member's connections that its order may have grown.
-func (h *Hub) Wake(m crdt.MemberID) {
+// wakeOthers tells a member's other connections that its order has grown.
+func (h *Hub) wakeOthers(of *conn) {
 	h.mu.Lock()
-	list := h.conns[m]
+	list := h.conns[of.member]
 	h.mu.Unlock()
 	for _, c := range list {
-		c.session.Wake()
-		c.kick()
+		if c != of {
+			c.session.Wake()
+			c.kick()
+		}
 	}
 }
 
@@ -256,10 +258,9 @@ func (c *conn) read() {
 			continue
 		}
 		if stored > 0 {
-			c.hub.Wake(c.member)
-		} else {
-			c.kick()
+			c.hub.wakeOthers(c)
 		}
+		c.kick()
 	}
 }
 
