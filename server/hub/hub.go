@@ -86,6 +86,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		log.Warn("device refused", "err", err)
 		c.hangUp(AsError(err))
+		go c.drain()
 		return
 	}
 	c.log = log.With("member", dev.Member, "device", dev.ID)
@@ -93,6 +94,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.session = NewSession(h.cfg.Store, dev, c.id, h.cfg.Now)
 	if !h.add(c) {
 		c.hangUp(shutdownError())
+		go c.drain()
 		return
 	}
 	// The handler returns, and with it go net/http's buffers and the request: an idle connection keeps a goroutine and
@@ -212,7 +214,14 @@ func (c *conn) read() {
 	defer c.hub.remove(c)
 	defer c.ws.Close()
 	silence := 2 * c.hub.cfg.Ping
-	alive := func() error { return c.ws.SetReadDeadline(time.Now().Add(silence)) }
+	alive := func() error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.failure != nil {
+			return nil // it has hangUp's time to go, whatever it sends
+		}
+		return c.ws.SetReadDeadline(time.Now().Add(silence))
+	}
 	c.ws.SetPongHandler(func(string) error { return alive() })
 	alive()           //nolint:errcheck // the read will say it
 	var mu sync.Mutex // between the timer's function and the end of the connection
@@ -361,7 +370,14 @@ func (c *conn) hangUp(e *wire.Error) {
 	c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), deadline) //nolint:errcheck
 	// The close is answered or the read times out; either ends the reading goroutine, which closes the socket.
 	c.ws.SetReadDeadline(time.Now().Add(2 * time.Second)) //nolint:errcheck
-	if c.session == nil {
-		c.ws.Close()
+}
+
+// drain reads what a refused device still sends, so that closing does not cut off what it was told, then closes.
+func (c *conn) drain() {
+	for {
+		if _, _, err := c.ws.NextReader(); err != nil {
+			c.ws.Close()
+			return
+		}
 	}
 }
