@@ -59,6 +59,7 @@ bench:
 	$(GO) test -run '^$$' -bench 'Bundle|Push|Pull' -benchmem ./crdt/wire
 	$(GO) test -run '^$$' -bench 'Push' -benchtime 20000x ./server/hub
 	$(GO) test -run '^$$' -bench 'Append' -benchtime 20000x ./server/store
+	$(GO) test -run '^$$' -bench 'Live' -benchtime 1000x ./clients/sim
 	$(GO) test -run '^$$' -bench 'Rank' -benchmem ./ranking
 	$(GO) test -run '^$$' -bench . ./replica
 
