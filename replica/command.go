@@ -435,15 +435,7 @@ func (t *tx) findPerson(p *importer.Person, customer string) (crdt.ContactID, er
 
 // onlyContact returns the one living contact that a condition holds for; zero when there are none or several.
 func (t *tx) onlyContact(where string, arg any) (crdt.ContactID, error) {
-	var ids []crdt.ContactID
-	err := t.query(func(rows *sql.Rows) error {
-		var b []byte
-		err := rows.Scan(&b)
-		if err == nil {
-			ids = append(ids, crdt.ContactID(b))
-		}
-		return err
-	}, `SELECT id FROM contacts WHERE deleted=0 AND root IS NULL AND `+where+` LIMIT 2`, arg)
+	ids, err := t.contactIDs(`SELECT id FROM contacts WHERE deleted=0 AND root IS NULL AND `+where+` LIMIT 2`, arg)
 	if err != nil || len(ids) != 1 {
 		return crdt.ContactID{}, err
 	}

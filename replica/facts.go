@@ -77,15 +77,7 @@ func (t *tx) refoldAll() error {
 	if err := t.exec(`DELETE FROM facts`); err != nil {
 		return err
 	}
-	var ids []crdt.ContactID
-	err := t.query(func(rows *sql.Rows) error {
-		var b []byte
-		err := rows.Scan(&b)
-		if err == nil {
-			ids = append(ids, crdt.ContactID(b))
-		}
-		return err
-	}, `SELECT id FROM contacts`)
+	ids, err := t.contactIDs(`SELECT id FROM contacts`)
 	if err != nil {
 		return err
 	}

@@ -371,18 +371,14 @@ func (t *tx) rootOf(c crdt.ContactID) (crdt.ContactID, error) {
 func (t *tx) group(c crdt.ContactID) ([]crdt.ContactID, error) {
 	all := []crdt.ContactID{c}
 	for i := 0; i < len(all); i++ {
-		err := t.query(func(rows *sql.Rows) error {
-			var b []byte
-			if err := rows.Scan(&b); err != nil {
-				return err
-			}
-			if m := crdt.ContactID(b); !slices.Contains(all, m) {
-				all = append(all, m)
-			}
-			return nil
-		}, `SELECT id FROM contacts WHERE root=?`, all[i][:])
+		merged, err := t.contactIDs(`SELECT id FROM contacts WHERE root=?`, all[i][:])
 		if err != nil {
 			return nil, err
+		}
+		for _, m := range merged {
+			if !slices.Contains(all, m) {
+				all = append(all, m)
+			}
 		}
 	}
 	return all, nil

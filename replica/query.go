@@ -45,7 +45,8 @@ func scanContact(row interface{ Scan(...any) error }) (c Contact, err error) {
 	if created > 0 {
 		c.Created = time.UnixMilli(created)
 	}
-	return c, errors.Join(json.Unmarshal([]byte(phones), &c.Phones), json.Unmarshal([]byte(emails), &c.Emails), json.Unmarshal([]byte(tags), &c.Tags))
+	err = errors.Join(json.Unmarshal([]byte(phones), &c.Phones), json.Unmarshal([]byte(emails), &c.Emails), json.Unmarshal([]byte(tags), &c.Tags))
+	return c, err
 }
 
 // queryRows reads rows with one of the reading connections.
@@ -130,7 +131,8 @@ func (r *Replica) GoalsToday(ctx context.Context) ([]Goal, error) {
 		want int64
 	}
 	cs, err := queryRows(ctx, r, func(rows *sql.Rows) (c commitment, err error) {
-		return c, rows.Scan(&c.key, &c.want)
+		err = rows.Scan(&c.key, &c.want)
+		return c, err
 	}, `SELECT key, num FROM registers g JOIN documents d ON d.id=g.doc JOIN actors a ON a.id=g.actor
 		WHERE d.name=? AND key>='goal/' AND key<'goal0' AND kind=? ORDER BY key, ctr, a.actor`, crdt.ProfileDoc, int64(automerge.KindInt))
 	if err != nil {
@@ -244,7 +246,8 @@ func (r *Replica) Unsent(ctx context.Context) ([]Unsent, error) {
 
 // UnsentCount is "N only on this phone".
 func (r *Replica) UnsentCount(ctx context.Context) (n int, err error) {
-	return n, r.rdb.QueryRowContext(ctx, `SELECT count(*) FROM changes WHERE receipt IS NULL`).Scan(&n)
+	err = r.rdb.QueryRowContext(ctx, `SELECT count(*) FROM changes WHERE receipt IS NULL`).Scan(&n)
+	return n, err
 }
 
 // Merge is one line of "what merged while you were away".
@@ -295,7 +298,8 @@ func (r *Replica) Heads(ctx context.Context) (map[crdt.DocName][]automerge.Hash,
 		heads []byte
 	}
 	docs, err := queryRows(ctx, r, func(rows *sql.Rows) (d doc, err error) {
-		return d, rows.Scan(&d.name, &d.heads)
+		err = rows.Scan(&d.name, &d.heads)
+		return d, err
 	}, `SELECT name, heads FROM documents`)
 	all := map[crdt.DocName][]automerge.Hash{}
 	for _, d := range docs {

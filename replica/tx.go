@@ -174,6 +174,19 @@ func (t *tx) query(row func(*sql.Rows) error, q string, args ...any) error {
 	return rows.Err()
 }
 
+// contactIDs reads a column of contacts' ids.
+func (t *tx) contactIDs(q string, args ...any) (ids []crdt.ContactID, err error) {
+	err = t.query(func(rows *sql.Rows) error {
+		var b []byte
+		err := rows.Scan(&b)
+		if err == nil {
+			ids = append(ids, crdt.ContactID(b))
+		}
+		return err
+	}, q, args...)
+	return ids, err
+}
+
 // one reads a single row; found is false when there is none.
 func (t *tx) one(dst []any, q string, args ...any) (found bool, err error) {
 	s, err := t.stmt(q)
