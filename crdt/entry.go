@@ -22,11 +22,21 @@ const (
 	MaxEntryBytes = 8 << 10
 	MaxNoteBytes  = 4 << 10
 	maxWordBytes  = 120
-	// minEntryTime and maxEntryTime bound the claimed time (1990 to 2199, ms since 1970): a wrong clock must not stop
-	// anybody from writing, a nonsense one must not make a document of its own.
-	minEntryTime = 631152000000
-	maxEntryTime = 7258118399999
+	// MinTime and MaxTime bound the claimed time (1990 to 2199, ms since 1970), so that a nonsense clock does not make
+	// documents of its own.
+	MinTime = 631152000000
+	MaxTime = 7258118399999
 )
+
+// Limits of an Amount: ten billions of money, a day of minutes, a billion things.
+const (
+	maxCents   = 1e12
+	maxMinutes = 24 * 60
+	maxCount   = 1e9
+)
+
+// ValidTime reports whether a time (ms since 1970) is one that an entry can claim.
+func ValidTime(ms int64) bool { return ms >= MinTime && ms <= MaxTime }
 
 // Kind says what happened. A person's own doing comes first, then what others did, then what the app did.
 type Kind string
@@ -180,16 +190,19 @@ func (e *Entry) checkForm() error {
 	switch {
 	case e.Version < 1:
 		return fmt.Errorf("entry version %d: want 1 or more", e.Version)
-	case e.At < minEntryTime || e.At > maxEntryTime:
+	case !ValidTime(e.At):
 		return fmt.Errorf("entry time %d ms is outside the years 1990 to 2199: set the clock", e.At)
-	case e.Skew < -maxEntryTime || e.Skew > maxEntryTime || e.At+e.Skew < minEntryTime || e.At+e.Skew > maxEntryTime:
+	case e.Skew < -MaxTime || e.Skew > MaxTime || !ValidTime(e.At+e.Skew):
 		return fmt.Errorf("entry time %d ms with a clock offset of %d ms is outside the years 1990 to 2199: set the clock", e.At, e.Skew)
 	case e.Zone < -18*60 || e.Zone > 18*60:
 		return fmt.Errorf("entry zone %d minutes: want -1080 to 1080", e.Zone)
 	}
 	currency := ""
-	if e.Value != nil {
-		currency = e.Value.Currency
+	if v := e.Value; v != nil {
+		currency = v.Currency
+		if v.Cents < -maxCents || v.Cents > maxCents || v.Minutes < 0 || v.Minutes > maxMinutes || v.Count < -maxCount || v.Count > maxCount {
+			return fmt.Errorf("entry value %+v is beyond what one entry can say: at most %d cents, %d minutes, %d things", *v, int64(maxCents), maxMinutes, int64(maxCount))
+		}
 	}
 	for _, w := range [...]string{
 		string(e.Kind), e.Channel, e.Content, e.Outcome, e.Stage, e.Due, e.Trigger,
@@ -228,6 +241,14 @@ func (e *Entry) encode() (string, error) {
 		return "", fmt.Errorf("entry of %d bytes: at most %d", b.Len(), MaxEntryBytes)
 	}
 	return b.String(), nil
+}
+
+// NewerEntry reports whether s is an entry of a version that this build does not know, and may not be able to read.
+func NewerEntry(s string) bool {
+	var e struct {
+		Version int `json:"v"`
+	}
+	return len(s) <= MaxEntryBytes && json.Unmarshal([]byte(s), &e) == nil && e.Version > EntryVersion
 }
 
 // ParseEntry reads an entry of any version, as far as this build knows its fields. The limits are those of Encode.

@@ -49,7 +49,7 @@ func (r *Replica) AddContact(ctx context.Context, f Fields) (crdt.ContactID, err
 		if err := t.putContact(id, f); err != nil {
 			return err
 		}
-		return t.put(crdt.ContactsDoc, crdt.ContactKey(id, crdt.FieldCreated), automerge.Value{Kind: automerge.KindTimestamp, Num: t.now + r.skew})
+		return t.put(crdt.ContactsDoc, crdt.ContactKey(id, crdt.FieldCreated), automerge.Value{Kind: automerge.KindTimestamp, Num: t.now + t.skew})
 	})
 }
 
@@ -142,7 +142,7 @@ func (r *Replica) LogAll(ctx context.Context, es []crdt.Entry) ([]crdt.EntryID, 
 func (t *tx) log(id crdt.EntryID, e crdt.Entry) error {
 	e.Version = crdt.EntryVersion
 	if e.At == 0 {
-		e.At, e.Skew = t.now, t.r.skew
+		e.At, e.Skew = t.claim()
 		_, offset := time.UnixMilli(t.now).Zone()
 		e.Zone = offset / 60
 	}
@@ -159,6 +159,20 @@ func (t *tx) log(id crdt.EntryID, e crdt.Entry) error {
 		return err
 	}
 	return t.put(e.Doc(), id.String(), automerge.Value{Kind: automerge.KindString, Str: body})
+}
+
+// claim returns the time that an entry claims and its correction. A wrong clock never stops a tap: where the device's is
+// nonsense the server's counts, and without one the earliest time that there is.
+func (t *tx) claim() (at, skew int64) {
+	switch {
+	case crdt.ValidTime(t.now) && crdt.ValidTime(t.now+t.skew):
+		return t.now, t.skew
+	case crdt.ValidTime(t.now + t.skew):
+		return t.now + t.skew, 0
+	case crdt.ValidTime(t.now):
+		return t.now, 0
+	}
+	return crdt.MinTime, 0
 }
 
 // Act logs that a suggestion was followed: the touch, and that the suggestion was taken, as one.
@@ -311,7 +325,7 @@ func (t *tx) importPerson(p *importer.Person) (isNew bool, err error) {
 		return false, err
 	}
 	if len(has) == 0 {
-		return true, t.put(crdt.ContactsDoc, crdt.ContactKey(id, crdt.FieldCreated), automerge.Value{Kind: automerge.KindTimestamp, Num: t.now + t.r.skew})
+		return true, t.put(crdt.ContactsDoc, crdt.ContactKey(id, crdt.FieldCreated), automerge.Value{Kind: automerge.KindTimestamp, Num: t.now + t.skew})
 	}
 	return false, nil
 }

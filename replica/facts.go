@@ -14,8 +14,9 @@ import (
 	"trio/ranking"
 )
 
-// factsForm names the layout of stored facts: a build with another one folds them anew from the log.
-var factsForm = fmt.Sprintf("1:%d:%d", binary.Size(ranking.Facts{}), ranking.NumTriggers)
+// projectionForm names how projections are made from the changes; a build with another one makes them anew. The first
+// number rises with every change of a rule; the others follow the layout of facts.
+var projectionForm = fmt.Sprintf("1:%d:%d:%d", crdt.EntryVersion, binary.Size(ranking.Facts{}), ranking.NumTriggers)
 
 // topThree holds every contact's facts, ready for ranking. They are numbers of fixed size, some 300 bytes a contact; the
 // rows of the facts table are their copy on disk, so that a start reads them instead of the log.
@@ -61,16 +62,22 @@ func (s *topThree) rank(pb *ranking.Playbook, seed uint64, today ranking.Day, li
 	return slices.Clone(out[:n])
 }
 
-// ensureFacts folds all facts anew when another build stored them.
+// ensureFacts makes all projections anew when another build stored them: it may show what that one could not read.
 func (t *tx) ensureFacts() error {
 	var form string
-	if _, err := t.one([]any{&form}, `SELECT value FROM meta WHERE key='facts'`); err != nil || form == factsForm {
+	found, err := t.one([]any{&form}, `SELECT value FROM meta WHERE key='form'`)
+	if err != nil || form == projectionForm {
 		return err
 	}
-	if err := t.refoldAll(); err != nil {
-		return err
+	if found {
+		if err := t.rebuild(); err != nil {
+			return err
+		}
+		if err := t.project(); err != nil {
+			return err
+		}
 	}
-	return t.exec(`INSERT INTO meta VALUES('facts',?) ON CONFLICT(key) DO UPDATE SET value=excluded.value`, factsForm)
+	return t.exec(`INSERT INTO meta VALUES('form',?) ON CONFLICT(key) DO UPDATE SET value=excluded.value`, projectionForm)
 }
 
 func (t *tx) refoldAll() error {
@@ -81,8 +88,9 @@ func (t *tx) refoldAll() error {
 	if err != nil {
 		return err
 	}
+	roots := rootCache{}
 	for _, c := range ids {
-		if err := t.refold(c); err != nil {
+		if err := t.refold(roots, c); err != nil {
 			return err
 		}
 	}

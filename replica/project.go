@@ -49,31 +49,47 @@ func (t *tx) project() error {
 			}
 		}
 	}
+	var moved []crdt.ContactID // ends of merges that were there or are there now
 	for _, c := range sortedKeysFunc(t.contacts, compareContacts) {
 		old, root, err := t.projectContact(c)
 		if err != nil {
 			return fmt.Errorf("project contact %s: %w", c, err)
 		}
-		for _, x := range []crdt.ContactID{c, old, root} {
-			if !x.IsZero() {
-				people[x] = struct{}{}
-			}
+		people[c] = struct{}{}
+		if old != root {
+			moved = append(moved, old, root)
 		}
 	}
-	roots := map[crdt.ContactID]struct{}{}
-	for _, c := range sortedKeysFunc(people, compareContacts) {
-		root, err := t.rootOf(c)
+	roots := rootCache{}
+	for _, c := range moved { // all on the way may have another end now: a circle that was opened, say
+		way, err := t.wayOf(c)
 		if err != nil {
 			return err
 		}
-		roots[root] = struct{}{}
-		roots[c] = struct{}{}
+		for _, x := range way {
+			people[x] = struct{}{}
+		}
 	}
-	for _, c := range sortedKeysFunc(roots, compareContacts) {
-		if err := t.refold(c); err != nil {
+	for _, c := range sortedKeysFunc(people, compareContacts) {
+		root, err := t.rootOf(roots, c)
+		if err != nil {
+			return err
+		}
+		people[root] = struct{}{}
+	}
+	for _, c := range sortedKeysFunc(people, compareContacts) {
+		if err := t.refold(roots, c); err != nil {
 			return fmt.Errorf("fold the facts of %s: %w", c, err)
 		}
 	}
+	for _, k := range sortedKeysFunc(t.edited, func(a, b contactField) int {
+		return cmp.Or(compareContacts(a.contact, b.contact), cmp.Compare(a.field, b.field))
+	}) {
+		if err := t.noteConflict(k.contact, k.field); err != nil {
+			return err
+		}
+	}
+	clear(t.edited)
 	clear(t.contacts)
 	clear(t.entries)
 	if t.received != (received{}) {
@@ -107,7 +123,8 @@ func (t *tx) loadZone() error {
 	}
 	t.zone = time.UTC
 	if len(vs) > 0 {
-		if z, err := time.LoadLocation(vs[len(vs)-1].value.Str); err == nil {
+		name := vs[len(vs)-1].value.Str
+		if z, err := time.LoadLocation(name); err == nil && name != "Local" { // which would be each device's own
 			t.zone = z
 		}
 	}
@@ -181,18 +198,22 @@ func (t *tx) projectEntry(id crdt.EntryID, k logKey) (was, is crdt.ContactID, er
 	}
 	win := vs[len(vs)-1]
 	e, err := crdt.ParseEntry(win.value.Str)
-	if err != nil || win.value.Kind != automerge.KindString {
-		return was, is, nil // kept and relayed, not shown
+	if err != nil || win.value.Kind != automerge.KindString { // kept and relayed, not shown
+		return was, is, t.exec(`DELETE FROM entries WHERE id=? AND doc=?`, id[:], k.doc)
+	}
+	minutes := int64(0)
+	if e.Value != nil {
+		minutes = e.Value.Minutes
 	}
 	actor, err := t.actor(win.id.Actor)
 	if err != nil {
 		return was, is, err
 	}
 	at := e.Time().UnixMilli()
-	return was, e.Contact, t.exec(`INSERT INTO entries(id, doc, contact, at, day, kind, actor, body) VALUES(?,?,?,?,?,?,?,?)
+	return was, e.Contact, t.exec(`INSERT INTO entries(id, doc, contact, at, day, kind, minutes, actor, body) VALUES(?,?,?,?,?,?,?,?,?)
 		ON CONFLICT(id) DO UPDATE SET doc=excluded.doc, contact=excluded.contact, at=excluded.at, day=excluded.day,
-		kind=excluded.kind, actor=excluded.actor, body=excluded.body`,
-		id[:], k.doc, nullID(e.Contact), at, t.day(at), string(e.Kind), actor, win.value.Str)
+		kind=excluded.kind, minutes=excluded.minutes, actor=excluded.actor, body=excluded.body`,
+		id[:], k.doc, nullID(e.Contact), at, t.day(at), string(e.Kind), minutes, actor, win.value.Str)
 }
 
 func nullID(c crdt.ContactID) any {
@@ -350,34 +371,67 @@ func fold(s string) string {
 	return b.String()
 }
 
-// rootOf follows "merged into" to its end. Should two devices have merged in a circle, the smallest id of it is the end,
-// so that all devices agree.
-func (t *tx) rootOf(c crdt.ContactID) (crdt.ContactID, error) {
-	seen := []crdt.ContactID{c}
-	for {
+// maxChain bounds how long a chain of merges may be: beyond, a contact stands for itself. No person makes such a chain.
+const maxChain = 64
+
+// rootCache remembers, within one projection, where chains of merges end.
+type rootCache map[crdt.ContactID]crdt.ContactID
+
+// wayOf follows "merged into" from a contact until it ends, comes back to where it was, or grows too long.
+func (t *tx) wayOf(c crdt.ContactID) ([]crdt.ContactID, error) {
+	if c.IsZero() {
+		return nil, nil
+	}
+	way := []crdt.ContactID{c}
+	for len(way) <= maxChain {
 		var root []byte
 		if _, err := t.one([]any{&root}, `SELECT root FROM contacts WHERE id=?`, c[:]); err != nil || root == nil {
-			return c, err
+			return way, err
 		}
 		copy(c[:], root)
-		if i := slices.Index(seen, c); i >= 0 {
-			return slices.MinFunc(seen[i:], compareContacts), nil
+		way = append(way, c)
+		if slices.Contains(way[:len(way)-1], c) {
+			break
 		}
-		seen = append(seen, c)
 	}
+	return way, nil
 }
 
-// group returns the contact and all that were merged into it, directly or not.
+// rootOf returns the contact that a contact was merged into in the end. Should devices have merged in a circle, the
+// smallest id of it is the end, so that all devices agree.
+func (t *tx) rootOf(cache rootCache, c crdt.ContactID) (crdt.ContactID, error) {
+	if root, ok := cache[c]; ok {
+		return root, nil
+	}
+	way, err := t.wayOf(c)
+	if err != nil {
+		return c, err
+	}
+	root := way[len(way)-1]
+	if i := slices.Index(way, root); i < len(way)-1 {
+		root = slices.MinFunc(way[i:], compareContacts)
+	} else if len(way) > maxChain {
+		root = c
+	}
+	cache[c] = root
+	return root, nil
+}
+
+// group returns the contact and all that were merged into it, directly or not, along chains that are not too long.
 func (t *tx) group(c crdt.ContactID) ([]crdt.ContactID, error) {
-	all := []crdt.ContactID{c}
-	for i := 0; i < len(all); i++ {
-		merged, err := t.contactIDs(`SELECT id FROM contacts WHERE root=?`, all[i][:])
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range merged {
-			if !slices.Contains(all, m) {
-				all = append(all, m)
+	all, seen := []crdt.ContactID{c}, map[crdt.ContactID]bool{c: true}
+	for depth, from := 0, 0; depth < maxChain && from < len(all); depth++ {
+		to := len(all)
+		for ; from < to; from++ {
+			merged, err := t.contactIDs(`SELECT id FROM contacts WHERE root=?`, all[from][:])
+			if err != nil {
+				return nil, err
+			}
+			for _, m := range merged {
+				if !seen[m] {
+					seen[m] = true
+					all = append(all, m)
+				}
 			}
 		}
 	}
@@ -385,7 +439,7 @@ func (t *tx) group(c crdt.ContactID) ([]crdt.ContactID, error) {
 }
 
 // refold computes what ranking knows of a contact from its row and all entries about it.
-func (t *tx) refold(c crdt.ContactID) error {
+func (t *tx) refold(roots rootCache, c crdt.ContactID) error {
 	var f ranking.Facts
 	var stage, consent, snooze, phones, emails string
 	var household, root []byte
@@ -396,8 +450,8 @@ func (t *tx) refold(c crdt.ContactID) error {
 	if err != nil {
 		return err
 	}
-	if found && root != nil { // a circle of merges has one end, which is ranked
-		end, err := t.rootOf(c)
+	if found && root != nil { // a circle of merges has one end, which is ranked; so has a chain that is too long
+		end, err := t.rootOf(roots, c)
 		if err != nil {
 			return err
 		}
@@ -560,17 +614,21 @@ func rankingEvent(ev *ranking.Event, e *crdt.Entry) bool {
 	return true
 }
 
+// noted bounds how many other values of one field are noted.
+const noted = 4
+
 // noteConflict remembers that an edit from elsewhere met one made here, so that the person can be told what was kept.
-func (t *tx) noteConflict(d *document, key string, c crdt.ContactID, field string) error {
-	if field == crdt.FieldCreated || field == crdt.FieldSource {
-		return nil // nobody typed it
+func (t *tx) noteConflict(c crdt.ContactID, field string) error {
+	d, err := t.doc(crdt.ContactsDoc)
+	if err != nil {
+		return err
 	}
-	vs, err := t.visible(d, key)
+	vs, err := t.visible(d, crdt.ContactKey(c, field))
 	if err != nil || len(vs) < 2 {
 		return err
 	}
 	kept := vs[len(vs)-1]
-	for _, v := range vs[:len(vs)-1] {
+	for _, v := range vs[max(0, len(vs)-1-noted) : len(vs)-1] {
 		if v.value == kept.value {
 			continue
 		}

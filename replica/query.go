@@ -157,7 +157,7 @@ func (r *Replica) GoalsToday(ctx context.Context) ([]Goal, error) {
 		count(*) FILTER (WHERE kind IN ('call','text','email','meet','ask')),
 		count(*) FILTER (WHERE kind IN ('call','text','email','meet','ask') AND NOT EXISTS (
 			SELECT 1 FROM entries o WHERE o.contact=e.contact AND o.kind IN ('call','text','email','meet','ask') AND (o.at, o.id) < (e.at, e.id))),
-		coalesce(sum(json_extract(body, '$.value.minutes')) FILTER (WHERE kind='learn'), 0),
+		coalesce(sum(minutes) FILTER (WHERE kind='learn'), 0),
 		count(*) FILTER (WHERE kind='share')
 		FROM entries e WHERE day=?`, today).Scan(&touches, &first, &minutes, &shares)
 	for i, done := range []int64{first, touches - first, minutes, shares} {
@@ -225,7 +225,8 @@ type Unsent struct {
 	Reason  string    // why the server refused it, for people
 }
 
-// Unsent returns what is only on this device, the oldest first, refused changes included.
+// Unsent returns what is only on this device, the oldest first: what waits to be sent, what was refused for now, and what
+// the server will never take, each with the reason.
 func (r *Replica) Unsent(ctx context.Context) ([]Unsent, error) {
 	return queryRows(ctx, r, func(rows *sql.Rows) (u Unsent, err error) {
 		var at int64
@@ -241,12 +242,13 @@ func (r *Replica) Unsent(ctx context.Context) ([]Unsent, error) {
 		}
 		u.At, u.Keys, u.Refused, u.Reason = time.UnixMilli(at), len(c.Ops), wire.Code(code.Int64), reason.String
 		return u, nil
-	}, `SELECT d.name, c.at, c.refused, c.reason, c.chunk FROM changes c JOIN documents d ON d.id=c.doc WHERE c.receipt IS NULL ORDER BY c.id`)
+	}, `SELECT d.name, c.at, c.refused, c.reason, c.chunk FROM changes c JOIN documents d ON d.id=c.doc WHERE c.receipt IS NULL
+		UNION ALL SELECT d.name, j.at, j.code, j.reason, j.chunk FROM rejected j JOIN documents d ON d.id=j.doc ORDER BY 2`)
 }
 
 // UnsentCount is "N only on this phone".
 func (r *Replica) UnsentCount(ctx context.Context) (n int, err error) {
-	err = r.rdb.QueryRowContext(ctx, `SELECT count(*) FROM changes WHERE receipt IS NULL`).Scan(&n)
+	err = r.rdb.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM changes WHERE receipt IS NULL) + (SELECT count(*) FROM rejected)`).Scan(&n)
 	return n, err
 }
 
@@ -283,11 +285,12 @@ type Status struct {
 
 // Status returns how far the replica has come.
 func (r *Replica) Status(ctx context.Context) (s Status, err error) {
-	r.mu.Lock()
-	s.Receipt = r.cursor
-	r.mu.Unlock()
+	s.Receipt = r.committed.Load().cursor
 	s.Today = r.Today()
-	err = r.rdb.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE receipt IS NULL) FROM changes`).Scan(&s.Changes, &s.Unsent)
+	err = r.rdb.QueryRowContext(ctx, `SELECT count(*) FROM changes`).Scan(&s.Changes)
+	if err == nil {
+		s.Unsent, err = r.UnsentCount(ctx)
+	}
 	return s, err
 }
 

@@ -7,7 +7,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"trio/crdt"
@@ -47,9 +49,10 @@ type Replica struct {
 	actors  map[automerge.ActorID]int64
 	byActor map[int64]automerge.ActorID
 	writer  automerge.ActorID
-	cursor  wire.Receipt
-	skew    int64 // ms, server clock minus own
-	zone    *time.Location
+	lock    io.Closer // on the data, against another process
+
+	// now committed: what commands start from and screens read without waiting for them
+	committed atomic.Pointer[standing]
 
 	top topThree
 
@@ -57,6 +60,13 @@ type Replica struct {
 		sync.Mutex
 		subs map[chan struct{}]struct{}
 	}
+}
+
+// standing is where a replica stands: replaced as a whole after each commit.
+type standing struct {
+	cursor wire.Receipt
+	skew   int64          // ms, server clock minus own
+	zone   *time.Location // the member's home
 }
 
 // Open opens or makes the replica at cfg.Path. A database of a newer schema, of another program or of another member is
@@ -95,6 +105,9 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 
 func (r *Replica) open(ctx context.Context, cfg Config) error {
 	var err error
+	if r.lock, err = lockData(ctx, cfg.Path); err != nil {
+		return err
+	}
 	if r.conn, err = r.db.Conn(ctx); err != nil {
 		return err
 	}
@@ -178,17 +191,19 @@ func newWriter() uint32 {
 func (r *Replica) load(ctx context.Context) error {
 	var writer, seq int64
 	var epoch, chain []byte
+	st := standing{zone: time.UTC}
 	err := r.conn.QueryRowContext(ctx, `SELECT
 		(SELECT value FROM meta WHERE key='writer'), (SELECT value FROM meta WHERE key='epoch'),
 		(SELECT value FROM meta WHERE key='seq'), (SELECT value FROM meta WHERE key='chain'),
-		(SELECT value FROM meta WHERE key='skew')`).Scan(&writer, &epoch, &seq, &chain, &r.skew)
+		(SELECT value FROM meta WHERE key='skew')`).Scan(&writer, &epoch, &seq, &chain, &st.skew)
 	if err != nil {
 		return fmt.Errorf("read the replica's state: %w", err)
 	}
 	r.writer = crdt.NewActor(r.device, uint32(writer))
-	r.cursor.Seq = uint64(seq)
-	copy(r.cursor.Epoch[:], epoch)
-	copy(r.cursor.Chain[:], chain)
+	st.cursor.Seq = uint64(seq)
+	copy(st.cursor.Epoch[:], epoch)
+	copy(st.cursor.Chain[:], chain)
+	r.committed.Store(&st)
 	clear(r.actors)
 	clear(r.byActor)
 	rows, err := r.conn.QueryContext(ctx, `SELECT id, actor FROM actors`)
@@ -210,12 +225,10 @@ func (r *Replica) load(ctx context.Context) error {
 	}
 	rows.Close()
 
-	r.zone = time.UTC
 	return r.update(ctx, func(t *tx) error {
 		if err := t.loadZone(); err != nil {
 			return err
 		}
-		r.zone = t.zone
 		if err := t.ensureFacts(); err != nil {
 			return err
 		}
@@ -234,7 +247,11 @@ func (r *Replica) Close() error {
 	if r.conn != nil {
 		r.conn.Close() // back to the pool, which closes it
 	}
-	return r.db.Close()
+	err := r.db.Close()
+	if r.lock != nil {
+		err = errors.Join(err, r.lock.Close())
+	}
+	return err
 }
 
 // Member returns whose replica this is.
@@ -245,9 +262,8 @@ func (r *Replica) Device() crdt.DeviceID { return r.device }
 
 // Today returns the date in the member's home calendar, by the device's clock corrected by the measured skew.
 func (r *Replica) Today() ranking.Day {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return dayIn(r.zone, r.now().UnixMilli()+r.skew)
+	st := r.committed.Load()
+	return dayIn(st.zone, r.now().UnixMilli()+st.skew)
 }
 
 // Watch returns a channel that is told (without a value to lose) whenever something that a query shows has changed, and

@@ -23,7 +23,7 @@ INSERT INTO meta VALUES('epoch', zeroblob(16)),('seq', 0),('chain', zeroblob(16)
 
 -- the truth: every change of every document, in the order in which this device applied them
 CREATE TABLE changes(
-	id      INTEGER PRIMARY KEY,
+	id      INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: it is also how far was pushed
 	doc     INTEGER NOT NULL,
 	hash    BLOB NOT NULL,
 	actor   INTEGER NOT NULL,
@@ -88,6 +88,7 @@ CREATE TABLE entries(
 	at      INTEGER NOT NULL,          -- ms, the claimed time corrected by the measured skew
 	day     INTEGER NOT NULL,          -- in the member's home calendar, days since 1970
 	kind    TEXT NOT NULL,
+	minutes INTEGER NOT NULL,
 	actor   INTEGER NOT NULL,
 	body    TEXT NOT NULL              -- crdt.Entry as it is in the log
 ) STRICT, WITHOUT ROWID;
@@ -95,6 +96,16 @@ CREATE INDEX entries_contact ON entries(contact, at, id) WHERE contact IS NOT NU
 CREATE INDEX entries_day ON entries(day, kind);
 
 CREATE TABLE facts(contact BLOB PRIMARY KEY, facts BLOB NOT NULL) STRICT, WITHOUT ROWID;
+
+-- what the server will never take: kept for the person to see, with the reason
+CREATE TABLE rejected(
+	hash   BLOB PRIMARY KEY,
+	doc    INTEGER NOT NULL,
+	at     INTEGER NOT NULL,
+	code   INTEGER NOT NULL,           -- wire code
+	reason TEXT NOT NULL,
+	chunk  BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- what came from elsewhere, for "what merged while you were away"; the newest maxMerges are kept
 CREATE TABLE merges(
@@ -117,6 +128,8 @@ var (
 	ErrForeign = errors.New("this file is not a Trio database: choose another data folder")
 	// ErrOther: the replica belongs to somebody else.
 	ErrOther = errors.New("this data belongs to another member or device: sign in as its owner, or choose another data folder")
+	// ErrInUse: another process has the data open.
+	ErrInUse = errors.New("another program has this data open: close it, then try again")
 	// ErrFull: the disk has no room.
 	ErrFull = errors.New("storage is full; free some space and tap again")
 )

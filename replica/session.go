@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"trio/crdt"
 	"trio/crdt/automerge"
@@ -83,6 +84,12 @@ func (s *Session) Receive(ctx context.Context, frame []byte) ([][]byte, error) {
 		s.underway = false
 		return nil, s.r.update(ctx, func(t *tx) error {
 			for _, x := range f.Refused {
+				if x.Code.Final() {
+					if err := t.reject(x); err != nil {
+						return err
+					}
+					continue
+				}
 				if err := t.exec(`UPDATE changes SET refused=?, reason=? WHERE hash=? AND receipt IS NULL`, int64(x.Code), x.Text, x.Hash[:]); err != nil {
 					return err
 				}
@@ -109,7 +116,9 @@ func (s *Session) welcomed(ctx context.Context, w *wire.Welcome) (out [][]byte, 
 	err = s.r.update(ctx, func(t *tx) error {
 		// Half of the round trip is the error of the measurement: a slow one tells nothing, and small differences are
 		// the network's.
-		if d := skew - s.r.skew; now-s.helloAt < maxRoundTrip && (d > 500 || d < -500) {
+		// A server whose own clock is nonsense tells nothing either.
+		d := skew - t.skew
+		if crdt.ValidTime(w.Now) && now-s.helloAt < maxRoundTrip && (d > 500 || d < -500) {
 			if err := t.exec(`UPDATE meta SET value=? WHERE key='skew'`, skew); err != nil {
 				return err
 			}
@@ -155,10 +164,7 @@ func (s *Session) Level(ctx context.Context) (bool, error) {
 	if s.welcome == nil || s.underway {
 		return false, nil
 	}
-	s.r.mu.Lock()
-	seq := s.r.cursor.Seq
-	s.r.mu.Unlock()
-	if seq < s.welcome.Head.Seq {
+	if s.r.committed.Load().cursor.Seq < s.welcome.Head.Seq {
 		return false, nil
 	}
 	var open bool
@@ -280,7 +286,7 @@ func (t *tx) mergeChange(it *wire.Item, seq uint64) error {
 		return err
 	}
 	if uint64(last) >= c.Seq {
-		if err := t.fork(d, c, actor); err != nil {
+		if err := t.fork(d, c); err != nil {
 			return err
 		}
 		last = int64(c.Seq) - 1
@@ -296,42 +302,71 @@ func (t *tx) mergeChange(it *wire.Item, seq uint64) error {
 	return t.store(d, c, actor, int64(seq))
 }
 
-// lostOp is an operation that this device wrote under a name that was already taken.
+// lostOp is an operation whose change was taken out.
 type lostOp struct {
 	doc crdt.DocName
 	op  automerge.Op
 }
 
-// fork mends a device that was put back from a backup (or copied): another incarnation of it used the same sequence
-// numbers, and the server has that one's changes. What this device wrote since and never got a receipt for is taken out
-// and written again by a new writer (rewrite), so that nothing of it is lost.
-func (t *tx) fork(d *document, c *automerge.Change, actor int64) error {
-	if dev, ok := crdt.ActorDevice(c.Actor); !ok || dev != t.r.device {
-		return errDiverged
+// reject takes out a change that the server will never take, and keeps it for the person to see, with the reason. What
+// this device wrote on top of it is written again without it: one refused change must not close its document.
+func (t *tx) reject(x wire.Refusal) error {
+	var d document
+	var at int64
+	var chunk []byte
+	found, err := t.one([]any{&d.name, &at, &chunk}, `SELECT d.name, c.at, c.chunk FROM changes c JOIN documents d ON d.id=c.doc
+		WHERE c.hash=? AND c.receipt IS NULL`, x.Hash[:])
+	if err != nil || !found {
+		return err
 	}
-	var lost []lostOp
+	doc, err := t.doc(d.name)
+	if err != nil {
+		return err
+	}
+	if err := t.exec(`INSERT INTO rejected(hash, doc, at, code, reason, chunk) VALUES(?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
+		x.Hash[:], doc.id, at, int64(x.Code), x.Text, chunk); err != nil {
+		return err
+	}
+	return t.takeOut(doc, x.Hash, func(c *automerge.Change) bool { return c.Hash() == x.Hash })
+}
+
+// fork mends what a backup that was put back breaks: the server has another change at a place of its writer that we hold
+// one for. It may be our own writer (this device was put back, or copied) or another device's (that one and the server
+// were put back, and we hold what it had written). What has no receipt is taken out and written again by a new writer of
+// ours, so that nothing of it is lost.
+func (t *tx) fork(d *document, c *automerge.Change) error {
+	return t.takeOut(d, automerge.Hash{}, func(old *automerge.Change) bool { return old.Actor == c.Actor && old.Seq >= c.Seq })
+}
+
+// takeOut removes changes that have no receipt, and all that builds on them, from a document. What they wrote, but for
+// one change, is written again by a new writer when the transaction ends.
+func (t *tx) takeOut(d *document, but automerge.Hash, bad func(*automerge.Change) bool) error {
+	gone := map[automerge.Hash]bool{}
 	var ids []int64
 	err := t.query(func(rows *sql.Rows) error {
 		var id int64
 		var chunk []byte
-		var receipt sql.NullInt64
-		if err := rows.Scan(&id, &chunk, &receipt); err != nil {
+		if err := rows.Scan(&id, &chunk); err != nil {
 			return err
 		}
-		if receipt.Valid {
-			return errDiverged
-		}
-		old, err := automerge.ParseChange(chunk)
+		c, err := automerge.ParseChange(chunk)
 		if err != nil {
 			return err
 		}
+		if !bad(c) && !slices.ContainsFunc(c.Deps, func(h automerge.Hash) bool { return gone[h] }) {
+			return nil
+		}
+		gone[c.Hash()] = true
 		ids = append(ids, id)
-		for _, op := range old.Ops {
+		if c.Hash() == but {
+			return nil
+		}
+		for _, op := range c.Ops {
 			op.Pred = nil
-			lost = append(lost, lostOp{d.name, op})
+			t.lost = append(t.lost, lostOp{d.name, op})
 		}
 		return nil
-	}, `SELECT id, chunk, receipt FROM changes WHERE doc=? AND actor=? AND seq>=? ORDER BY id`, d.id, actor, int64(c.Seq))
+	}, `SELECT id, chunk FROM changes WHERE doc=? AND receipt IS NULL ORDER BY id`, d.id)
 	if err != nil {
 		return err
 	}
@@ -340,7 +375,6 @@ func (t *tx) fork(d *document, c *automerge.Change, actor int64) error {
 			return err
 		}
 	}
-	t.lost = append(t.lost, lost...)
 	w := newWriter()
 	t.writer = crdt.NewActor(t.r.device, w)
 	if err := t.exec(`UPDATE meta SET value=? WHERE key='writer'`, int64(w)); err != nil {
@@ -349,11 +383,32 @@ func (t *tx) fork(d *document, c *automerge.Change, actor int64) error {
 	return t.replay(d)
 }
 
-// rewrite writes what fork took out again, over what is visible now.
+// rewrite writes what was taken out again, over what is visible now, in changes that can travel.
 func (t *tx) rewrite() error {
+	size := 0
 	for _, l := range t.lost {
+		if l.doc.IsLog() { // entries are written once: what is there by another way is there
+			d, err := t.doc(l.doc)
+			if err != nil {
+				return err
+			}
+			if vs, err := t.visible(d, l.op.Key); err != nil || len(vs) > 0 {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+		}
 		if err := t.write(l.doc, l.op); err != nil {
 			return err
+		}
+		if size += len(l.op.Key) + len(l.op.Value.Str) + 64; size > 256<<10 {
+			size = 0
+			for _, name := range sortedKeys(t.docs) {
+				if err := t.seal(t.docs[name]); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	t.lost = nil

@@ -91,7 +91,8 @@ func (s *Syncer) set(st SyncState) {
 func (s *Syncer) Run(ctx context.Context) error {
 	wait := s.cfg.MinWait
 	for {
-		worked, err := s.connect(ctx)
+		start := time.Now()
+		err := s.connect(ctx)
 		if ctx.Err() != nil {
 			s.set(SyncState{Err: s.State().Err}) // what went wrong before says more than that we stopped
 			return nil
@@ -104,7 +105,7 @@ func (s *Syncer) Run(ctx context.Context) error {
 		}
 		s.cfg.Log.Debug("connection lost", "device", s.r.device, "err", err)
 		s.set(SyncState{Err: err})
-		if worked {
+		if time.Since(start) > 2*wait+10*s.cfg.MinWait { // it held: this is a new trouble, not the last one again
 			wait = s.cfg.MinWait
 		}
 		pause := rand.N(wait)
@@ -119,15 +120,15 @@ func (s *Syncer) Run(ctx context.Context) error {
 	}
 }
 
-// connect makes one connection and keeps it until it ends; worked says that the server welcomed us.
-func (s *Syncer) connect(ctx context.Context) (worked bool, err error) {
+// connect makes one connection and keeps it until it ends.
+func (s *Syncer) connect(ctx context.Context) error {
 	dialer := websocket.Dialer{NetDialContext: s.cfg.Dial, HandshakeTimeout: 20 * time.Second, Proxy: http.ProxyFromEnvironment}
 	ws, res, err := dialer.DialContext(ctx, s.cfg.URL, http.Header{"Authorization": {"Bearer " + s.cfg.Token}})
 	if err != nil {
 		if res != nil {
-			return false, fmt.Errorf("connect to %s: %w (HTTP %s)", s.cfg.URL, err, res.Status)
+			return fmt.Errorf("connect to %s: %w (HTTP %s)", s.cfg.URL, err, res.Status)
 		}
-		return false, fmt.Errorf("connect to %s: %w", s.cfg.URL, err)
+		return fmt.Errorf("connect to %s: %w", s.cfg.URL, err)
 	}
 	var reader sync.WaitGroup
 	defer reader.Wait()
@@ -159,8 +160,15 @@ func (s *Syncer) connect(ctx context.Context) (worked bool, err error) {
 		}
 	})
 
+	// A peer that does not read must not keep us when we are to end.
+	defer context.AfterFunc(ctx, func() {
+		ws.NetConn().SetWriteDeadline(time.Now().Add(time.Second)) //nolint:errcheck // the write says it
+	})()
 	send := func(bs ...[]byte) error {
 		for _, b := range bs {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			ws.SetWriteDeadline(time.Now().Add(s.cfg.Silence)) //nolint:errcheck // the write will say it
 			if err := ws.WriteMessage(websocket.BinaryMessage, b); err != nil {
 				return err
@@ -170,7 +178,7 @@ func (s *Syncer) connect(ctx context.Context) (worked bool, err error) {
 	}
 	changed, unwatch := s.r.Watch()
 	defer unwatch()
-	session := s.r.NewSession(s.cfg.App)
+	session, worked := s.r.NewSession(s.cfg.App), false
 	hello, err := session.Hello(ctx)
 	if err == nil {
 		err = send(hello)
@@ -179,7 +187,7 @@ func (s *Syncer) connect(ctx context.Context) (worked bool, err error) {
 		select {
 		case <-ctx.Done():
 			ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(time.Second)) //nolint:errcheck
-			return worked, ctx.Err()
+			return ctx.Err()
 		case err = <-ended:
 			continue
 		case b := <-frames:
@@ -216,5 +224,5 @@ func (s *Syncer) connect(ctx context.Context) (worked bool, err error) {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	return worked, err
+	return err
 }

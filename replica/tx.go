@@ -32,6 +32,7 @@ type tx struct {
 
 	// what the projections have to look at again
 	contacts map[crdt.ContactID]struct{}
+	edited   map[contactField]struct{} // by others
 	entries  map[logKey]crdt.EntryID
 	rezone   bool
 	zone     *time.Location
@@ -39,6 +40,11 @@ type tx struct {
 	lost     []lostOp                          // see fork
 	writer   automerge.ActorID
 	received received
+}
+
+type contactField struct {
+	contact crdt.ContactID
+	field   string
 }
 
 type logKey struct {
@@ -64,10 +70,11 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 	defer r.mu.Unlock()
 	// A transaction that has begun is not given up half-way because a screen was closed.
 	ctx = context.WithoutCancel(ctx)
+	st := r.committed.Load()
 	t := &tx{
-		ctx: ctx, r: r, now: r.now().UnixMilli(), cursor: r.cursor, skew: r.skew, writer: r.writer, zone: r.zone,
+		ctx: ctx, r: r, now: r.now().UnixMilli(), writer: r.writer, cursor: st.cursor, skew: st.skew, zone: st.zone,
 		docs: map[crdt.DocName]*document{}, actors: map[automerge.ActorID]int64{},
-		contacts: map[crdt.ContactID]struct{}{}, entries: map[logKey]crdt.EntryID{}, facts: map[crdt.ContactID]*ranking.Facts{},
+		contacts: map[crdt.ContactID]struct{}{}, edited: map[contactField]struct{}{}, entries: map[logKey]crdt.EntryID{}, facts: map[crdt.ContactID]*ranking.Facts{},
 	}
 	err := t.exec(`BEGIN IMMEDIATE`)
 	if err != nil {
@@ -88,7 +95,8 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 		}
 		return full(err)
 	}
-	r.cursor, r.skew, r.writer, r.zone = t.cursor, t.skew, t.writer, t.zone
+	r.writer = t.writer
+	r.committed.Store(&standing{cursor: t.cursor, skew: t.skew, zone: t.zone})
 	for a, id := range t.actors {
 		r.actors[a], r.byActor[id] = id, a
 	}
@@ -110,7 +118,7 @@ func (t *tx) finish() error {
 	if err := t.project(); err != nil {
 		return err
 	}
-	if t.cursor != t.r.cursor {
+	if t.cursor != t.r.committed.Load().cursor {
 		if err := t.setCursor(); err != nil {
 			return err
 		}
@@ -385,8 +393,8 @@ func (t *tx) touch(d *document, key string, remote bool) error {
 			t.received.contacts++
 		}
 		t.contacts[c] = struct{}{}
-		if remote {
-			return t.noteConflict(d, key, c, field)
+		if remote && field != crdt.FieldCreated && field != crdt.FieldSource { // which nobody typed
+			t.edited[contactField{c, field}] = struct{}{}
 		}
 	case d.name.IsLog():
 		if e, err := crdt.ParseEntryID(key); err == nil {
@@ -510,31 +518,33 @@ func (t *tx) replay(d *document) error {
 // Rebuild makes everything but the changes themselves anew from them. Its rows equal those that were kept up to date
 // change by change.
 func (r *Replica) Rebuild(ctx context.Context) error {
-	return r.update(ctx, func(t *tx) error {
-		var names []crdt.DocName
-		err := t.query(func(rows *sql.Rows) error {
-			var n crdt.DocName
-			err := rows.Scan(&n)
-			names = append(names, n)
+	return r.update(ctx, (*tx).rebuild)
+}
+
+func (t *tx) rebuild() error {
+	var names []crdt.DocName
+	err := t.query(func(rows *sql.Rows) error {
+		var n crdt.DocName
+		err := rows.Scan(&n)
+		names = append(names, n)
+		return err
+	}, `SELECT name FROM documents ORDER BY name DESC`) // the profile's zone first: it dates the others
+	if err != nil {
+		return err
+	}
+	for _, q := range []string{`DELETE FROM contacts`, `DELETE FROM entries`, `DELETE FROM facts`} {
+		if err := t.exec(q); err != nil {
 			return err
-		}, `SELECT name FROM documents ORDER BY name DESC`) // the profile's zone first: it dates the others
+		}
+	}
+	for _, n := range names {
+		d, err := t.doc(n)
 		if err != nil {
 			return err
 		}
-		for _, q := range []string{`DELETE FROM contacts`, `DELETE FROM entries`, `DELETE FROM facts`} {
-			if err := t.exec(q); err != nil {
-				return err
-			}
+		if err := t.replay(d); err != nil {
+			return err
 		}
-		for _, n := range names {
-			d, err := t.doc(n)
-			if err != nil {
-				return err
-			}
-			if err := t.replay(d); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }

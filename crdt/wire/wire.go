@@ -93,6 +93,10 @@ func (c Code) Retry() bool {
 	return false
 }
 
+// Final reports whether a change refused with the code will never be taken as it is, by this server or another one that
+// knows no more.
+func (c Code) Final() bool { return c == CodeDocument || c == CodeInvalid || c == CodeSchema }
+
 // Item is one change of one document.
 type Item struct {
 	Doc    crdt.DocName

@@ -185,6 +185,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
+		h.cancel() // whoever still waits for the store stops waiting
 		for _, c := range all {
 			c.ws.Close()
 		}

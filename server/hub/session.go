@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -168,6 +169,10 @@ func (s *Session) push(ctx context.Context, f *wire.Push) (int, error) {
 			refuse(it, wire.CodeDocument, fmt.Sprintf("document %.40q is not one that a member has: update the app or the server", it.Doc))
 			continue
 		}
+		if err := checkOverwrites(it.Change); err != nil {
+			refuse(it, wire.CodeInvalid, err.Error())
+			continue
+		}
 		feed, err := project(s.dev.Member, it)
 		if err != nil {
 			refuse(it, wire.CodeSchema, err.Error())
@@ -198,6 +203,32 @@ func (s *Session) push(ctx context.Context, f *wire.Push) (int, error) {
 	return ack.New, nil
 }
 
+// checkOverwrites refuses a change that puts a key again without overwriting what it put before. No engine writes so, and
+// each such value would be one more conflict of the key for every device to carry.
+func checkOverwrites(c *automerge.Change) error {
+	if len(c.Ops) < 2 {
+		return nil
+	}
+	open := make(map[string]automerge.OpID, len(c.Ops)) // what the change put last and did not overwrite
+	for i := range c.Ops {
+		op := &c.Ops[i]
+		if !op.Obj.IsRoot() || op.IsList || op.Action == automerge.Increment || op.Action == automerge.Mark {
+			continue
+		}
+		if id, ok := open[op.Key]; ok {
+			if slices.Contains(op.Pred, id) {
+				delete(open, op.Key)
+			} else if op.Action != automerge.Delete {
+				return fmt.Errorf("change writes %.60q twice without overwriting what it wrote first: update the app", op.Key)
+			}
+		}
+		if op.Action != automerge.Delete {
+			open[op.Key] = c.OpID(i)
+		}
+	}
+	return nil
+}
+
 // project reads what the feed takes from a change: the log entries that it writes. Entries are immutable, so a change
 // that overwrites or deletes one is refused; so is one that is not an entry at all.
 func project(m crdt.MemberID, it wire.Item) ([]store.FeedRecord, error) {
@@ -222,6 +253,9 @@ func project(m crdt.MemberID, it wire.Item) ([]store.FeedRecord, error) {
 			return nil, fmt.Errorf("log entry %s is not text: want the entry's canonical JSON", id)
 		}
 		e, err := crdt.ParseEntry(op.Value.Str)
+		if err != nil && crdt.NewerEntry(op.Value.Str) {
+			continue // of a newer app: kept and relayed, and no business of this server's feed
+		}
 		if err != nil {
 			return nil, fmt.Errorf("log entry %s: %w", id, err)
 		}

@@ -163,8 +163,8 @@ func (w *writer) push(p *push) (Ack, error) {
 
 // maxJump bounds how far the operations of a change may start beyond those it builds on. An honest writer leaves no gap,
 // or a small one (official engines do when they write at older heads); a large one would use up the counters, 2^31 of a
-// document, and stop everybody from writing.
-const maxJump = 1 << 20
+// document, and stop everybody from writing. With this bound that takes two million changes.
+const maxJump = 1 << 10
 
 // check says what becomes of an item: a duplicate, rejected (code is not 0), or to be stored, and then it is counted in
 // writers already.
