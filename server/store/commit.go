@@ -160,7 +160,7 @@ type writer struct {
 	doc, addDoc, writerOf, setWriter    *stmt
 	addChange, addFeed                  *stmt
 	addTenant, addMember, addDevice     *stmt
-	addKey, tenant, revoke              *stmt
+	addKey, tenant, revoke, newEpoch    *stmt
 	probeSave, probe, probeUndo, probed *stmt
 }
 
@@ -224,6 +224,7 @@ func (w *writer) texts() []text {
 			"ON CONFLICT DO NOTHING"},
 		{&w.addTenant, "INSERT INTO tenants (name, created) VALUES (?, ?)"},
 		{&w.addMember, "INSERT INTO members (uid, tenant, name, created, seq, chain, pushes) VALUES (?, ?, ?, ?, 0, ?, 0)"},
+		{&w.newEpoch, "UPDATE meta SET value = ? WHERE key = 'epoch'"},
 		{&w.addDevice, "INSERT INTO devices (uid, member, name, created, revoked, hash) VALUES (?, ?, ?, ?, 0, ?)"},
 		{&w.addKey, "INSERT INTO apikeys (tenant, name, hash, created) VALUES (?, ?, ?, ?)"},
 		{&w.tenant, "SELECT id FROM tenants WHERE id = ?"},

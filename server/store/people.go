@@ -134,6 +134,54 @@ func (s *SQLite) CreateDevice(ctx context.Context, m crdt.MemberID, name string)
 	return d, token, nil
 }
 
+// AdoptDevice makes a device of a member known again that a restored database does not know, so that what it wrote can
+// come back by the member's other devices. It gets no token and cannot connect. A device that is known is left as it is;
+// ErrNotFound when there is no such member, or the device is another member's.
+func (s *SQLite) AdoptDevice(ctx context.Context, m crdt.MemberID, d crdt.DeviceID) error {
+	ok := false
+	err := s.do(ctx, 1, func(w *writer) error {
+		member, err := w.member.row(m[:])
+		if err != nil || member == nil {
+			return err
+		}
+		device, err := w.device.row(d[:])
+		if err != nil {
+			return err
+		}
+		if ok = device == nil || device[0] == member[0]; !ok || device != nil {
+			return nil
+		}
+		_, hash := newSecret(DeviceTokenPrefix) // of a token that nobody has
+		if _, err := w.addDevice.exec(d[:], member[0], "adopted", w.now.UnixMilli(), hash); err != nil {
+			return err
+		}
+		_, err = w.revoke.exec(d[:])
+		return err
+	})
+	if err == nil && !ok {
+		err = fmt.Errorf("member %s with device %s: %w", m, d, ErrNotFound)
+	}
+	if err != nil {
+		return fmt.Errorf("store: adopt device: %w", err)
+	}
+	return nil
+}
+
+// NewEpoch says that the database was put back from a backup. Cursors of the feed that were given before are refused from
+// now on (ErrCursor), as their positions are used again for other records. No other process may have the database open.
+func (s *SQLite) NewEpoch(ctx context.Context) error {
+	var epoch wire.Epoch
+	_, _ = rand.Read(epoch[:]) // never fails
+	err := s.do(ctx, 1, func(w *writer) error {
+		_, err := w.newEpoch.exec(epoch[:])
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store: new epoch: %w", err)
+	}
+	return nil
+}
+
 // RevokeDevice takes a device its right to connect, for good; doing so twice is no error.
 func (s *SQLite) RevokeDevice(ctx context.Context, d crdt.DeviceID) error {
 	var n int64

@@ -109,6 +109,8 @@ type Store interface {
 	CreateMember(ctx context.Context, t Tenant, name string) (crdt.MemberID, error)
 	CreateDevice(ctx context.Context, m crdt.MemberID, name string) (d Device, token string, err error)
 	RevokeDevice(ctx context.Context, d crdt.DeviceID) error
+	AdoptDevice(ctx context.Context, m crdt.MemberID, d crdt.DeviceID) error // after a restore; see SQLite
+	NewEpoch(ctx context.Context) error                                      // after a restore; holds from the next Open
 	DeviceByToken(ctx context.Context, token string) (Device, error) // ErrNotFound for unknown; a revoked one is returned
 	CreateAPIKey(ctx context.Context, t Tenant, name string) (key string, err error)
 	TenantByAPIKey(ctx context.Context, key string) (Tenant, error)

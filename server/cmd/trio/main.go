@@ -246,6 +246,11 @@ usage: trio admin [--data DIR] COMMAND
   member COMPANY NAME      make a member; prints the id
   device MEMBER NAME       make a device of a member; prints its token, once
   revoke DEVICE            take a device's access back
+
+after the database was put back from a backup, with the server stopped:
+
+  restored                 let corporate's cursors of before be refused, not skip what is new
+  adopt MEMBER DEVICE      know a device again that the backup does not; its changes come back by other devices
 `)
 		fs.PrintDefaults()
 	}
@@ -264,7 +269,7 @@ usage: trio admin [--data DIR] COMMAND
 }
 
 func administer(ctx context.Context, st store.Store, args []string) error {
-	want := map[string]int{"company": 2, "key": 3, "member": 3, "device": 3, "revoke": 2}[args[0]]
+	want := map[string]int{"company": 2, "key": 3, "member": 3, "device": 3, "revoke": 2, "restored": 1, "adopt": 3}[args[0]]
 	if want == 0 {
 		return fmt.Errorf("command %q is not known: see trio admin -h", args[0])
 	}
@@ -314,6 +319,18 @@ func administer(ctx context.Context, st store.Store, args []string) error {
 			fmt.Println(token)
 		}
 		return err
+	case "restored":
+		return st.NewEpoch(ctx)
+	case "adopt":
+		m, err := crdt.ParseMemberID(args[1])
+		if err != nil {
+			return err
+		}
+		d, err := crdt.ParseDeviceID(args[2])
+		if err != nil {
+			return err
+		}
+		return st.AdoptDevice(ctx, m, d)
 	default:
 		d, err := crdt.ParseDeviceID(args[1])
 		if err != nil {
