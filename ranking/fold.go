@@ -42,7 +42,7 @@ type Event struct {
 func (f *Facts) Fold(events []Event) {
 	*f = Facts{
 		Contact: f.Contact, Household: f.Household, Stage: f.Stage, Consent: f.Consent, Channels: f.Channels,
-		Created: f.Created, Snooze: f.Snooze,
+		Created: f.Created, Imported: f.Imported, Snooze: f.Snooze,
 	}
 	for i := range events {
 		f.Apply(events[i])

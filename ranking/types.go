@@ -72,6 +72,7 @@ type Facts struct {
 	Channels  uint8 // bit set of 1<<Channel: what the contact can be reached by
 	Created   Day   // the day the contact was captured, or of the first entry about it, whichever is earlier
 	StageDay  Day   // the day the stage last changed
+	Imported  bool  // came with an address book: known to the member, nothing captured about it
 	Snooze    Day   // no suggestion before this day
 	Skipped   Day   // "not today": no suggestion on this day
 	Promised  Day   // a follow-up promised for this day ("call me Tuesday")
