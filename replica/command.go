@@ -19,7 +19,7 @@ import (
 // string deletes a field; tags and the like are "yes" or empty.
 type Fields map[string]string
 
-// value turns the text of a field into what its register holds; nil deletes.
+// fieldValue turns the text of a field into what its register holds; nil deletes.
 func fieldValue(field, text string) (*automerge.Value, error) {
 	if text == "" && !strings.HasPrefix(field, crdt.FieldPhone) && !strings.HasPrefix(field, crdt.FieldEmail) {
 		return nil, nil
@@ -110,7 +110,7 @@ func (t *tx) putOrDelete(doc crdt.DocName, key string, v *automerge.Value) error
 }
 
 // Log writes an entry of the action log and returns its id. Version, time, zone and skew are filled in when they are
-// zero. An outcome that advances the contact (an enrolment) also moves its stage.
+// zero. A change of stage is also written to the contact; an order or an enrolment makes a prospect a customer by itself.
 func (r *Replica) Log(ctx context.Context, e crdt.Entry) (crdt.EntryID, error) {
 	id := crdt.NewEntryID()
 	return id, r.update(ctx, func(t *tx) error { return t.log(id, e) })
@@ -146,10 +146,17 @@ func (t *tx) log(id crdt.EntryID, e crdt.Entry) error {
 		_, offset := time.UnixMilli(t.now).Zone()
 		e.Zone = offset / 60
 	}
-	if e.Kind == crdt.StageChanged && !e.Contact.IsZero() {
+	if e.Outcome != "" {
+		if _, ok := ranking.ParseOutcome(e.Outcome); !ok {
+			return fmt.Errorf("outcome %.30q is not one that this version knows: want no_answer, not_ready, answered, replied, moved or enrolled", e.Outcome)
+		}
+	}
+	if (e.Kind.IsTouch() || e.Kind == crdt.StageChanged) && !e.Contact.IsZero() {
 		if err := t.needContact(e.Contact); err != nil {
 			return err
 		}
+	}
+	if e.Kind == crdt.StageChanged && !e.Contact.IsZero() {
 		if err := t.putContact(e.Contact, Fields{crdt.FieldStage: e.Stage}); err != nil {
 			return err
 		}
@@ -279,24 +286,13 @@ func (r *Replica) ImportPeople(ctx context.Context, people []importer.Person) (I
 
 func (t *tx) importPerson(p *importer.Person) (isNew bool, err error) {
 	id := crdt.SourceContactID(t.r.member, p.Key)
-	d, err := t.doc(crdt.ContactsDoc)
-	if err != nil {
-		return false, err
-	}
-	has := map[string]bool{}
-	prefix := crdt.ContactKey(id, "")
-	err = t.query(func(rows *sql.Rows) error {
-		var key string
-		err := rows.Scan(&key)
-		has[strings.TrimPrefix(key, prefix)] = true
-		return err
-	}, `SELECT key FROM registers WHERE doc=? AND key>=? AND key<?`, d.id, prefix, prefix[:len(prefix)-1]+"0")
+	has, err := t.fieldsOf(id)
 	if err != nil {
 		return false, err
 	}
 	f := Fields{
 		crdt.FieldName: p.Name, crdt.FieldCompany: p.Company, crdt.FieldNote: p.Note, crdt.FieldBirthday: p.Birthday,
-		crdt.FieldStage: p.Stage, crdt.FieldConsent: p.Consent, crdt.FieldSource: "import",
+		crdt.FieldStage: p.Stage, crdt.FieldConsent: p.Consent, crdt.FieldSource: sourceImport,
 	}
 	for _, x := range p.Phones {
 		f[crdt.FieldPhone+x.Number] = x.Label
@@ -307,27 +303,99 @@ func (t *tx) importPerson(p *importer.Person) (isNew bool, err error) {
 	for _, tag := range p.Tags {
 		f[crdt.FieldTag+tag] = "yes"
 	}
-	for field, text := range f {
-		family := field == crdt.FieldName || !strings.Contains(field, "/")
-		if has[field] || family && text == "" {
-			delete(f, field)
+	target, created := id, len(has) == 0
+	if created {
+		same, err := t.samePerson(p)
+		if err != nil {
+			return false, err
 		}
-	}
-	if len(has) > 0 {
-		// A number that the member deleted must not come back with the next import of the same file.
-		for field := range f {
-			if strings.Contains(field, "/") {
-				delete(f, field)
+		if !same.IsZero() {
+			// Under this key the person is new, but not in the book: what comes under the key from now on is that person's.
+			if err := t.putContact(id, Fields{crdt.FieldMergedInto: same.String(), crdt.FieldSource: sourceImport}); err != nil {
+				return false, err
 			}
+			if has, err = t.fieldsOf(same); err != nil {
+				return false, err
+			}
+			target, created = same, false
+			delete(f, crdt.FieldSource)
 		}
 	}
-	if err := t.putContact(id, f); err != nil {
+	for field, text := range f {
+		family, _, isFamily := strings.Cut(field, "/")
+		switch {
+		case has[field], !isFamily && text == "":
+			delete(f, field)
+		case isFamily && !created && target == id:
+			// A number that the member deleted must not come back with the next import of the same file.
+			delete(f, field)
+		case isFamily && !created && has[family+"/"] && family+"/" != crdt.FieldTag:
+			delete(f, field) // the member has other ones
+		}
+	}
+	if err := t.putContact(target, f); err != nil {
 		return false, err
 	}
-	if len(has) == 0 {
+	if created {
 		return true, t.put(crdt.ContactsDoc, crdt.ContactKey(id, crdt.FieldCreated), automerge.Value{Kind: automerge.KindTimestamp, Num: t.now + t.skew})
 	}
 	return false, nil
+}
+
+// sourceImport is the source of contacts that came with a file.
+const sourceImport = "import"
+
+// fieldsOf returns the fields that a contact has, and "phone/" for any phone, and so on.
+func (t *tx) fieldsOf(id crdt.ContactID) (map[string]bool, error) {
+	d, err := t.doc(crdt.ContactsDoc)
+	if err != nil {
+		return nil, err
+	}
+	has := map[string]bool{}
+	prefix := crdt.ContactKey(id, "")
+	err = t.query(func(rows *sql.Rows) error {
+		var key string
+		err := rows.Scan(&key)
+		field := strings.TrimPrefix(key, prefix)
+		has[field] = true
+		if family, _, ok := strings.Cut(field, "/"); ok {
+			has[family+"/"] = true
+		}
+		return err
+	}, `SELECT key FROM registers WHERE doc=? AND key>=? AND key<?`, d.id, prefix, prefix[:len(prefix)-1]+"0")
+	return has, err
+}
+
+// samePerson finds a person in the book who came under another key, or was captured: the same name with a number or
+// address in common, or the only one of that name when either side has neither. Two of one number with different names
+// are two people of one household.
+func (t *tx) samePerson(p *importer.Person) (crdt.ContactID, error) {
+	var all []Contact
+	err := t.query(func(rows *sql.Rows) error {
+		c, err := scanContact(rows)
+		all = append(all, c)
+		return err
+	}, `SELECT `+contactColumns+` FROM contacts WHERE name=? AND deleted=0 AND root IS NULL ORDER BY id LIMIT 20`, p.Name)
+	if err != nil || p.Name == "" {
+		return crdt.ContactID{}, err
+	}
+	for _, c := range all {
+		for _, x := range p.Phones {
+			if slices.ContainsFunc(c.Phones, func(l Labelled) bool { return l.Value == x.Number }) {
+				return c.ID, nil
+			}
+		}
+		for _, x := range p.Emails {
+			if slices.ContainsFunc(c.Emails, func(l Labelled) bool { return l.Value == x.Address }) {
+				return c.ID, nil
+			}
+		}
+	}
+	bare := len(p.Phones)+len(p.Emails) == 0
+	if len(all) == 1 && (bare || len(all[0].Phones)+len(all[0].Emails) == 0) {
+		return all[0].ID, nil
+	}
+	return crdt.ContactID{}, nil
 }
 
 // ImportOrders brings orders of a system of record into the log, as entries of evidence E4. An order's entry has the id

@@ -14,8 +14,8 @@ var dumps = []string{
 	`SELECT 'document', name, hex(heads), max_op FROM documents WHERE max_op > 0 ORDER BY name`,
 	`SELECT 'register', d.name, key, ctr, hex(a.actor), kind, num, hex(str) FROM registers g
 		JOIN documents d ON d.id=g.doc JOIN actors a ON a.id=g.actor ORDER BY d.name, key, ctr, a.actor`,
-	`SELECT 'contact', hex(id), name, stage, company, phones, emails, tags, consent, snooze, birthday, note, hex(household),
-		hex(root), created, deleted, search FROM contacts ORDER BY id`,
+	`SELECT 'contact', hex(id), name, said, stage, company, phones, emails, tags, consent, snooze, birthday, note, hex(household),
+		hex(root), source, created, deleted, search FROM contacts ORDER BY id`,
 	`SELECT 'entry', hex(e.id), hex(contact), at, day, kind, hex(a.actor), body FROM entries e JOIN actors a ON a.id=e.actor ORDER BY e.id`,
 	`SELECT 'facts', hex(contact), hex(facts) FROM facts ORDER BY contact`,
 }

@@ -275,6 +275,7 @@ func (t *tx) projectContact(id crdt.ContactID) (old, root crdt.ContactID, err er
 
 	c := Contact{ID: id, Stage: crdt.StageProspect, Phones: []Labelled{}, Emails: []Labelled{}, Tags: []string{}}
 	var household crdt.ContactID
+	var source string
 	var deleted bool
 	for i, f := range fields {
 		if i+1 < len(fields) && fields[i+1].field == f.field {
@@ -294,6 +295,8 @@ func (t *tx) projectContact(id crdt.ContactID) (old, root crdt.ContactID, err er
 			c.Note = s
 		case crdt.FieldBirthday:
 			c.Birthday = s
+		case crdt.FieldSource:
+			source = s
 		case crdt.FieldStage:
 			if slices.Contains(crdt.Stages, s) {
 				c.Stage = s
@@ -333,14 +336,14 @@ func (t *tx) projectContact(id crdt.ContactID) (old, root crdt.ContactID, err er
 	if !c.Created.IsZero() {
 		created = c.Created.UnixMilli()
 	}
-	return old, root, t.exec(`INSERT INTO contacts(id, name, stage, company, phones, emails, tags, consent, snooze, birthday, note,
-		household, root, created, deleted, search) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
-		ON CONFLICT(id) DO UPDATE SET name=excluded.name, stage=excluded.stage, company=excluded.company, phones=excluded.phones,
+	return old, root, t.exec(`INSERT INTO contacts(id, name, said, stage, company, phones, emails, tags, consent, snooze, birthday, note,
+		household, root, source, created, deleted, search) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+		ON CONFLICT(id) DO UPDATE SET name=excluded.name, said=excluded.said, stage=excluded.stage, company=excluded.company, phones=excluded.phones,
 		emails=excluded.emails, tags=excluded.tags, consent=excluded.consent, snooze=excluded.snooze, birthday=excluded.birthday,
-		note=excluded.note, household=excluded.household, root=excluded.root, created=excluded.created, deleted=excluded.deleted,
+		note=excluded.note, household=excluded.household, root=excluded.root, source=excluded.source, created=excluded.created, deleted=excluded.deleted,
 		search=excluded.search`,
-		id[:], c.Name, c.Stage, c.Company, phones, emails, tags, c.Consent, c.Snooze, c.Birthday, c.Note,
-		nullID(household), nullID(root), created, deleted, fold(strings.Join(words, " ")))
+		id[:], c.Name, c.Stage, c.Stage, c.Company, phones, emails, tags, c.Consent, c.Snooze, c.Birthday, c.Note,
+		nullID(household), nullID(root), source, created, deleted, fold(strings.Join(words, " ")))
 }
 
 func mustJSON(v any) string {
@@ -441,12 +444,12 @@ func (t *tx) group(c crdt.ContactID) ([]crdt.ContactID, error) {
 // refold computes what ranking knows of a contact from its row and all entries about it.
 func (t *tx) refold(roots rootCache, c crdt.ContactID) error {
 	var f ranking.Facts
-	var stage, consent, snooze, phones, emails string
+	var said, consent, snooze, phones, emails, source string
 	var household, root []byte
 	var created int64
 	var deleted bool
-	found, err := t.one([]any{&stage, &consent, &snooze, &phones, &emails, &household, &root, &created, &deleted},
-		`SELECT stage, consent, snooze, phones, emails, household, root, created, deleted FROM contacts WHERE id=?`, c[:])
+	found, err := t.one([]any{&said, &consent, &snooze, &phones, &emails, &household, &root, &source, &created, &deleted},
+		`SELECT said, consent, snooze, phones, emails, household, root, source, created, deleted FROM contacts WHERE id=?`, c[:])
 	if err != nil {
 		return err
 	}
@@ -465,7 +468,8 @@ func (t *tx) refold(roots rootCache, c crdt.ContactID) error {
 	}
 	f.Contact = ranking.ContactID(c)
 	copy(f.Household[:], household)
-	f.Stage, _ = ranking.ParseStage(stage)
+	f.Stage, _ = ranking.ParseStage(said)
+	f.Imported = source == sourceImport
 	switch consent {
 	case crdt.ConsentGiven:
 		f.Consent = ranking.ConsentGiven
@@ -491,7 +495,18 @@ func (t *tx) refold(roots rootCache, c crdt.ContactID) error {
 	if err != nil {
 		return err
 	}
+	// The stage is what the member says, which the log only dates; but an order or an enrolment makes a customer.
+	stage := f.Stage
+	for _, ev := range log {
+		if ev.Kind == ranking.EventOrder || ev.Kind == ranking.EventTouch && ev.Outcome >= ranking.Enrolled {
+			stage = max(stage, ranking.Customer)
+		}
+	}
 	f.Fold(log)
+	f.Stage = stage
+	if err := t.exec(`UPDATE contacts SET stage=? WHERE id=? AND stage<>?`, stage.String(), c[:], stage.String()); err != nil {
+		return err
+	}
 	t.facts[c] = &f
 	b, err := binary.Append(nil, binary.LittleEndian, &f)
 	if err != nil {

@@ -456,3 +456,93 @@ func TestLogCutAnywhere(t *testing.T) {
 		t.Errorf("the whole log holds %d taps of 12, after %d cuts", last, whole)
 	}
 }
+
+func TestStageIsOneOnScreenAndInTheLists(t *testing.T) {
+	ctx := t.Context()
+	c := &clock{noon}
+	r := open(t, replica.Config{Now: c.now})
+	ana, err := r.AddContact(ctx, replica.Fields{crdt.FieldName: "Ana", crdt.FieldPhone + "+15550100001": ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stage := func(want string, list ranking.List) {
+		t.Helper()
+		got, err := r.Contact(ctx, ana)
+		if err != nil || got.Stage != want {
+			t.Errorf("stage %q, %v: want %q", got.Stage, err, want)
+		}
+		other := ranking.Members - list
+		if s, err := r.TopThree(ctx, other, "en"); err != nil || len(s) > 0 {
+			t.Errorf("a %s stands in list %s: %+v, %v", want, other, s, err)
+		}
+	}
+	must := func(_ crdt.EntryID, err error) {
+		t.Helper()
+		c.t = c.t.Add(time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	stage(crdt.StageProspect, ranking.Prospects)
+	must(r.Log(ctx, crdt.Entry{Kind: crdt.Call, Contact: ana, Outcome: "enrolled"}))
+	stage(crdt.StageCustomer, ranking.Members)
+	must(r.Log(ctx, crdt.Entry{Kind: crdt.StageChanged, Contact: ana, Stage: crdt.StageCustomer}))
+	must(crdt.EntryID{}, r.EditContact(ctx, ana, replica.Fields{crdt.FieldStage: crdt.StagePromoter}))
+	stage(crdt.StagePromoter, ranking.Members)
+	tl, err := r.Timeline(ctx, ana, 10)
+	if err != nil || len(tl) != 2 {
+		t.Errorf("the history is kept: %v, %v", tl, err)
+	}
+	for want, e := range map[string]crdt.Entry{
+		"outcome":            {Kind: crdt.Call, Contact: ana, Outcome: "banana"},
+		"is not in the book": {Kind: crdt.Call, Contact: crdt.NewContactID()},
+	} {
+		if _, err := r.Log(ctx, e); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want an error with %q, got %v", want, err)
+		}
+	}
+}
+
+func TestImportKnowsWhoIsInTheBook(t *testing.T) {
+	ctx := t.Context()
+	r := open(t, replica.Config{Now: (&clock{noon}).now})
+	const cards = "BEGIN:VCARD\nVERSION:3.0\nFN:Ana Ruiz\nTEL:600 000 001\nEND:VCARD\n" +
+		"BEGIN:VCARD\nVERSION:3.0\nFN:Leo Ruiz\nTEL:600 000 001\nEND:VCARD\n"
+	bring := func(code string) replica.Imported {
+		t.Helper()
+		people, _, err := importer.ReadVCards(strings.NewReader(cards), importer.Options{CallingCode: code})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := r.ImportPeople(ctx, people)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := bring(""); n.NewContacts != 2 {
+		t.Errorf("without a calling code: %+v", n)
+	}
+	// The file again, as its own hint says: now the numbers can be read, and nobody stands twice.
+	if n := bring("+34"); n.NewContacts != 0 || n.SameContacts != 2 {
+		t.Errorf("with a calling code: %+v", n)
+	}
+	if n := bring("+34"); n.NewContacts != 0 || n.SameContacts != 2 {
+		t.Errorf("once more: %+v", n)
+	}
+	cs, err := r.Contacts(ctx, "", 0, 10)
+	if err != nil || len(cs) != 2 {
+		t.Fatalf("book: %+v, %v", cs, err)
+	}
+	for _, c := range cs { // of one household, and still two people
+		if len(c.Phones) != 1 || c.Phones[0].Value != "+34600000001" {
+			t.Errorf("%s has %v", c.Name, c.Phones)
+		}
+	}
+	orders := []importer.Order{{Key: "id:9", Customer: "Ana Ruiz", PersonKey: "p:other", At: noon, Cents: 100, Person: &importer.Person{
+		Key: "p:other", Name: "Ana Ruiz", Phones: []importer.Phone{{Number: "+34600000001"}},
+	}}}
+	if n, err := r.ImportOrders(ctx, orders); err != nil || n.NewOrders != 1 || n.NewContacts != 0 {
+		t.Errorf("her order: %+v, %v", n, err)
+	}
+}

@@ -64,7 +64,8 @@ CREATE TABLE registers(
 CREATE TABLE contacts(
 	id        BLOB PRIMARY KEY,
 	name      TEXT NOT NULL,
-	stage     TEXT NOT NULL,
+	said      TEXT NOT NULL,           -- the stage that the member gave
+	stage     TEXT NOT NULL,           -- the stage that it is: an order makes a customer
 	company   TEXT NOT NULL,
 	phones    TEXT NOT NULL,           -- JSON [["+34…","mobile"],…], ascending
 	emails    TEXT NOT NULL,           -- JSON
@@ -75,10 +76,12 @@ CREATE TABLE contacts(
 	note      TEXT NOT NULL,
 	household BLOB,
 	root      BLOB,                    -- the contact that this one was merged into
+	source    TEXT NOT NULL,
 	created   INTEGER NOT NULL,        -- ms, the contact's own claim
 	deleted   INTEGER NOT NULL,
 	search    TEXT NOT NULL            -- folded words that a search looks at
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX contacts_name ON contacts(name);
 CREATE INDEX contacts_root ON contacts(root) WHERE root IS NOT NULL;
 
 CREATE TABLE entries(

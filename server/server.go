@@ -51,7 +51,7 @@ func New(cfg Config) *Server {
 			cfg.Log.Error("device not read", "err", err)
 			answer(w, http.StatusInternalServerError, map[string]any{"error": "the server could not do that: try again"})
 		default:
-			answer(w, http.StatusOK, map[string]any{"member": dev.Member, "device": dev.ID, "revoked": dev.Revoked})
+			answer(w, http.StatusOK, map[string]any{"member": dev.Member, "device": dev.ID, "name": dev.MemberName, "revoked": dev.Revoked})
 		}
 	}).Methods(http.MethodGet)
 	s.router.HandleFunc("/healthz", func(w http.ResponseWriter, r *http.Request) {

@@ -294,6 +294,9 @@ func (w *world) tap(d *device, n int) {
 		w.say("%d: edit %s %v", n, c, f)
 	case 5, 6, 7:
 		c := pick()
+		if !known(c) {
+			return
+		}
 		kinds := []crdt.Kind{crdt.Call, crdt.Text, crdt.Meet, crdt.Share, crdt.WebinarAttended, crdt.FormSubmitted, crdt.Promise}
 		e := crdt.Entry{Kind: kinds[w.rng.IntN(len(kinds))], Contact: c, Outcome: "answered", Due: "2026-11-25"}
 		id, err := d.r.Log(w.ctx, e)

@@ -80,7 +80,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, store.ErrNotFound):
 		err = &wire.Error{Code: wire.CodeDevice, Text: "this device is not known here: sign in again; what is on it stays on it"}
 	case err == nil && dev.Revoked:
-		err = &wire.Error{Code: wire.CodeRevoked, Text: "this device's access was taken back: ask your company; what is on it stays readable"}
+		err = revokedError()
 	}
 	log := h.cfg.Log.With("conn", c.id)
 	if err != nil {
@@ -90,7 +90,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.log = log.With("member", dev.Member, "device", dev.ID)
-	c.member = dev.Member
+	c.token, c.member = token, dev.Member
 	c.session = NewSession(h.cfg.Store, dev, c.id, h.cfg.Now)
 	if !h.add(c) {
 		c.hangUp(shutdownError())
@@ -107,6 +107,10 @@ func shutdownError() *wire.Error {
 		Code: wire.CodeShutdown, Text: "the server restarts: coming back",
 		Wait: 200 + rand.Uint64N(3000), // not all at once
 	}
+}
+
+func revokedError() *wire.Error {
+	return &wire.Error{Code: wire.CodeRevoked, Text: "this device's access was taken back: ask your company; what is on it stays readable"}
 }
 
 func (h *Hub) add(c *conn) bool {
@@ -199,6 +203,7 @@ type conn struct {
 	hub     *Hub
 	ws      *websocket.Conn
 	id      string
+	token   string
 	member  crdt.MemberID
 	session *Session
 	log     *slog.Logger
@@ -230,6 +235,11 @@ func (c *conn) read() {
 	ended := false
 	mu.Lock()
 	ping = time.AfterFunc(c.pause(), func() {
+		dev, err := c.hub.cfg.Store.DeviceByToken(c.hub.ctx, c.token)
+		if err == nil && dev.Revoked { // since it connected
+			c.fail(revokedError())
+			return
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		if !ended && c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.hub.cfg.Write)) == nil {

@@ -150,8 +150,9 @@ func finish(group []*job, err error) {
 // the committer.
 type writer struct {
 	*conn
-	now  time.Time // of the transaction
-	docs map[string]int64
+	clock func() time.Time
+	now   time.Time // of the transaction
+	docs  map[string]int64
 	// fresh are the names added to docs by this transaction; a rollback takes them back.
 	fresh []string
 
@@ -169,7 +170,7 @@ func (s *SQLite) openWriter() (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{conn: c, docs: map[string]int64{}}
+	w := &writer{conn: c, clock: s.cfg.Now, docs: map[string]int64{}}
 	if err := s.setUp(c); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -211,7 +212,7 @@ func (w *writer) texts() []text {
 		{&w.begin, "BEGIN IMMEDIATE"},
 		{&w.commit, "COMMIT"},
 		{&w.undo, "ROLLBACK"},
-		{&w.member, "SELECT id, tenant, seq, chain FROM members WHERE uid = ?"},
+		{&w.member, "SELECT id, tenant, seq, chain, name FROM members WHERE uid = ?"},
 		{&w.head, "UPDATE members SET seq = ?, chain = ?, pushes = pushes + 1 WHERE id = ?"},
 		{&w.device, "SELECT member FROM devices WHERE uid = ?"},
 		{&w.find, "SELECT doc, maxop FROM changes WHERE id >> 32 = ? AND substr(hash, 1, 8) = ? AND hash = ?"},
@@ -242,7 +243,7 @@ func (w *writer) transact(group []*job) (unknown bool, err error) {
 	if _, err := w.begin.exec(); err != nil {
 		return false, err
 	}
-	w.now = time.Now()
+	w.now = w.clock()
 	for _, j := range group {
 		if err := j.run(w); err != nil {
 			return false, err

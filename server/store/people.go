@@ -121,6 +121,7 @@ func (s *SQLite) CreateDevice(ctx context.Context, m crdt.MemberID, name string)
 			return err
 		}
 		d.Tenant = Tenant(row[1].(int64))
+		d.MemberName = row[4].(string)
 		d.Created = time.UnixMilli(w.now.UnixMilli()).UTC()
 		_, err = w.addDevice.exec(d.ID[:], row[0], name, w.now.UnixMilli(), hash)
 		return err
@@ -223,6 +224,7 @@ func (s *SQLite) DeviceByToken(ctx context.Context, token string) (Device, error
 		d.Name = row[4].(string)
 		d.Created = time.UnixMilli(row[5].(int64)).UTC()
 		d.Revoked = row[6].(int64) != 0
+		d.MemberName = row[7].(string)
 		return nil
 	})
 	if err != nil {

@@ -41,7 +41,7 @@ func (r *reader) texts() []text {
 		{&r.feed, "SELECT f.pos, f.entry, m.uid, f.device, f.arrived, f.body FROM feed f JOIN members m ON m.id = f.member " +
 			"WHERE f.tenant = ? AND f.pos > ? ORDER BY f.pos LIMIT 0 + ?"},
 		{&r.feedHead, "SELECT seq FROM sqlite_sequence WHERE name = 'feed'"},
-		{&r.deviceByHash, "SELECT d.hash, d.uid, m.uid, m.tenant, d.name, d.created, d.revoked " +
+		{&r.deviceByHash, "SELECT d.hash, d.uid, m.uid, m.tenant, d.name, d.created, d.revoked, m.name " +
 			"FROM devices d JOIN members m ON m.id = d.member WHERE d.hash = ?"},
 		{&r.tenantByHash, "SELECT hash, tenant FROM apikeys WHERE hash = ?"},
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"trio/crdt/wire"
 )
@@ -26,6 +27,8 @@ type Config struct {
 	GroupChanges int
 	// CacheKiB is the page cache of the writer. Zero means 65536 (64 MiB).
 	CacheKiB int
+	// Now is the clock that dates arrivals and makings. Nil means time.Now.
+	Now func() time.Time
 	// Logger hears of what the operator should know. Nil means nobody does.
 	Logger *slog.Logger
 }
@@ -96,6 +99,9 @@ func Open(ctx context.Context, cfg Config) (*SQLite, error) {
 	}
 	if cfg.CacheKiB == 0 {
 		cfg.CacheKiB = defaultCacheKiB
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

@@ -31,12 +31,13 @@ type Tenant int64
 
 // Device is one installation that may sync.
 type Device struct {
-	ID      crdt.DeviceID
-	Member  crdt.MemberID
-	Tenant  Tenant
-	Name    string
-	Created time.Time
-	Revoked bool
+	ID         crdt.DeviceID
+	Member     crdt.MemberID
+	MemberName string
+	Tenant     Tenant
+	Name       string
+	Created    time.Time
+	Revoked    bool
 }
 
 // FeedRecord is one entry of a member's log as corporate sees it: ids, no names, no notes.
@@ -111,7 +112,7 @@ type Store interface {
 	RevokeDevice(ctx context.Context, d crdt.DeviceID) error
 	AdoptDevice(ctx context.Context, m crdt.MemberID, d crdt.DeviceID) error // after a restore; see SQLite
 	NewEpoch(ctx context.Context) error                                      // after a restore; holds from the next Open
-	DeviceByToken(ctx context.Context, token string) (Device, error) // ErrNotFound for unknown; a revoked one is returned
+	DeviceByToken(ctx context.Context, token string) (Device, error)         // ErrNotFound for unknown; a revoked one is returned
 	CreateAPIKey(ctx context.Context, t Tenant, name string) (key string, err error)
 	TenantByAPIKey(ctx context.Context, key string) (Tenant, error)
 
