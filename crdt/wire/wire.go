@@ -73,7 +73,6 @@ const (
 	CodeBusy     Code = 6 // too much to do: come back later
 	CodeFull     Code = 7 // the server's storage is full: come back later
 	CodeShutdown Code = 8 // the server goes down: come back
-	CodeSlow     Code = 9 // the peer does not read: come back
 	CodeRevoked  Code = 10
 
 	CodeActor    Code = 100 // the writer is not one of the member's devices
@@ -87,7 +86,7 @@ const (
 // Retry reports whether the same device may come back with the same data.
 func (c Code) Retry() bool {
 	switch c {
-	case CodeInternal, CodeBusy, CodeFull, CodeShutdown, CodeSlow, CodeFrame, CodeOrder:
+	case CodeInternal, CodeBusy, CodeFull, CodeShutdown, CodeFrame, CodeOrder:
 		return true
 	}
 	return false
