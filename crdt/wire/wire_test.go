@@ -270,7 +270,7 @@ func TestSentencesAreMended(t *testing.T) {
 
 func TestRetry(t *testing.T) {
 	for code, want := range map[Code]bool{
-		CodeBusy: true, CodeFull: true, CodeInternal: true, CodeShutdown: true, CodeSlow: true, CodeOrder: true, CodeFrame: true,
+		CodeBusy: true, CodeFull: true, CodeInternal: true, CodeShutdown: true, CodeOrder: true, CodeFrame: true,
 		CodeRevoked: false, CodeDevice: false, CodeVersion: false, CodeInvalid: false, 0: false,
 	} {
 		if code.Retry() != want {

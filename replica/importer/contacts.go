@@ -30,6 +30,9 @@ func ReadContactsCSV(r io.Reader, opt Options) ([]Person, []Problem, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("contacts: %w", err)
 	}
+	if len(t.sample(1)) == 0 {
+		return nil, nil, fmt.Errorf("contacts: %w", errNoRows(t))
+	}
 	c, err := newContactTable(t, &opt)
 	if err != nil {
 		return nil, nil, fmt.Errorf("contacts: %w", err)
@@ -51,9 +54,9 @@ func ReadContactsCSV(r io.Reader, opt Options) ([]Person, []Problem, error) {
 			empty++
 		}
 	}
-	found.tally("rows have no name, number or address and were left out", empty)
+	found.tally("[row has|rows have] no name, number or address and [was|were] left out", empty)
 	if c.days.guessed && c.days.numeric > 0 {
-		found.tally("birthdays read as "+orderWords(c.days.order)+", as nothing in the file tells; if that is wrong, give the date order", c.days.numeric)
+		found.tally("[birthday|birthdays] read as "+orderWords(c.days.order)+", as nothing in the file tells; if that is wrong, give the date order", c.days.numeric)
 	}
 	return mergePeople(people, true, &found), found.all(), nil
 }
@@ -252,7 +255,7 @@ func (c *contactTable) person(rec []string, line int) (p Person, ok bool) {
 				label = strings.TrimSpace(at(rec, lc))
 			}
 			if !p.addEmail(raw, label) {
-				c.problems.add(line, "e-mail addresses are not valid; left out", "%.60q is not an e-mail address; left out", raw)
+				c.problems.add(line, "[e-mail address is|e-mail addresses are] not valid; left out", "%.60q is not an e-mail address; left out", raw)
 			}
 		}
 	}
@@ -260,7 +263,7 @@ func (c *contactTable) person(rec []string, line int) (p Person, ok bool) {
 		if b, ok := c.birthday(raw); ok {
 			p.Birthday = b
 		} else {
-			c.problems.add(line, "birthdays are not dates; left out", "birthday %.40q is not a date; left out", raw)
+			c.problems.add(line, "[birthday is no date|birthdays are not dates]; left out", "birthday %.40q is not a date; left out", raw)
 		}
 	}
 	for _, col := range c.l["note"] {

@@ -207,8 +207,8 @@ func TestContactsDamaged(t *testing.T) {
 	const want = "line 2: column 1 opens a quote that is never closed; read as plain text\n" +
 		"line 3: \"call me\" is not a phone number; left out\n" +
 		"line 7: \"y\" is not a phone number; left out\n" +
-		"1 rows have no name, number or address and were left out\n" +
-		"1 entries were of a person whom the file already has, and went into that one\n"
+		"1 row has no name, number or address and was left out\n" +
+		"1 entry was of a person whom the file already has, and went into that one\n"
 	if b.String() != want {
 		t.Errorf("got problems\n%swant\n%s", b.String(), want)
 	}

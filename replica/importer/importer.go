@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -102,6 +103,7 @@ type Options struct {
 	Columns     map[string]string // role to column name (or its number, from 1), see ParseColumns; overrides guessing
 	DateOrder   string            // "dmy" or "mdy" for 03/04/2026; "": the whole column decides
 	Location    *time.Location    // of dates without a zone; nil: UTC
+	Latest      time.Time         // an order of a later time is reported and left out; zero: any time is taken
 
 	// Limits; zero means MaxFileBytes and MaxRows.
 	MaxBytes int64
@@ -165,7 +167,7 @@ type problems struct {
 	last  []string // sorts in the order of their first problem
 }
 
-// add reports a problem of a sort; the sort is also the sentence for those that are only counted.
+// add reports a problem of a sort; the sort is also the sentence for those that are only counted, as tally has it.
 func (p *problems) add(line int, sort, format string, args ...any) {
 	if p.count == nil {
 		p.count = map[string]int{}
@@ -178,11 +180,23 @@ func (p *problems) add(line int, sort, format string, args ...any) {
 	}
 }
 
-// tally counts only: the sentence is written once, with the number in front.
+// tally counts only: the sentence is written once, with the number in front. Where it depends on the number it has both
+// forms: "[row has|rows have] no date".
 func (p *problems) tally(sort string, n int) {
-	if n > 0 {
-		p.list = append(p.list, Problem{0, fmt.Sprintf("%d %s", n, sort)})
+	if n <= 0 {
+		return
 	}
+	text := strconv.Itoa(n) + " "
+	for sort != "" {
+		plain, rest, _ := strings.Cut(sort, "[")
+		forms, after, _ := strings.Cut(rest, "]")
+		one, many, _ := strings.Cut(forms, "|")
+		if n == 1 {
+			many = one
+		}
+		text, sort = text+plain+many, after
+	}
+	p.list = append(p.list, Problem{0, text})
 }
 
 func (p *problems) all() []Problem {
@@ -211,6 +225,11 @@ func (l *limited) Read(b []byte) (int, error) {
 		return 0, fmt.Errorf("%w: more than %d bytes; split it and import the parts", errTooBig, l.max)
 	}
 	return n, err
+}
+
+// errNoRows says that a table ends with its header.
+func errNoRows(t *table) error {
+	return fmt.Errorf("the file has no rows: it ends after the header %s", t.list())
 }
 
 func errRows(rows int, what string) error {

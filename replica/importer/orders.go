@@ -12,8 +12,8 @@ import (
 // header and by the values, or by Options.Columns. Where there is an order number, rows of one number and one customer
 // are one order: their amounts and quantities are added up.
 //
-// What cannot be an order is left out and reported or counted: no customer, no date, cancelled, or an amount below zero
-// (a return). An error means that the columns could not be told, and lists them.
+// What cannot be an order is left out and reported or counted: no customer, no date or one after Options.Latest,
+// cancelled, or an amount below zero (a return). An error means that the columns could not be told, and lists them.
 //
 // Memory: at most three times the file, and the orders found.
 func ReadOrders(r io.Reader, opt Options) ([]Order, []Problem, error) {
@@ -28,6 +28,9 @@ func ReadOrders(r io.Reader, opt Options) ([]Order, []Problem, error) {
 	t, err := openTable(data, orderRoles, opt.Columns, &found)
 	if err != nil {
 		return nil, nil, fmt.Errorf("orders: %w", err)
+	}
+	if len(t.sample(1)) == 0 {
+		return nil, nil, fmt.Errorf("orders: %w", errNoRows(t))
 	}
 	o, err := newOrderTable(t, &opt)
 	if err != nil {
@@ -286,7 +289,7 @@ func (o *orderTable) learn(t *table) {
 	o.price.decide()
 	o.repeated = same >= 2 && differ == 0
 	if o.days.guessed {
-		o.problems.tally("dates read as "+orderWords(o.days.order)+", as nothing in the file tells; if that is wrong, give the date order", o.days.numeric)
+		o.problems.tally("[date|dates] read as "+orderWords(o.days.order)+", as nothing in the file tells; if that is wrong, give the date order", o.days.numeric)
 	}
 }
 
@@ -348,7 +351,7 @@ func (o *orderTable) row(rec []string, line int) {
 	known = known && id != ""
 	if by.customer == "" {
 		if !known {
-			o.problems.add(line, "rows have no customer; left out", "row has no customer; left out")
+			o.problems.add(line, "[row has|rows have] no customer; left out", "row has no customer; left out")
 			return
 		}
 		by = o.orders[i].by
@@ -357,10 +360,14 @@ func (o *orderTable) row(rec []string, line int) {
 	when, dateOnly, ok := o.days.read(raw)
 	if !ok {
 		if !known || strings.TrimSpace(raw) != "" {
-			o.problems.add(line, "dates could not be read; left out", "%s; left out", o.dateProblem(raw))
+			o.problems.add(line, "[date|dates] could not be read; left out", "%s; left out", o.dateProblem(raw))
 			return
 		}
 		when, dateOnly = o.orders[i].At, o.orders[i].DateOnly
+	}
+	if latest := o.opt.Latest; !latest.IsZero() && when.After(latest) {
+		o.problems.add(line, "[order is|orders are] dated in the future; left out", "date %.40q is in the future; left out", strings.TrimSpace(raw))
+		return
 	}
 	cents, currency, units, has, ok := o.amount(rec, line)
 	if id != "" {
@@ -375,7 +382,7 @@ func (o *orderTable) row(rec []string, line int) {
 		}
 		name := id
 		if i, clash := o.current[id]; clash {
-			o.problems.add(line, "rows have an order number of another customer; taken as orders of their own",
+			o.problems.add(line, "[row has|rows have] an order number of another customer; taken as [an order of its|orders of their] own",
 				"order number %.40q is that of another customer in line %d; taken as an order of its own", id, o.orders[i].line)
 			name += " of " + by.customer
 		}
@@ -467,7 +474,7 @@ func (o *orderTable) amount(rec []string, line int) (cents int64, currency strin
 	if s := strings.TrimSpace(at(rec, o.l.first("units"))); s != "" {
 		v, err := strconv.ParseFloat(strings.Replace(s, ",", ".", 1), 64)
 		if err != nil || v > 1e9 || v < -1e9 || v != v {
-			o.problems.add(line, "quantities could not be read; taken as unknown", "quantity %.40q is not a number; taken as unknown", s)
+			o.problems.add(line, "[quantity|quantities] could not be read; taken as unknown", "quantity %.40q is not a number; taken as unknown", s)
 		} else {
 			units = int64(v)
 		}
@@ -481,7 +488,7 @@ func (o *orderTable) amount(rec []string, line int) (cents int64, currency strin
 		var own string
 		cents, own, ok = reader.read(s)
 		if !ok {
-			o.problems.add(line, "amounts could not be read; left out", "amount %.40q is not a number as the rest of the column writes them; left out", s)
+			o.problems.add(line, "[amount|amounts] could not be read; left out", "amount %.40q is not a number as the rest of the column writes them; left out", s)
 			return 0, currency, units, false, false
 		}
 		has = true
@@ -490,7 +497,7 @@ func (o *orderTable) amount(rec []string, line int) (cents int64, currency strin
 		}
 		if column == o.l.first("price") && o.l.has("units") {
 			if n := max(units, -units); n > 0 && max(cents, -cents) > maxCents/n {
-				o.problems.add(line, "amounts are too large; left out", "amount %.40q times %d is too large; left out", s, units)
+				o.problems.add(line, "[amount is|amounts are] too large; left out", "amount %.40q times %d is too large; left out", s, units)
 				return 0, currency, units, false, false
 			}
 			cents *= units
@@ -526,7 +533,7 @@ func (o *orderTable) finish() []Order {
 		switch {
 		case r.bad:
 			if r.id != "" {
-				o.problems.add(r.line, "orders have an amount that cannot be read; left out", "order %.40q has an amount that cannot be read; left out", r.id)
+				o.problems.add(r.line, "[order has|orders have] an amount that cannot be read; left out", "order %.40q has an amount that cannot be read; left out", r.id)
 			}
 			continue
 		case r.Cents < 0:
@@ -543,9 +550,9 @@ func (o *orderTable) finish() []Order {
 		}
 		out = append(out, r.Order)
 	}
-	o.problems.tally("rows are of cancelled or refunded orders and were left out", o.cancelled)
-	o.problems.tally("orders have an amount below zero (returns) and were left out", o.returned)
-	o.problems.tally("further rows repeat the total of their order; it was counted once", o.repeats)
+	o.problems.tally("[row is|rows are] of cancelled or refunded orders and [was|were] left out", o.cancelled)
+	o.problems.tally("[order has|orders have] an amount below zero ([a return|returns]) and [was|were] left out", o.returned)
+	o.problems.tally("further [row repeats|rows repeat] the total of [its|their] order; it was counted once", o.repeats)
 	return out
 }
 

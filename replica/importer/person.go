@@ -276,7 +276,7 @@ func mergePeople(people []Person, ids bool, problems *problems) []Person {
 			}
 		}
 	}
-	problems.tally("entries were of a person whom the file already has, and went into that one", merged)
+	problems.tally("[entry was|entries were] of a person whom the file already has, and went into that one", merged)
 	return out
 }
 

@@ -39,7 +39,7 @@ func (s *scanner) record() {
 	for {
 		field := s.field()
 		if len(field) > MaxFieldBytes {
-			s.problems.add(s.line, "fields are too long; left empty", "column %d has %d bytes, at most %d fit; left empty",
+			s.problems.add(s.line, "[field is|fields are] too long; left empty", "column %d has %d bytes, at most %d fit; left empty",
 				len(s.rec)+1, len(field), MaxFieldBytes)
 			field = ""
 		}
@@ -83,7 +83,7 @@ func (s *scanner) field() string {
 			return f
 		}
 		s.repairs++
-		s.problems.add(s.line, "quotes are never closed; read as plain text",
+		s.problems.add(s.line, "[quote is|quotes are] never closed; read as plain text",
 			"column %d opens a quote that is never closed; read as plain text", len(s.rec)+1)
 	}
 	end := s.pos
@@ -233,7 +233,7 @@ func openTable(data string, roles []role, named map[string]string, found *proble
 		}
 	}
 	if len(t.names) == 0 {
-		return nil, errors.New("file has no rows")
+		return nil, errors.New("the file has no rows")
 	}
 	return t, nil
 }

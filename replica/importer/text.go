@@ -19,7 +19,7 @@ func readText(r io.Reader, opt *Options) (string, error) {
 		return "", err
 	}
 	if len(b) == 0 {
-		return "", errors.New("file is empty")
+		return "", errors.New("the file has no rows: it is empty")
 	}
 	return decodeText(b), nil
 }

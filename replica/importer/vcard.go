@@ -376,8 +376,8 @@ func ReadVCards(r io.Reader, opt Options) ([]Person, []Problem, error) {
 	if cards == 0 {
 		return nil, nil, errors.New("file holds no vCard: want lines from BEGIN:VCARD to END:VCARD; export the contacts again as vCard (.vcf)")
 	}
-	found.tally("cards are groups, not people, and were left out", groups)
-	found.tally("cards have no name, number or address and were left out", empty)
+	found.tally("[card is a group, not a person, and was|cards are groups, not people, and were] left out", groups)
+	found.tally("[card has|cards have] no name, number or address and [was|were] left out", empty)
 	people = mergePeople(people, false, &found)
 	return people, found.all(), nil
 }
@@ -387,7 +387,7 @@ func (c *card) add(l cardLine) {
 		return
 	}
 	if l.tooLong {
-		c.problems.add(l.no, "properties are too long; left out", "%.40s has more than %d bytes; left out", l.name, MaxFieldBytes)
+		c.problems.add(l.no, "[property is|properties are] too long; left out", "%.40s has more than %d bytes; left out", l.name, MaxFieldBytes)
 		return
 	}
 	text := func() string { return clean(unescape(l.value), crdt.MaxFieldBytes, false) }
@@ -427,7 +427,7 @@ func (c *card) add(l cardLine) {
 		if b, ok := cardBirthday(&l); ok {
 			c.p.Birthday = b
 		} else if strings.TrimSpace(l.value) != "" {
-			c.problems.add(l.no, "birthdays are not dates; left out", "birthday %.40q is not a date; left out", l.value)
+			c.problems.add(l.no, "[birthday is no date|birthdays are not dates]; left out", "birthday %.40q is not a date; left out", l.value)
 		}
 	case "TEL":
 		if len(c.tels) < 2*maxPhones {
@@ -479,7 +479,7 @@ func (c *card) person(opt *Options) (Person, bool) {
 		l := &c.emails[i]
 		label, _ := c.label(l)
 		if raw := unescape(l.value); strings.TrimSpace(raw) != "" && !c.p.addEmail(raw, label) {
-			c.problems.add(l.no, "e-mail addresses are not valid; left out", "%.60q is not an e-mail address; left out", raw)
+			c.problems.add(l.no, "[e-mail address is|e-mail addresses are] not valid; left out", "%.60q is not an e-mail address; left out", raw)
 		}
 	}
 	ok := c.p.finish()
@@ -489,11 +489,11 @@ func (c *card) person(opt *Options) (Person, bool) {
 // phone reports a number that could not be read, and why.
 func (p *problems) phone(line int, raw string, opt *Options) {
 	if opt.CallingCode == "" {
-		p.add(line, "phone numbers have no calling code; left out: give the country's, such as +34",
+		p.add(line, "[phone number has|phone numbers have] no calling code; left out: give the country's, such as +34",
 			"phone number %.40q has no calling code; left out: give the country's, such as +34", raw)
 		return
 	}
-	p.add(line, "phone numbers are not valid; left out", "%.40q is not a phone number; left out", raw)
+	p.add(line, "[phone number is|phone numbers are] not valid; left out", "%.40q is not a phone number; left out", raw)
 }
 
 // byPreference puts the preferred properties first: PREF=1 of version 4, TYPE=pref of the others.
