@@ -8,7 +8,7 @@
 //
 //	events of a contact, sorted ── Facts.Fold ──> Facts
 //	Facts of all contacts, Playbook, seed, Day ── Ranker.Rank ──> at most three Suggestions
-//	Suggestion ── Playbook.Step, Playbook.Wording, Reason.Sentence ──> what the promoter reads
+//	Suggestion and two first names ── Playbook.Step, Playbook.Wording, Reason.Sentence ──> what the promoter reads
 //
 // For each contact, hard rules come first: opted out, snoozed, touched in the last days, touched often this month. Then
 // each trigger of the playbook is asked whether its moment is there (Playbook.open), whether it has been done or
@@ -22,11 +22,22 @@
 // three of the highest EV are taken, with at most two of one trigger and one of a household. A follow-up promised for
 // today stands above them all.
 //
+// An imported contact of whom nothing else is known is worth the gate and no more: it fills the list when there is
+// nothing better to do. Meeting in person, which is always possible, is only suggested when there is no other way or when
+// it has worked with this contact before.
+//
+// # Consent
+//
+// Who opted out is silent everywhere: in both lists, for every trigger, a promise included. While consent is unknown, Rank
+// suggests the contact, as what it suggests is done by the promoter personally, one to one. Nothing that writes by itself
+// may act on a suggestion unless the consent is ConsentGiven.
+//
 // # When is a refill due
 //
 // A company-wide rule ("45 days without an order") mostly lists the customers who have left. Due is the customer's own
 // cycle: the log-mean of the own gaps, pulled to the company's median as long as there are few of them, and only while
-// the customer is probably still one (Reorder.Cycle). With no gap of one's own the cycle is the company's.
+// the customer is probably still one (Reorder.Cycle). With no gap of one's own the cycle is the company's; from three
+// on (Reorder.OwnFrom) it is the customer's alone. The number in the reason is the one that decided.
 //
 // # What it promises
 //

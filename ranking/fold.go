@@ -35,8 +35,8 @@ type Event struct {
 }
 
 // Fold fills in all that the log tells of a contact. It keeps what comes from the contact's own fields (Contact,
-// Household, Stage, Consent, Channels, Created, Snooze) and starts the rest from zero, so that folding again gives the
-// same. The events must be all of the contact's, without duplicates, sorted by (time, id); then any two replicas with
+// Household, Stage, Consent, Channels, Created, Imported, Snooze) and starts the rest from zero, so that folding again
+// gives the same. The events must be all of the contact's, without duplicates, sorted by (time, id); then any two replicas with
 // the same set of entries get the same Facts. Entries that say the same act twice (two devices, one call) do no harm:
 // orders and dismissals count once a day, touches once a day for each (channel, trigger).
 func (f *Facts) Fold(events []Event) {

@@ -184,9 +184,11 @@ func TestDaysAreDatesOfTheHomeCalendar(t *testing.T) {
 	}
 }
 
-func TestWordsAreThereInBothLanguagesForEveryStep(t *testing.T) {
+// flaws are what is left when a sentence is made of nothing.
+var flaws = regexp.MustCompile(`[{}]|  | [,.!?;:]|,[,.!?]|[.,]\.|^ | $|it's \.|it's ,|soy \.|Hi ,|Hola ,|\bto about\b`)
+
+func TestWordsAreFinishedInBothLanguagesForEveryStep(t *testing.T) {
 	pb := DefaultPlaybook()
-	holders := regexp.MustCompile(`\{[^}]*\}`)
 	seen := map[string]string{}
 	for tr := range NumTriggers {
 		if len(pb.Rules[tr].Contents) != len(wordings[tr]) || len(wordings[tr]) == 0 || len(wordings[tr]) > MaxContents {
@@ -194,39 +196,37 @@ func TestWordsAreThereInBothLanguagesForEveryStep(t *testing.T) {
 		}
 		for ch := range NumChannels {
 			for _, lang := range []string{"en", "es"} {
-				if s := pb.Step(tr, ch, lang); strings.Count(s, "{") != 1 || !strings.Contains(s, "{name}") || strings.HasSuffix(s, ".") {
-					t.Errorf("%v by %v in %s: step %q", tr, ch, lang, s)
-				}
-				for ct := range pb.Rules[tr].Contents {
-					w := pb.Wording(tr, ch, uint16(ct), lang)
-					for _, h := range holders.FindAllString(w, -1) {
-						if h != "{name}" && h != "{sender}" {
-							t.Errorf("%v %d in %s: placeholder %s", tr, ct, lang, h)
+				for _, name := range []string{"", "Ann", " José  Luis "} {
+					s := pb.Step(tr, ch, lang, name)
+					given := strings.Join(strings.Fields(name), " ")
+					if name == "" {
+						given = map[string]string{"en": "this contact", "es": "este contacto"}[lang]
+					}
+					if flaws.MatchString(s) || strings.Count(s, given) != 1 || strings.HasSuffix(s, ".") {
+						t.Errorf("%v by %v in %s: step %q", tr, ch, lang, s)
+					}
+					for _, sender := range []string{"", "Rosa"} {
+						for ct := range pb.Rules[tr].Contents {
+							w := pb.Wording(tr, ch, uint16(ct), lang, name, sender)
+							where := tr.String() + " " + strconv.Itoa(ct) + " by " + ch.String() + " in " + lang
+							checkWords(t, where, w, lang, ch, strings.Join(strings.Fields(name), " "), sender)
+							voice := tr.String() + strconv.Itoa(ct) + map[Channel]string{Call: "spoken", InPerson: "spoken"}[ch]
+							if other, there := seen[w]; there && other != voice {
+								t.Errorf("%s says the same as %s", where, other)
+							}
+							seen[w] = voice
 						}
 					}
-					if !strings.Contains(w, "{name}") || !strings.Contains(w, "{sender}") || len(w) > 320 {
-						t.Errorf("%v %d by %v in %s: wording %q", tr, ct, ch, lang, w)
-					}
-					if spanish := strings.HasPrefix(w, "Hola"); spanish != (lang == "es") {
-						t.Errorf("%v %d by %v in %s: wording %q", tr, ct, ch, lang, w)
-					}
-					voice := "written"
-					if ch == Call || ch == InPerson {
-						voice = "spoken"
-					}
-					where := tr.String() + strconv.Itoa(ct) + voice
-					if other, there := seen[w]; there && other != where {
-						t.Errorf("%v %d by %v in %s says the same as %s", tr, ct, ch, lang, other)
-					}
-					seen[w] = where
 				}
 			}
 		}
 	}
-	if pb.Wording(NewLead, Text, 99, "en") != "" || pb.Wording(NumTriggers, Text, 0, "en") != "" || pb.Step(NumTriggers, Text, "en") != "" {
+	if pb.Wording(NewLead, Text, 99, "en", "", "") != "" || pb.Wording(NumTriggers, Text, 0, "en", "", "") != "" ||
+		pb.Wording(NewLead, NumChannels, 0, "en", "", "") != "" || pb.Step(NumTriggers, Text, "en", "") != "" {
 		t.Error("words for what is not there")
 	}
-	if pb.Wording(NewLead, Text, 0, "fr") != pb.Wording(NewLead, Text, 0, "en") || pb.Wording(NewLead, Text, 0, "es_AR") != pb.Wording(NewLead, Text, 0, "es") {
+	if pb.Wording(NewLead, Text, 0, "fr", "A", "B") != pb.Wording(NewLead, Text, 0, "en", "A", "B") ||
+		pb.Wording(NewLead, Text, 0, "es_AR", "A", "B") != pb.Wording(NewLead, Text, 0, "es", "A", "B") {
 		t.Error("a language is taken for another")
 	}
 	for code := CapturedAgo; code < NumReasons; code++ {
@@ -240,11 +240,63 @@ func TestWordsAreThereInBothLanguagesForEveryStep(t *testing.T) {
 	}
 }
 
+func checkWords(t *testing.T, where, w, lang string, ch Channel, name, sender string) {
+	t.Helper()
+	if flaws.MatchString(w) || len(w) > 320 || len(w) < 30 {
+		t.Errorf("%s, name %q, sender %q: %q", where, name, sender, w)
+	}
+	if strings.Contains(strings.TrimPrefix(w, "¡"), "Hola") != (lang == "es") || strings.HasPrefix(w, "Hi") != (lang == "en") {
+		t.Errorf("%s: wrong greeting in %q", where, w)
+	}
+	if !strings.Contains(w, name) || strings.Contains(w, "Rosa") != (sender != "" && ch != InPerson) {
+		t.Errorf("%s: the names are missing or too many in %q", where, w)
+	}
+	if ch == InPerson && regexp.MustCompile(`(?i)\bcall|\bllam(ar|o\b)|it's Rosa|soy Rosa|escrib`).MatchString(w) {
+		t.Errorf("%s: words for the phone said face to face: %q", where, w)
+	}
+}
+
+func TestGreetings(t *testing.T) {
+	pb := DefaultPlaybook()
+	for _, c := range []struct{ lang, name, sender, want string }{
+		{"en", "Joanna", "Rosa", "Hi Joanna, it's Rosa. Did it"},
+		{"en", "", "Rosa", "Hi, it's Rosa. Did it"},
+		{"en", "Joanna", "", "Hi Joanna! Did it"},
+		{"en", "", "", "Hi! Did it"},
+		{"es", "Joanna", "Rosa", "Hola, Joanna, soy Rosa. ¿Te"},
+		{"es", "", "Rosa", "Hola, soy Rosa. ¿Te"},
+		{"es", "Joanna", "", "¡Hola, Joanna! ¿Te"},
+		{"es", "", "", "¡Hola! ¿Te"},
+	} {
+		if w := pb.Wording(Watched, Text, 1, c.lang, c.name, c.sender); !strings.HasPrefix(w, c.want) {
+			t.Errorf("%q, want %q …", w, c.want)
+		}
+	}
+	if w := pb.Wording(Watched, InPerson, 0, "en", "Joanna", "Rosa"); !strings.HasPrefix(w, "Hi Joanna! Thanks") {
+		t.Errorf("%q", w)
+	}
+}
+
+func TestFirstName(t *testing.T) {
+	for full, want := range map[string]string{
+		"Joanna": "Joanna", "  Joanna   Reyes ": "Joanna", "José Luis Ruiz": "José", "Ruiz, Ana": "Ana", "Ruiz, Dr. Ana": "Ana",
+		"Dr. Ana Ruiz": "Ana", "DR ANA": "ANA", "Prof. Dr. Jan Holm": "Jan", "Mr. Tom Reed": "Tom", "Mrs. Reed": "", "Ms Reed": "",
+		"Frau Dr. Ute Holm": "Ute", "Herr Holm": "", "Mme Claire Roy": "Claire", "Sr. Ruiz": "Ruiz", "Sra. Ana": "Ana", "Don": "Don",
+		"Don Pedro": "Pedro", "Doña Ana Ruiz": "Ana", "Dr.": "", "Mr.": "", "": "", "   ": "", "+1 555 0100": "", "555-0100": "",
+		"(555) 0100": "", "0049 171": "", "ana@example.com": "", "Ana ana@example.com": "", "+Ana": "", "李雷": "李雷", "Ana-María Ruiz": "Ana-María",
+		"J. Reed": "J", "{name}": "", "Mister Tom Reed": "Tom", "O'Neil": "O'Neil", `"Bo" Reed`: "Bo", "-": "", ",": "", ", Ana": "Ana",
+	} {
+		if got := FirstName(full); got != want {
+			t.Errorf("FirstName(%q) = %q, want %q", full, got, want)
+		}
+	}
+}
+
 func TestDefaultPlaybookIsAFreshCopy(t *testing.T) {
 	a := DefaultPlaybook()
 	a.Rules[NewLead].Contents[0].Score = 77
 	a.Tries[0].Score = 77
-	if b := DefaultPlaybook(); b.Rules[NewLead].Contents[0].Score == 77 || b.Tries[0].Score == 77 || b.Version != 1 {
+	if b := DefaultPlaybook(); b.Rules[NewLead].Contents[0].Score == 77 || b.Tries[0].Score == 77 || b.Version != 2 {
 		t.Error("a change to one playbook shows in another")
 	}
 	for tr, rule := range a.Rules {

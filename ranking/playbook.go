@@ -29,11 +29,24 @@ const (
 	RepeatFree                     // no matter
 )
 
-// Content is one wording of a rule; its texts are found with Playbook.Wording.
+// Content is one wording of a rule; its texts are found with Playbook.Wording. What it says may only be true of some
+// openings of the trigger: For, From and Until say of which. Of contents with equal scores one that is written for the
+// opening goes before those that always suit.
 type Content struct {
-	Channels uint8 // bit set of 1<<Channel it is written for
-	Score    int64 // milli-nats by which it does better than the others
+	Channels uint8      // bit set of 1<<Channel it is written for
+	For      ReasonCode // only when the trigger opened for this reason; NoReason: for any
+	From     int64      // only from so many days after the event …
+	Until    int64      // … until so many days after it; zero: no end
+	Score    int64      // milli-nats by which it does better than the others
 }
+
+// suits says whether the words are true of an opening.
+func (c *Content) suits(o *opening) bool {
+	return (c.For == NoReason || c.For == o.why) && o.age >= c.From && (c.Until == 0 || o.age <= c.Until)
+}
+
+// special says whether the words are written for some openings only.
+func (c *Content) special() bool { return c.For != NoReason || c.From > 0 || c.Until > 0 }
 
 // Rule is what the playbook says of one trigger. Log-odds are in milli-nats, money in cents, times in days.
 type Rule struct {
@@ -61,6 +74,8 @@ type Reorder struct {
 	// The four numbers of the MBG/NBD model, the first three in Q16, Alpha in 1/256 days: R and Alpha say how often
 	// customers order, A and B how soon they are lost. None may be below 1.
 	R, A, B, Alpha int64
+
+	OwnFrom int64 // so many gaps of one's own decide without M; zero: never
 
 	Horizon int64 // days within which an order counts as one that would have come anyway
 	DueFrom int64 // hundredths of the cycle after which RefillDue opens
@@ -111,13 +126,20 @@ const (
 	milliPerOne = 1000
 )
 
-// contents returns n contents for all channels, none better than the others.
-func contents(n int) []Content {
-	c := make([]Content, n)
+// contents returns n contents for all channels, none better than the others, and then those that are given.
+func contents(n int, special ...Content) []Content {
+	c := append(make([]Content, n), special...)
 	for i := range c {
 		c[i].Channels = personal
 	}
 	return c
+}
+
+// of restricts a content, by its number, to openings for a reason and to some days after the event.
+func of(all []Content, number int, why ReasonCode, from, until int64) []Content {
+	c := &all[number]
+	c.For, c.From, c.Until = why, from, until
+	return all
 }
 
 // DefaultPlaybook returns the playbook that a company starts with, before anything is fitted to its own log: a fresh
@@ -133,7 +155,7 @@ func DefaultPlaybook() *Playbook {
 	const lead = -2600
 
 	return &Playbook{
-		Version: 1,
+		Version: 2,
 		Rules: [NumTriggers]Rule{
 			NewLead: {
 				// On the first two days the chance is greatest, by far (Oldroyd 2007: direction sure, size not ours): a
@@ -141,17 +163,22 @@ func DefaultPlaybook() *Playbook {
 				Stages: 1 << Prospect, Base: lead, Fresh: []Bin{{2, 1800}, {8, 494}, {15, 0}, {31, -944}, {never, -1885}},
 				Value: 6000, Cooldown: 4, Deadline: 7, Expiry: 30,
 				// A call, while the interest is warm (R60).
-				Channels: personal, ByWay: [NumChannels]int64{0, -500, -900, -300}, Contents: contents(3),
+				Channels: personal, ByWay: [NumChannels]int64{0, -500, -900, -300},
+				// Thanks for the interest to whoever filled in a form; "good to meet you" to a captured contact.
+				Contents: of(contents(3, Content{For: CapturedAgo}), 0, FormAgo, 0, 0),
 			},
 			WebinarFollow: {
 				Stages: 1 << Prospect, Base: lead + 700, Fresh: fresh,
 				Value: 6000, Cooldown: 5, Deadline: 7, Expiry: 30,
-				Channels: personal, ByWay: [NumChannels]int64{-200, 0, -400, -300}, Contents: contents(2),
+				Channels: personal, ByWay: [NumChannels]int64{-200, 0, -400, -300},
+				// "So glad you made it" in the first week only, then the third.
+				Contents: of(contents(2, Content{From: 8}), 0, NoReason, 0, 7),
 			},
 			WebinarAbsent: {
 				Stages: 1 << Prospect, Base: lead + 200, Fresh: fresh,
 				Value: 6000, Cooldown: 5, Deadline: 7, Expiry: 21,
-				Channels: personal &^ (1 << InPerson), ByWay: [NumChannels]int64{-300, 0, -300, 0}, Contents: contents(2),
+				Channels: personal &^ (1 << InPerson), ByWay: [NumChannels]int64{-300, 0, -300, 0},
+				Contents: of(contents(2, Content{From: 8}), 0, NoReason, 0, 7),
 			},
 			NextStep: {
 				// An earlier "no" still says yes later 1.7 times as often as a stranger (bank: 14 % against 8.8 %): +523.
@@ -173,7 +200,7 @@ func DefaultPlaybook() *Playbook {
 			Nurture: {
 				Stages: 1 << Prospect, Base: lead, Fresh: fresh,
 				Value: 6000, Rest: 21, Cooldown: 21, Opens: 21, Expiry: 6,
-				Channels: personal, ByWay: [NumChannels]int64{-300, 0, -300, -200}, Contents: contents(3),
+				Channels: personal, ByWay: [NumChannels]int64{-300, 0, -300, -200}, Contents: contents(3, Content{For: NeverContacted}),
 			},
 			RefillDue: {
 				// By how much a friendly question raises the odds of an order; most around the customer's own day.
@@ -183,7 +210,7 @@ func DefaultPlaybook() *Playbook {
 			},
 			Lapsed: {
 				Stages: 1<<Customer | 1<<Promoter, Base: 500, Fresh: []Bin{{300, 200}, {never, 0}},
-				Value: 6000, Rest: 14, Cooldown: 30, Expiry: 6,
+				Value: 6000, Rest: 30, Cooldown: 30, Expiry: 6, // it says "it's been a while"
 				Channels: personal, ByWay: [NumChannels]int64{-50, 0, -300, -200}, Contents: contents(2), Repeat: RepeatNotRunning,
 			},
 			FirstOrder: {
@@ -214,6 +241,8 @@ func DefaultPlaybook() *Playbook {
 			// Fitted by likelihood (r, alpha, a, b): grocery 1.21, 42 days, 0.36, 0.72; retail 0.77, 71 days, 0.16, 8.7; CDNOW
 			// 0.60, 54 days, 0.73, 1.34. Here: one order in 60 days (alpha/r = M), one in five lost with each order.
 			R: One, A: One * 4 / 10, B: One * 16 / 10, Alpha: 60 * 256,
+			// Three gaps are a rhythm of one's own, and the number that the promoter is told is then the one that decides.
+			OwnFrom: 3,
 			Horizon: 30, DueFrom: 75, LapseAt: 200, LetGo: One * 15 / 100, Weight: milliPerOne,
 		},
 		// Yes-rate by attempt in the bank set: 13.0, 11.5, 10.8, 9.4, 7.5, 7.7, 6.0, 4.3 … 2.2 % from the twelfth; made

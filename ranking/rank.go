@@ -250,9 +250,10 @@ type opening struct {
 	why      ReasonCode
 	own      uint8 // signals that the reason already tells of
 	pinned   bool
+	filler   bool  // fills the list when nothing else does: worth the gate and no more
 	age      int64 // what Rule.Fresh is looked up by
 	extra    int64 // milli-nats beside Base and Fresh that belong to the same reason
-	args     [2]int64
+	args     [3]int64
 	deadline Day
 	expiry   Day
 }
@@ -262,10 +263,11 @@ func (pb *Playbook) open(t TriggerID, today Day, f *Facts, s *state, o *opening)
 	rule := &pb.Rules[t]
 	switch t {
 	case NewLead:
+		// What an import brings is known to the member already: only a form makes a lead of it.
 		day, why, own, extra := f.Created, CapturedAgo, 0, int64(0)
 		if f.FormDay != 0 && f.FormDay >= f.Created {
 			day, why, own, extra = f.FormDay, FormAgo, signalForm, pb.Form
-		} else if f.WatchedDay != 0 || f.ClickedDay != 0 || f.AttendedDay != 0 {
+		} else if f.Imported || f.WatchedDay != 0 || f.ClickedDay != 0 || f.AttendedDay != 0 {
 			return false // what the contact did says more than that there is a contact
 		}
 		// Whoever was reached on the day itself is no new lead any more.
@@ -305,19 +307,26 @@ func (pb *Playbook) open(t TriggerID, today Day, f *Facts, s *state, o *opening)
 			return false
 		}
 		*o = opening{
-			why: PromisedAgo, args: [2]int64{late}, age: late, pinned: late == 0,
+			why: PromisedAgo, args: [3]int64{late}, age: late, pinned: late == 0,
 			deadline: f.Promised, expiry: f.Promised.plus(pb.PromiseGrace),
 		}
 		return true
 	case Nurture, CheckIn:
 		since := max(s.heard, s.touched)
 		quiet := max(today.since(since), 0)
-		if since == 0 || quiet < rule.Opens {
+		filler := t == Nurture && untouchedImport(f)
+		if since == 0 || quiet < rule.Opens && !filler {
 			return false
 		}
-		*o = opening{why: QuietDays, args: [2]int64{quiet}, age: quiet, expiry: today.plus(rule.Expiry)}
-		if f.TouchCount == 0 && s.heard == f.Created {
-			o.why = NeverContacted
+		*o = opening{why: QuietDays, args: [3]int64{s.sinceTouch}, age: quiet, expiry: today.plus(rule.Expiry), filler: filler}
+		if f.TouchCount <= 0 {
+			o.why, o.args[0] = NeverContacted, quiet
+			if f.Created != 0 {
+				o.args[0] = max(today.since(f.Created), 0)
+			}
+		}
+		if filler { // nothing tells how long they have known each other
+			o.args[1], o.age = 1, rule.Opens
 		}
 		return true
 	case RefillDue, Lapsed:
@@ -325,13 +334,19 @@ func (pb *Playbook) open(t TriggerID, today Day, f *Facts, s *state, o *opening)
 	case FirstOrder:
 		return f.Orders == 1 && !reachedSince(f, t, f.LastOrder) && rule.event(today, f.LastOrder, FirstOrderAgo, o)
 	case AskPromote:
-		if int64(f.Orders) < rule.Opens || !rule.event(today, f.LastOrder, LoyalOrders, o) {
+		// Who is due is asked about a refill, not about more.
+		if int64(f.Orders) < rule.Opens || s.hasCycle && s.cycle.reached(pb.Reorder.DueFrom) || !rule.event(today, f.LastOrder, LoyalOrders, o) {
 			return false
 		}
-		o.args = [2]int64{int64(f.Orders), o.age}
+		o.args = [3]int64{int64(f.Orders), o.age}
 		return true
 	}
 	return false
+}
+
+// untouchedImport says whether all that is known of a contact is that it came with an address book.
+func untouchedImport(f *Facts) bool {
+	return f.Imported && f.TouchCount <= 0 && f.FormDay|f.RegisteredDay|f.AttendedDay|f.WatchedDay|f.ClickedDay == 0
 }
 
 // event opens a trigger that starts with an event on a day and closes some days after.
@@ -340,7 +355,7 @@ func (rule *Rule) event(today, day Day, why ReasonCode, o *opening) bool {
 	if day == 0 || age < 0 || age > rule.Expiry {
 		return false
 	}
-	*o = opening{why: why, args: [2]int64{age}, age: age, expiry: day.plus(rule.Expiry)}
+	*o = opening{why: why, args: [3]int64{age}, age: age, expiry: day.plus(rule.Expiry)}
 	if rule.Deadline > 0 {
 		o.deadline = day.plus(rule.Deadline)
 	}
@@ -359,9 +374,9 @@ func (pb *Playbook) reorder(t TriggerID, today Day, f *Facts, s *state, o *openi
 	if !s.hasCycle || c.Alive < p.LetGo || c.Elapsed >= maxSpan || !c.reached(p.DueFrom) || (t == Lapsed) != c.reached(p.LapseAt) {
 		return false
 	}
-	*o = opening{why: CompanyCycle, args: [2]int64{c.Gap, c.Elapsed}, age: c.Elapsed * 100 / c.Gap}
-	if c.Own > 0 {
-		o.why, o.args[0] = UsualCycle, c.Own
+	*o = opening{why: CompanyCycle, args: [3]int64{c.Gap, c.Elapsed, c.Gaps}, age: c.Elapsed * 100 / c.Gap}
+	if c.ownTells() {
+		o.why, o.args = UsualCycle, [3]int64{c.Own, c.Elapsed}
 	}
 	if t == RefillDue {
 		o.deadline = c.dayAt(f.LastOrder, p.LapseAt)
@@ -378,6 +393,10 @@ func (pb *Playbook) reorder(t TriggerID, today Day, f *Facts, s *state, o *openi
 func (pb *Playbook) bestWay(t TriggerID, today Day, f *Facts, s *state, o *opening, best *candidate) (ok bool) {
 	rule := &pb.Rules[t]
 	channels := rule.Channels & f.Channels
+	// Anybody can be met, which says nothing: only when there is no other way, or when meeting has worked before.
+	if channels != 1<<InPerson && f.Answers[InPerson] == 0 {
+		channels &^= 1 << InPerson
+	}
 	if channels == 0 {
 		return false
 	}
@@ -388,7 +407,7 @@ func (pb *Playbook) bestWay(t TriggerID, today Day, f *Facts, s *state, o *openi
 		if channels>>ch&1 == 0 {
 			continue
 		}
-		ct := rule.likeliest(ch, blocked)
+		ct := rule.likeliest(ch, blocked, o)
 		if ct < 0 {
 			continue
 		}
@@ -411,6 +430,9 @@ func (pb *Playbook) bestWay(t TriggerID, today Day, f *Facts, s *state, o *openi
 	if !ok || best.ev < pb.MinEV && !o.pinned {
 		return false
 	}
+	if o.filler {
+		best.ev = pb.MinEV
+	}
 	best.trigger, best.pinned, best.deadline, best.expiry = t, o.pinned, o.deadline, o.expiry
 	return true
 }
@@ -431,13 +453,20 @@ func (rule *Rule) blocked(f *Facts, t TriggerID) uint8 {
 	return 0
 }
 
-// likeliest returns the content with the highest score that may be sent by the channel, the first of equals, or -1.
-func (rule *Rule) likeliest(ch Channel, blocked uint8) int {
+// likeliest returns the content with the highest score that may be sent by the channel and is true of the opening, or
+// -1. Of equals it takes one that is written for such an opening, then the first.
+func (rule *Rule) likeliest(ch Channel, blocked uint8, o *opening) int {
 	best := -1
 	for ct := range rule.Contents {
 		c := &rule.Contents[ct]
-		if c.Channels>>ch&1 == 0 || blocked>>ct&1 != 0 || best >= 0 && c.Score <= rule.Contents[best].Score {
+		if c.Channels>>ch&1 == 0 || blocked>>ct&1 != 0 || !c.suits(o) {
 			continue
+		}
+		if best >= 0 {
+			b := &rule.Contents[best]
+			if c.Score < b.Score || c.Score == b.Score && (b.special() || !c.special()) {
+				continue
+			}
 		}
 		best = ct
 	}

@@ -3,7 +3,9 @@ package ranking
 // Cycle is a customer's reorder rhythm on one day, from the customer's own orders and the company's prior.
 type Cycle struct {
 	Own     int64 // the customer's own log-mean gap in days, at least 1; 0 when there is no second order yet
-	Gap     int64 // days between orders: own log-mean gap, shrunk to the company's; at least 1
+	Gap     int64 // days between orders: Own when Sure, else own log-mean gap, shrunk to the company's; at least 1
+	Gaps    int64 // the customer's own gaps so far
+	Sure    bool  // there are Reorder.OwnFrom own gaps: they alone decide
 	Elapsed int64 // days since the last order
 	Due     Day   // the last order plus Gap
 	Alive   int64 // Q16: the chance that the customer has not left for good
@@ -22,7 +24,8 @@ const (
 //
 // With x repeat order days, tx days from the first order to the last and T days from the first to today:
 //
-//	Gap   = 2^((k·log2 M + sum of log2 gaps) / (k + x))                   credibility-weighted log-mean
+//	Gap   = 2^((k·log2 M + sum of log2 gaps) / (k + x))                   credibility-weighted log-mean, while x < OwnFrom
+//	Gap   = 2^(sum of log2 gaps / x)                                      the customer's own, from then on
 //	D     = (r+x)·(log2(α+T) - log2(α+tx)) + log2 a - log2(b+x)           MBG/NBD, Batislam et al. 2007
 //	Alive = 1 / (1 + 2^D)
 //	Buy   = Alive · (1 - 2^-((r+x)·(log2(α+T+H) - log2(α+T))))            Fader, Hardie, Lee 2005
@@ -41,7 +44,11 @@ func (p *Reorder) Cycle(today Day, f *Facts) (c Cycle, ok bool) {
 	if x > 0 {
 		c.Own = max((Exp2(sum/x)+One/2)/One, 1)
 	}
-	c.Gap = max((Exp2(log2Gap)+One/2)/One, 1)
+	c.Gaps, c.Sure = x, p.OwnFrom > 0 && x >= p.OwnFrom
+	c.Gap = c.Own
+	if !c.Sure || x == 0 {
+		c.Gap = max((Exp2(log2Gap)+One/2)/One, 1)
+	}
 	c.Elapsed = clampSpan(today.since(f.LastOrder))
 	c.Due = f.LastOrder.plus(c.Gap)
 
@@ -65,4 +72,9 @@ func (c *Cycle) reached(hundredths int64) bool { return c.Elapsed*100 >= c.Gap*h
 // dayAt returns the first day on which so many hundredths of the cycle have passed.
 func (c *Cycle) dayAt(last Day, hundredths int64) Day {
 	return last.plus((c.Gap*clampSpan(hundredths) + 99) / 100)
+}
+
+// ownTells says whether the customer's own gap explains what Gap decides: it is the same, or within a fifth of it.
+func (c *Cycle) ownTells() bool {
+	return c.Own > 0 && max(c.Own-c.Gap, c.Gap-c.Own)*5 <= c.Gap
 }

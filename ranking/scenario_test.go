@@ -1,6 +1,7 @@
 package ranking
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -77,14 +78,14 @@ func TestJoannaIsAskedAboutARefillFromDay45(t *testing.T) {
 	if s.Channel != Text || s.List != Members {
 		t.Errorf("by %v on %v, want a text on members", s.Channel, s.List)
 	}
-	if got := pb.Step(s.Trigger, s.Channel, "en"); got != "Text {name} about a refill" {
+	if got := pb.Step(s.Trigger, s.Channel, "en", "Joanna"); got != "Text Joanna about a refill" {
 		t.Errorf("step %q", got)
 	}
 	if got := s.Reasons[0].Sentence("en"); got != "customers usually reorder after 60 days, last order 45 days ago" {
 		t.Errorf("reason %q", got)
 	}
 	for ct := range pb.Rules[RefillDue].Contents {
-		if w := pb.Wording(RefillDue, Text, uint16(ct), "en"); !strings.Contains(w, "last order") || !strings.Contains(w, "refill") {
+		if w := pb.Wording(RefillDue, Text, uint16(ct), "en", "Ann", "Rosa"); !strings.Contains(w, "last order") || !strings.Contains(w, "refill") {
 			t.Errorf("wording %d asks neither how the order goes nor for a refill: %q", ct, w)
 		}
 	}
@@ -128,11 +129,12 @@ func TestOwnCycleOpensAtThreeQuartersLapsesAtTwiceAndLetsGo(t *testing.T) {
 	p := someone(1, Customer, d0).with(orders...)
 	pb := DefaultPlaybook()
 	c, _ := pb.Reorder.Cycle(last, &p.Facts)
-	// The log-mean of twelve gaps of 28 days and two of the company's 60: 28^(12/14)·60^(2/14) = 31.2.
-	if c.Gap != 31 || c.Own == 0 || c.Due != last+31 {
-		t.Fatalf("cycle %+v, want 31 days", c)
+	// Twelve gaps of 28 days are a rhythm of one's own, in which the company's 60 have no say: three quarters of 28 are 21,
+	// twice 28 are 56.
+	if c.Gap != 28 || c.Own != 28 || c.Due != last+28 {
+		t.Fatalf("cycle %+v, want 28 days", c)
 	}
-	open := last + (31*3+3)/4
+	open := last + 21
 	// Before: such a customer may be asked to promote, but not about a refill.
 	for _, s := range top(open-1, Members, p) {
 		if s.Trigger == RefillDue || s.Trigger == Lapsed {
@@ -155,14 +157,14 @@ func TestOwnCycleOpensAtThreeQuartersLapsesAtTwiceAndLetsGo(t *testing.T) {
 		s.Reasons[0].Sentence("es") != "suele pedir cada 28 días, la última vez hace 45 días" {
 		t.Errorf("on day 45: %v because %q", got, s.Reasons[0].Sentence("en"))
 	}
-	if got, _ := due(last + 61); got != RefillDue {
+	if got, _ := due(last + 55); got != RefillDue {
 		t.Errorf("a day before twice the cycle: %v, want refill_due", got)
 	}
-	if got, _ := due(last + 62); got != Lapsed {
+	if got, _ := due(last + 56); got != Lapsed {
 		t.Errorf("at twice the cycle: %v, want lapsed", got)
 	}
 	letGo := Day(0)
-	for day := last + 62; day < last+2000; day++ {
+	for day := last + 56; day < last+2000; day++ {
 		c, _ := pb.Reorder.Cycle(day, &p.Facts)
 		if c.Alive < pb.Reorder.LetGo {
 			letGo = day
@@ -188,7 +190,7 @@ func TestTomIsOfferedAnIntroduction(t *testing.T) {
 	if s.Channel != Text {
 		t.Errorf("by %v, want a message", s.Channel)
 	}
-	w := DefaultPlaybook().Wording(s.Trigger, s.Channel, s.Content, "en")
+	w := DefaultPlaybook().Wording(s.Trigger, s.Channel, s.Content, "en", "Ann", "Rosa")
 	if !strings.Contains(w, "introduce") || !strings.Contains(w, "a moment today") {
 		t.Errorf("wording %q offers no introduction or asks for no moment today", w)
 	}
@@ -220,7 +222,7 @@ func TestTheAbsentGetAnotherPromptOnlyOnceTheWebinarHasPassed(t *testing.T) {
 	}
 	s := wantOnly(t, top(d0+1, Prospects, p), WebinarAbsent)
 	pb := DefaultPlaybook()
-	if pb.Wording(s.Trigger, s.Channel, s.Content, "en") == pb.Wording(WebinarFollow, s.Channel, 0, "en") {
+	if pb.Wording(s.Trigger, s.Channel, s.Content, "en", "Ann", "Rosa") == pb.Wording(WebinarFollow, s.Channel, 0, "en", "Ann", "Rosa") {
 		t.Error("the absent get the words for those who attended")
 	}
 	p.with(Event{Kind: EventAttended, Day: d0})
@@ -258,7 +260,7 @@ func TestNotReadyIsInvitedToTheNextStep(t *testing.T) {
 	}
 	s := wantOnly(t, top(d0+3, Prospects, p), NextStep)
 	pb := DefaultPlaybook()
-	words := pb.Wording(NextStep, s.Channel, 0, "en") + pb.Wording(NextStep, s.Channel, 1, "en")
+	words := pb.Wording(NextStep, s.Channel, 0, "en", "Ann", "Rosa") + pb.Wording(NextStep, s.Channel, 1, "en", "Ann", "Rosa")
 	if !strings.Contains(words, "video") || !strings.Contains(words, "webinar") {
 		t.Errorf("neither video nor webinar: %q", words)
 	}
@@ -445,5 +447,241 @@ func TestImportedContactWithAPastIsNoNewLead(t *testing.T) {
 		if s.Trigger == NewLead {
 			t.Errorf("a contact spoken to 60 days before the import is greeted as a new lead: %+v", s)
 		}
+	}
+}
+
+// few returns a customer who ordered every gap days, the last time on d0.
+func few(orders int, gap Day) *person {
+	p := someone(1, Customer, d0-Day(orders-1)*gap)
+	for i := range orders {
+		p.with(ordered(d0 - Day(orders-1-i)*gap)...)
+	}
+	return p
+}
+
+func TestTheNumberShownExplainsWhyItIsDue(t *testing.T) {
+	for _, c := range []struct {
+		orders int
+		gap    Day
+		due    Day // days after the last order
+		want   string
+	}{
+		// Three gaps of 20 decide alone: 75 % of 20 are 15 days.
+		{4, 20, 15, "usually every 20 days, last 15 days ago"},
+		// One gap of 20 and two of the company's 60: 20^(1/3)·60^(2/3) = 41.6, 75 % of 42 are 31.5 days.
+		{2, 20, 32, "customers with such orders usually reorder after 42 days, last order 32 days ago"},
+		// Two gaps of 50 and two of 60: (50·60)^(1/2) = 54.8, within a fifth of 50; 75 % of 55 are 41.25 days.
+		{3, 50, 42, "usually every 50 days, last 42 days ago"},
+		{1, 0, 45, "customers usually reorder after 60 days, last order 45 days ago"},
+	} {
+		for _, s := range top(d0+c.due-1, Members, few(c.orders, c.gap)) {
+			if s.Trigger == RefillDue {
+				t.Errorf("%d orders, %d days apart: due a day before day %d", c.orders, c.gap, c.due)
+			}
+		}
+		s := wantOnly(t, top(d0+c.due, Members, few(c.orders, c.gap)), RefillDue)
+		if got := s.Reasons[0].Sentence("en"); got != c.want {
+			t.Errorf("%d orders, %d days apart: %q, want %q", c.orders, c.gap, got, c.want)
+		}
+		for _, r := range s.Reasons[:s.NReasons] {
+			if r.Code == OrderLikely {
+				t.Error("tells how likely an order is without asking")
+			}
+		}
+	}
+}
+
+func TestWhoIsDueIsNotAskedToPromote(t *testing.T) {
+	p := few(5, 28)
+	wantOnly(t, top(d0+20, Members, p), AskPromote)
+	for day := d0 + 21; day < d0+60; day++ { // 75 % of 28 are 21
+		for _, s := range top(day, Members, p) {
+			if s.Trigger == AskPromote {
+				t.Fatalf("asked to promote on day %d of 28", day-d0)
+			}
+		}
+	}
+}
+
+func TestItHasBeenAWhileOnlyAfterThirtyDaysWithoutATouch(t *testing.T) {
+	p := few(5, 28).with(touched(d0+40, NoAnswer)) // lapsed from day 56 on
+	for day := d0 + 56; day < d0+70; day++ {
+		wantNone(t, top(day, Members, p), "in touch "+Reason{Code: QuietDays, Args: [3]int64{int64(day - d0 - 40)}}.Sentence("en"))
+	}
+	wantOnly(t, top(d0+70, Members, p), Lapsed)
+}
+
+func TestImportsOnlyFillTheList(t *testing.T) {
+	var people []*person
+	for i := range uint64(50) {
+		p := someone(100+i, Prospect, d0)
+		p.Imported = true
+		people = append(people, p.with())
+	}
+	three := top(d0, Prospects, people...)
+	if len(three) != 2 || three[0].Trigger != Nurture || three[1].Trigger != Nurture {
+		t.Fatalf("%+v, want two of the import, no new lead", three)
+	}
+	s := three[0]
+	pb := DefaultPlaybook()
+	if en, es := s.Reasons[0].Sentence("en"), s.Reasons[0].Sentence("es"); en != "in your book, not yet contacted" || es != "en tu agenda, todavía sin contactar" {
+		t.Errorf("reason %q, %q", en, es)
+	}
+	if w := pb.Wording(s.Trigger, s.Channel, s.Content, "en", "Ann", "Rosa"); w != "Hi Ann, it's Rosa. It's been a while and I thought of you. How are things with you?" {
+		t.Errorf("wording %q", w)
+	}
+	fresh := someone(1, Prospect, d0)
+	if three = top(d0, Prospects, append(people, fresh)...); len(three) != 3 || three[0].Contact != fresh.Contact || three[0].Trigger != NewLead {
+		t.Errorf("%+v, want the captured contact first, then two of the import", three)
+	}
+	// Whoever was captured or came to the webinar stands above every import for as long as it is shown at all.
+	for kind, others := range map[string]*person{
+		"capture": someone(1, Prospect, d0),
+		"mail":    {Facts: Facts{Contact: id(1), Channels: 1 << Email, Created: d0}},
+		"webinar": someone(1, Prospect, d0).with(Event{Kind: EventAttended, Day: d0}),
+	} {
+		for day := d0; day < d0+31; day++ {
+			if len(top(day, Prospects, others)) == 0 {
+				continue
+			}
+			if three := top(day, Prospects, append(people, others)...); three[0].Contact != others.Contact {
+				t.Fatalf("%s after %d days: %+v, want it before the imports", kind, day-d0, three)
+			}
+		}
+	}
+	// With a form it is a lead like any other; once contacted it rests like any other.
+	p := someone(1, Prospect, d0-100)
+	p.Imported = true
+	wantOnly(t, top(d0, Prospects, p.with(Event{Kind: EventForm, Day: d0})), NewLead)
+	p = someone(1, Prospect, d0)
+	p.Imported = true
+	p.with(touched(d0, NoAnswer))
+	for day := d0; day < d0+21; day++ {
+		wantNone(t, top(day, Prospects, p), "an import that was called")
+	}
+	if s := wantOnly(t, top(d0+21, Prospects, p), Nurture); s.Reasons[0].Sentence("en") != "last in touch 21 days ago" {
+		t.Errorf("reason %q", s.Reasons[0].Sentence("en"))
+	}
+}
+
+func TestThanksForTheInterestGoesToWhoFilledInAForm(t *testing.T) {
+	pb := DefaultPlaybook()
+	for _, c := range []struct {
+		p    *person
+		want string
+	}{
+		{someone(1, Prospect, d0).with(Event{Kind: EventForm, Day: d0}), "Thanks for reaching out!"},
+		{someone(1, Prospect, d0), "It was good to meet you!"},
+	} {
+		seen := map[uint16]bool{}
+		for day := d0; day < d0+30; day++ {
+			for _, s := range top(day, Prospects, c.p) {
+				if s.Trigger != NewLead {
+					continue
+				}
+				w := pb.Wording(s.Trigger, s.Channel, s.Content, "en", "Ann", "Rosa")
+				if seen[s.Content] || strings.Contains(w, c.want) != (len(seen) == 0) || strings.Contains(w, "Thanks for") != (len(seen) == 0 && c.p.FormDay != 0) {
+					t.Errorf("after %d other messages: %q", len(seen), w)
+				}
+				seen[s.Content] = true
+				c.p.with(acted(day, s, NoAnswer))
+			}
+		}
+		if len(seen) != 3 {
+			t.Errorf("%d messages, want 3", len(seen))
+		}
+	}
+}
+
+func TestPeopleAreMetOnlyWhenThereIsNoOtherWayOrItHasWorked(t *testing.T) {
+	for have := range uint8(1 << NumChannels) {
+		p := someone(1, Prospect, d0)
+		p.Channels = have
+		for _, s := range top(d0, Prospects, p) {
+			if s.Channel == InPerson && have != 1<<InPerson {
+				t.Errorf("to be seen in person, although the ways are %04b", have)
+			}
+		}
+	}
+	p := someone(1, Prospect, d0)
+	p.Channels = 1 << InPerson
+	if s := wantOnly(t, top(d0, Prospects, p), NewLead); s.Channel != InPerson {
+		t.Errorf("by %v", s.Channel)
+	}
+	// Calls were never answered, a meeting was.
+	p = someone(1, Prospect, d0-60)
+	for i := range Day(6) {
+		p.with(touched(d0-60+i, NoAnswer))
+	}
+	p.with(Event{Kind: EventTouch, Day: d0 - 50, Channel: InPerson, Outcome: Answered},
+		Event{Kind: EventPromise, Day: d0 - 50, For: d0})
+	p.Channels = 1<<Call | 1<<InPerson
+	if s := wantOnly(t, top(d0, Prospects, p), PromisedFollow); s.Channel != InPerson {
+		t.Errorf("by %v, want in person", s.Channel)
+	}
+}
+
+func TestTheWebinarIsNoNewsAfterAWeek(t *testing.T) {
+	pb := DefaultPlaybook()
+	for _, evs := range [][]Event{
+		{{Kind: EventAttended, Day: d0}},
+		{{Kind: EventRegistered, Day: d0 - 1, For: d0}},
+	} {
+		for day := d0 + 1; day < d0+20; day++ {
+			p := someone(1, Prospect, d0-40).with(touched(d0-20, Answered)).with(evs...)
+			s := wantOnly(t, top(day, Prospects, p), []TriggerID{EventAttended: WebinarFollow, EventRegistered: WebinarAbsent}[evs[0].Kind])
+			if want := day-d0 <= 7; (s.Content == 0) != want {
+				w := pb.Wording(s.Trigger, s.Channel, s.Content, "en", "Tom", "Rosa")
+				t.Errorf("%d days later: %q", day-d0, w)
+			}
+		}
+	}
+}
+
+func TestAConversationIsNotToldTwice(t *testing.T) {
+	codes := func(s Suggestion) (all []ReasonCode) {
+		for _, r := range s.Reasons[:s.NReasons] {
+			all = append(all, r.Code)
+		}
+		return all
+	}
+	p := someone(1, Prospect, d0-100).with(touched(d0-40, Answered), touched(d0-30, NoAnswer))
+	if s := wantOnly(t, top(d0-8, Prospects, p), Nurture); s.Reasons[0].Args[0] != 22 || slices.Contains(codes(s), SpokeAgo) {
+		t.Errorf("reasons %+v", s.Reasons)
+	}
+	// What the contact did is no contact: last in touch is the touch.
+	p = someone(1, Promoter, d0-100).with(touched(d0-50, Answered)).with(ordered(d0 - 25)...)
+	p.with(Event{Kind: EventDismissed, Day: d0 - 1, Trigger: RefillDue})
+	if s := wantOnly(t, top(d0, Members, p), CheckIn); s.Reasons[0].Sentence("en") != "last in touch 50 days ago" {
+		t.Errorf("reason %q", s.Reasons[0].Sentence("en"))
+	}
+	// The order on the day of the call is the step forward.
+	p = someone(1, Customer, d0-100).with(ordered(d0 - 5)[0], touched(d0-5, Moved))
+	if s := wantOnly(t, top(d0, Members, p), FirstOrder); slices.Contains(codes(s), MovedAgo) {
+		t.Errorf("reasons %+v", s.Reasons)
+	}
+	own := Reason{Code: FirstOrderAgo, Args: [3]int64{5}}
+	if beside(&Reason{Code: MovedAgo, Args: [3]int64{5}}, &own) || !beside(&Reason{Code: MovedAgo, Args: [3]int64{6}}, &own) {
+		t.Error("a step forward is told twice or not at all")
+	}
+}
+
+func TestConsent(t *testing.T) {
+	people := func(c Consent) []*person {
+		all := []*person{
+			someone(1, Prospect, d0), someone(2, Prospect, d0-40).with(Event{Kind: EventAttended, Day: d0}),
+			someone(3, Customer, d0-60).with(ordered(d0 - 50)...),
+			someone(4, Promoter, d0-60).with(Event{Kind: EventPromise, Day: d0 - 4, For: d0}),
+		}
+		for _, p := range all {
+			p.Consent = c
+		}
+		return all
+	}
+	for _, list := range []List{Prospects, Members} {
+		if n := len(top(d0, list, people(ConsentUnknown)...)); n != 2 {
+			t.Errorf("%d of 2 suggested on %v while consent is unknown", n, list)
+		}
+		wantNone(t, top(d0, list, people(OptedOut)...), "opted out")
 	}
 }

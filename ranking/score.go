@@ -21,7 +21,7 @@ func (pb *Playbook) score(t TriggerID, today Day, f *Facts, s *state, o *opening
 	rule := &pb.Rules[t]
 	z := rule.Base + stair(rule.Fresh, o.age) + o.extra
 	if ts != nil {
-		ts.list[0] = Reason{Code: o.why, Args: [3]int64{o.args[0], o.args[1]}, Score: z}
+		ts.list[0] = Reason{Code: o.why, Args: o.args, Score: z}
 		ts.n = 1
 	}
 	z += ts.add(stair(pb.Tries, s.tries), TriesSoFar, s.tries, 0, 0)
@@ -105,6 +105,24 @@ func (pb *Playbook) Terms(today Day, f *Facts, sg *Suggestion) []Reason {
 // worthSaying is the least score of a term that is shown beside the trigger's own: odds better by a sixth.
 const worthSaying = 150
 
+// beside says whether a term may be shown beside the trigger's own sentence. How likely an order is without asking would
+// read as a reason not to ask. An earlier conversation is left out when it is the very event that the trigger tells of,
+// or when the trigger says in other words when the two were last in touch.
+func beside(r, own *Reason) bool {
+	switch r.Code {
+	case SpokeAgo, MovedAgo:
+		if r.Code == SpokeAgo && (own.Code == QuietDays || own.Code == NeverContacted || own.Code == CapturedAgo) {
+			return false
+		}
+		since := own.Args[0]
+		if own.Code == UsualCycle || own.Code == CompanyCycle || own.Code == LoyalOrders {
+			since = own.Args[1]
+		}
+		return r.Args[0] != since
+	}
+	return r.Code < OrderLikely
+}
+
 // suggest writes a candidate out, with its reasons: the trigger's sentence, then the two strongest terms that speak for
 // the step. Ties keep the order of the terms.
 func (pb *Playbook) suggest(today Day, list List, f *Facts, c *candidate, out *Suggestion) {
@@ -122,7 +140,7 @@ func (pb *Playbook) suggest(today Day, list List, f *Facts, c *candidate, out *S
 		best := 0
 		for i := 1; i < ts.n; i++ {
 			r := &ts.list[i]
-			if i != taken && r.Code < TriesSoFar && r.Score >= worthSaying && (best == 0 || r.Score > ts.list[best].Score) {
+			if i != taken && r.Score >= worthSaying && beside(r, &ts.list[0]) && (best == 0 || r.Score > ts.list[best].Score) {
 				best = i
 			}
 		}

@@ -28,8 +28,9 @@ const (
 // Consent says whether the contact agreed to be written to.
 type Consent uint8
 
-// ConsentUnknown is treated as allowed for a personal call or message by the promoter who knows the person, never for
-// automation. OptedOut silences the contact in every list.
+// What each allows: OptedOut silences the contact everywhere, in both lists, for every trigger, a promise included.
+// ConsentUnknown lets Rank suggest that the promoter, who knows the person, calls or writes personally, one to one;
+// anything that writes by itself needs ConsentGiven.
 const (
 	ConsentUnknown Consent = iota
 	ConsentGiven
@@ -156,10 +157,10 @@ const (
 	WatchedAgo                // days since the video was watched
 	ClickedAgo                // days since shared content was opened
 	PromisedAgo               // days since the promised day; 0: it is today
-	QuietDays                 // days since the last sign of life or touch
-	NeverContacted            // days since the capture, without any touch
+	QuietDays                 // days since the last touch
+	NeverContacted            // days since the capture, without any touch; 1: imported
 	UsualCycle                // days between the customer's own orders so far, days since the last
-	CompanyCycle              // days of the company's usual cycle, days since the last order
+	CompanyCycle              // days of the company's usual cycle, days since the last order, own gaps that moved it
 	FirstOrderAgo             // days since the first order
 	LoyalOrders               // order days so far, days since the last
 
@@ -167,7 +168,7 @@ const (
 	SpokeAgo    // days since the contact was last reached
 	MovedAgo    // days since the contact last took a step forward
 	Interest    // further signs of interest, in the last so many days
-	OrderLikely // of 100 such customers this many order by themselves, within so many days
+	OrderLikely // of 100 such customers this many order by themselves, within so many days; never shown
 
 	TriesSoFar // touches since the contact was last heard of
 	ByChannel  // channel

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/binary"
@@ -30,6 +31,17 @@ type Contact struct {
 	Birthday string
 	Note     string
 	Created  time.Time
+}
+
+// Display is what a screen calls the contact: the name, else what else is known.
+func (c *Contact) Display() string {
+	name := cmp.Or(strings.TrimSpace(c.Name), c.Company)
+	for _, l := range [][]Labelled{c.Phones, c.Emails} {
+		if name == "" && len(l) > 0 {
+			name = l[0].Value
+		}
+	}
+	return name
 }
 
 const contactColumns = `id, name, stage, company, phones, emails, tags, consent, snooze, birthday, note, created`
@@ -191,12 +203,11 @@ func (r *Replica) TopThree(ctx context.Context, list ranking.List, lang string) 
 		if err != nil {
 			return nil, err
 		}
-		first, _, _ := strings.Cut(c.Name, " ")
-		fill := strings.NewReplacer("{name}", first, "{sender}", sender)
+		first := ranking.FirstName(c.Name)
 		s := Suggestion{
-			Suggestion: p, Contact: c.ID, Name: c.Name,
-			Step:    fill.Replace(r.playbook.Step(p.Trigger, p.Channel, lang)),
-			Wording: fill.Replace(r.playbook.Wording(p.Trigger, p.Channel, p.Content, lang)),
+			Suggestion: p, Contact: c.ID, Name: c.Display(),
+			Step:    r.playbook.Step(p.Trigger, p.Channel, lang, first),
+			Wording: r.playbook.Wording(p.Trigger, p.Channel, p.Content, lang, first, ranking.FirstName(sender)),
 		}
 		for _, reason := range p.Reasons[:p.NReasons] {
 			s.Reasons = append(s.Reasons, reason.Sentence(lang))

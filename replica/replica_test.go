@@ -546,3 +546,18 @@ func TestImportKnowsWhoIsInTheBook(t *testing.T) {
 		t.Errorf("her order: %+v, %v", n, err)
 	}
 }
+
+func TestContactWithoutANameIsStillSomebody(t *testing.T) {
+	ctx := t.Context()
+	r := open(t, replica.Config{Now: (&clock{noon}).now})
+	if _, err := r.AddContact(ctx, replica.Fields{crdt.FieldPhone + "+15550100001": "mobile"}); err != nil {
+		t.Fatal(err)
+	}
+	top, err := r.TopThree(ctx, ranking.Prospects, "en")
+	if err != nil || len(top) != 1 {
+		t.Fatal(top, err)
+	}
+	if s := top[0]; s.Name != "+15550100001" || strings.Contains(s.Step+s.Wording, "  ") || strings.Contains(s.Wording, " ,") {
+		t.Errorf("%+v", s)
+	}
+}
