@@ -12,9 +12,9 @@ WASM_TESTS = ./crdt/... ./ranking ./replica/importer
 .PHONY: run build test check format lint builds race wasm bench clean
 
 # A company's day on this machine; then the server stays up. On your own data:
-# make run ORDERS=file.csv CONTACTS=file.vcf [COLUMNS=customer=…,date=…,amount=…]
+# make run ORDERS=file.csv CONTACTS=file.vcf [COLUMNS=customer=…,date=…,amount=…] [CODE=+34]
 run: build
-	bin/trio demo $(if $(ORDERS),--orders "$(ORDERS)") $(if $(CONTACTS),--contacts "$(CONTACTS)") $(if $(COLUMNS),--columns "$(COLUMNS)") $(ARGS)
+	bin/trio demo $(if $(ORDERS),--orders "$(ORDERS)") $(if $(CONTACTS),--contacts "$(CONTACTS)") $(if $(COLUMNS),--columns "$(COLUMNS)") $(if $(CODE),--code "$(CODE)") $(ARGS)
 
 build:
 	$(GO) build -o bin/trio ./server/cmd/trio

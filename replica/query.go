@@ -193,7 +193,7 @@ type Suggestion struct {
 func (r *Replica) TopThree(ctx context.Context, list ranking.List, lang string) ([]Suggestion, error) {
 	seed := binary.BigEndian.Uint64(r.member[:8]) ^ binary.BigEndian.Uint64(r.member[8:])
 	picks := r.top.rank(r.playbook, seed, r.Today(), list)
-	sender, err := r.profile(ctx, crdt.ProfileName)
+	sender, err := r.Profile(ctx, crdt.ProfileName)
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +217,8 @@ func (r *Replica) TopThree(ctx context.Context, list ranking.List, lang string) 
 	return out, nil
 }
 
-func (r *Replica) profile(ctx context.Context, key string) (string, error) {
+// Profile returns a text field of the profile (crdt.ProfileName, …), "" when it is not set.
+func (r *Replica) Profile(ctx context.Context, key string) (string, error) {
 	var s string
 	err := r.rdb.QueryRowContext(ctx, `SELECT str FROM registers g JOIN documents d ON d.id=g.doc JOIN actors a ON a.id=g.actor
 		WHERE d.name=? AND key=? ORDER BY ctr DESC, a.actor DESC LIMIT 1`, crdt.ProfileDoc, key).Scan(&s)

@@ -16,11 +16,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"trio/crdt"
-	"trio/ranking"
 	"trio/replica"
 	"trio/replica/importer"
 )
@@ -30,12 +30,14 @@ const usage = `trio device keeps a promoter's book on this computer
 usage: trio device [--data DIR] COMMAND [ARGUMENT ...]
 
   join URL TOKEN      make this computer one of the member's devices, and pull the book
+  profile [KEY=VALUE ...]
+                      show the member's profile, or set name=Maya, zone=Europe/Madrid, language=es
   top                 the next three to do, prospects and members
   list [WORDS]        contacts, or those in which all words are found
   add NAME [+PHONE]   capture a contact
   log KIND WORDS      log a call, text, email or meet with the one contact that the words find
-  import FILE [+34]   bring a vCard file, a table of contacts or an export of orders in; the calling
-                      code is for numbers that have none
+  import FILE [CODE]  bring a vCard file, a table of contacts or an export of orders in; CODE is the calling
+                      code of phone numbers that have none, such as +34: without it they are left out
   sync                send and receive what is due, then stop
   status              how far this device has come, and what is only here
 `
@@ -46,6 +48,7 @@ type access struct {
 	Token  string        `json:"token"`
 	Member crdt.MemberID `json:"member"`
 	Device crdt.DeviceID `json:"device"`
+	Name   string        `json:"name,omitempty"` // the member's, as the server has it
 }
 
 type app struct {
@@ -54,8 +57,23 @@ type app struct {
 	out io.Writer
 }
 
-// Main is the command: it reads the arguments behind `trio device` and returns the exit status: 0, 1 when it failed, 2
-// when the arguments are wrong.
+// userError is an error that a person can mend, with how.
+type userError struct {
+	msg, hint string
+	status    int // of the exit; 0: 1
+	err       error
+}
+
+func (e *userError) Error() string { return e.msg }
+func (e *userError) Unwrap() error { return e.err }
+
+// wrong says that the arguments are wrong.
+func wrong(hint, format string, args ...any) error {
+	return &userError{msg: fmt.Sprintf(format, args...), hint: hint, status: 2}
+}
+
+// Main is the command: it reads the arguments behind `trio device`, prints "error:" and "hint:" lines when it cannot do
+// what they say, and returns the exit status: 0, 1 when it failed, 2 when the arguments are wrong.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("trio device", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -73,58 +91,125 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fs.Usage()
 		return 2
 	}
-	if err := run(ctx, *data, fs.Arg(0), fs.Args()[1:], stdout); err != nil {
-		fmt.Fprintf(stderr, "error: %v\n", err)
+	err := run(ctx, *data, fs.Arg(0), fs.Args()[1:], stdout)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(stderr, "error: %v\n", err)
+	var u *userError
+	if !errors.As(err, &u) {
 		return 1
 	}
-	return 0
+	if u.hint != "" {
+		fmt.Fprintf(stderr, "hint: %s\n", u.hint)
+	}
+	return cmp.Or(u.status, 1)
+}
+
+// commands are the commands, with the fewest and the most arguments that they take.
+var commands = map[string]struct {
+	least, most int
+	want        string
+}{
+	"join": {2, 2, "the server's address and a device token"}, "profile": {0, 3, "at most name=…, zone=… and language=…"},
+	"top": {0, 0, "no argument"}, "list": {0, 100, "words"}, "add": {1, 100, "a name"},
+	"log":    {2, 100, "a kind (call, text, email, meet) and words that find the contact"},
+	"import": {1, 2, "one file, and maybe a calling code such as +34"}, "sync": {0, 0, "no argument"}, "status": {0, 0, "no argument"},
 }
 
 func run(ctx context.Context, dir, command string, args []string, out io.Writer) error {
+	switch c, ok := commands[command]; {
+	case !ok:
+		return wrong("trio device -h lists the commands", "command %q is not known", command)
+	case len(args) < c.least || len(args) > c.most:
+		return wrong("see trio device -h", "%s takes %s", command, c.want)
+	}
 	keep := filepath.Join(dir, "access.json")
 	a := &app{out: out}
-	if command == "join" {
-		if len(args) != 2 {
-			return errors.New("join needs the server's address and a device token")
-		}
-		var err error
-		if a.access, err = whoAmI(ctx, args[0], args[1]); err != nil {
-			return err
-		}
-		b, err := json.Marshal(a.access)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(keep, b, 0o600)); err != nil {
-			return err
-		}
-	} else {
-		b, err := os.ReadFile(keep)
-		if errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("%s is no device's data yet: join first (trio device --data %s join URL TOKEN)", dir, dir)
-		}
-		if err == nil {
-			err = json.Unmarshal(b, &a.access)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", keep, err)
-		}
+	b, err := os.ReadFile(keep)
+	switch {
+	case err == nil:
+		err = json.Unmarshal(b, &a.access)
+	case errors.Is(err, os.ErrNotExist) && command == "join":
+		err = nil
+	case errors.Is(err, os.ErrNotExist):
+		return &userError{msg: dir + " is no device's data yet", hint: fmt.Sprintf("join first: trio device --data %s join URL TOKEN", dir)}
 	}
-	r, err := replica.Open(ctx, replica.Config{Path: filepath.Join(dir, "replica.db"), Member: a.access.Member, Device: a.access.Device})
+	if err != nil {
+		return fmt.Errorf("%s: %w", keep, err)
+	}
+	if command == "join" {
+		if err := a.join(ctx, dir, keep, args[0], args[1]); err != nil {
+			return err
+		}
+	} else if a.Replica, err = replica.Open(ctx, a.config(dir)); err != nil {
+		return err
+	}
+	return errors.Join(a.do(ctx, command, args), a.Close())
+}
+
+func (a *app) config(dir string) replica.Config {
+	return replica.Config{Path: filepath.Join(dir, "replica.db"), Member: a.access.Member, Device: a.access.Device}
+}
+
+// join opens the replica of the device that a token is for, and keeps the access once it is open. Data of another member
+// or device stays as it is.
+func (a *app) join(ctx context.Context, dir, keep, server, token string) error {
+	now, err := whoAmI(ctx, server, token)
 	if err != nil {
 		return err
 	}
-	a.Replica = r
-	return errors.Join(a.do(ctx, command, args), r.Close())
+	others := &userError{
+		msg:  "the token is for another member or device than the data in " + dir,
+		hint: "choose another folder: trio device --data DIR join URL TOKEN",
+	}
+	if was := a.access; was.Member != (crdt.MemberID{}) && (was.Member != now.Member || was.Device != now.Device) {
+		return others
+	}
+	a.access = now
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if a.Replica, err = replica.Open(ctx, a.config(dir)); errors.Is(err, replica.ErrOther) {
+		others.err = err
+		return others
+	} else if err != nil {
+		return err
+	}
+	b, err := json.Marshal(a.access)
+	if err == nil {
+		err = replace(keep, b)
+	}
+	if err != nil {
+		return errors.Join(err, a.Close())
+	}
+	fmt.Fprintf(a.out, "this computer is now a device of %s (member %s, device %s)\n", cmp.Or(a.Name, "the member"), a.access.Member, a.access.Device)
+	return nil
+}
+
+// replace writes a file so that a crash leaves the old content or the new one.
+func replace(path string, content []byte) error {
+	tmp := path + ".new"
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(content, '\n'))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
 }
 
 // whoAmI asks a server whose a token is.
 func whoAmI(ctx context.Context, server, token string) (access, error) {
 	a := access{Token: token}
 	u, err := url.Parse(server)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return a, fmt.Errorf("address %q: want http://… or https://…", server)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return a, wrong("want http://… or https://…", "server address %q is not a URL", server)
 	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.JoinPath("/v1/device").String(), nil)
 	if err != nil {
 		return a, err
@@ -132,17 +217,33 @@ func whoAmI(ctx context.Context, server, token string) (access, error) {
 	req.Header.Set("Authorization", "Bearer "+token)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return a, err
+		return a, &userError{msg: fmt.Sprintf("server not reached: %v", err), hint: "check the address and the connection", err: err}
 	}
 	defer res.Body.Close()
 	body := io.LimitReader(res.Body, 64<<10)
-	if res.StatusCode != http.StatusOK {
+	switch {
+	case res.StatusCode == http.StatusUnauthorized:
+		return a, &userError{msg: "the server does not know this device token", hint: "ask for a new one: trio admin device MEMBER NAME prints it"}
+	case res.StatusCode != http.StatusOK:
 		b, _ := io.ReadAll(body) // the status says enough without it
 		return a, fmt.Errorf("server answers %s: %s", res.Status, strings.TrimSpace(string(b)))
 	}
-	if err := json.NewDecoder(body).Decode(&a); err != nil {
-		return a, fmt.Errorf("server's answer: %w", err)
+	var answer struct {
+		Member  crdt.MemberID `json:"member"`
+		Device  crdt.DeviceID `json:"device"`
+		Name    string        `json:"name"`
+		Revoked bool          `json:"revoked"`
 	}
+	if err := json.NewDecoder(body).Decode(&answer); err != nil {
+		return a, &userError{msg: fmt.Sprintf("%s does not answer as a Trio server: %v", server, err), hint: "check the address", err: err}
+	}
+	switch {
+	case answer.Revoked:
+		return a, &userError{msg: "the access of this device was taken back", hint: "ask for a new device token"}
+	case answer.Member == (crdt.MemberID{}):
+		return a, &userError{msg: server + " does not say whose this token is", hint: "check the address"}
+	}
+	a.Member, a.Device, a.Name = answer.Member, answer.Device, strings.TrimSpace(answer.Name)
 	u.Scheme = strings.Replace(u.Scheme, "http", "ws", 1)
 	a.URL = u.JoinPath("/v1/sync").String()
 	return a, nil
@@ -150,24 +251,26 @@ func whoAmI(ctx context.Context, server, token string) (access, error) {
 
 func (a *app) do(ctx context.Context, command string, args []string) error {
 	switch command {
-	case "join", "sync":
-		return a.sync(ctx)
+	case "join":
+		return a.pull(ctx)
+	case "sync":
+		if err := a.sync(ctx); err != nil {
+			return err
+		}
+		return a.status(ctx)
+	case "profile":
+		return a.profile(ctx, args)
 	case "top":
-		return a.top(ctx)
-	case "list":
-		cs, err := a.Contacts(ctx, strings.Join(args, " "), 0, 200)
-		for _, c := range cs {
-			var ways []string
-			for _, w := range append(c.Phones, c.Emails...) {
-				ways = append(ways, w.Value)
-			}
-			fmt.Fprintf(a.out, "%-30s %-9s %s\n", c.Name, c.Stage, strings.Join(ways, " "))
+		p, err := a.readProfile(ctx)
+		if err != nil {
+			return err
 		}
+		text, _, err := RenderTop(ctx, a.Replica, p[crdt.ProfileLanguage])
+		fmt.Fprint(a.out, text)
 		return err
+	case "list":
+		return a.list(ctx, args)
 	case "add":
-		if len(args) == 0 {
-			return errors.New("add needs a name")
-		}
 		f := replica.Fields{}
 		if last := args[len(args)-1]; strings.HasPrefix(last, "+") {
 			f[crdt.FieldPhone+last] = "mobile"
@@ -180,10 +283,89 @@ func (a *app) do(ctx context.Context, command string, args []string) error {
 		return a.log(ctx, args)
 	case "import":
 		return a.importFile(ctx, args)
-	case "status":
+	default:
 		return a.status(ctx)
 	}
-	return fmt.Errorf("command %q is not known: see trio device -h", command)
+}
+
+// pull brings the book here for the first time. A member whose profile has no name yet gets the one that the server
+// knows, as what is suggested to say has it; only then, because another device may have set one.
+func (a *app) pull(ctx context.Context) error {
+	if err := a.sync(ctx); err != nil {
+		return err
+	}
+	p, err := a.readProfile(ctx)
+	if err == nil && p[crdt.ProfileName] == "" && a.Name != "" {
+		if err = a.SetProfile(ctx, crdt.ProfileName, a.Name); err == nil {
+			err = a.sync(ctx)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return a.status(ctx)
+}
+
+// shown are the fields of the profile that the command line knows.
+var shown = []string{crdt.ProfileName, crdt.ProfileZone, crdt.ProfileLanguage}
+
+func (a *app) profile(ctx context.Context, args []string) error {
+	for _, arg := range args {
+		if key, _, ok := strings.Cut(arg, "="); !ok || !slices.Contains(shown, key) {
+			return wrong("want name=…, zone=… or language=…", "%q is not a field of the profile", arg)
+		}
+	}
+	for _, arg := range args {
+		key, value, _ := strings.Cut(arg, "=")
+		if err := a.SetProfile(ctx, key, strings.TrimSpace(value)); err != nil {
+			return err
+		}
+	}
+	p, err := a.readProfile(ctx)
+	if err != nil {
+		return err
+	}
+	for _, key := range shown {
+		fmt.Fprintf(a.out, "%-9s %s\n", key, cmp.Or(p[key], "-"))
+	}
+	return nil
+}
+
+func (a *app) readProfile(ctx context.Context) (map[string]string, error) {
+	p := map[string]string{}
+	for _, key := range shown {
+		v, err := a.Profile(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		p[key] = v
+	}
+	return p, nil
+}
+
+// maxListed is how many contacts one list shows.
+const maxListed = 200
+
+// everybody is a limit above any book.
+const everybody = 1 << 30
+
+func (a *app) list(ctx context.Context, words []string) error {
+	cs, err := a.Contacts(ctx, strings.Join(words, " "), 0, everybody)
+	for i, c := range cs {
+		if i == maxListed {
+			fmt.Fprintf(a.out, "… and %d more: words narrow the list, such as trio device list ana\n", len(cs)-i)
+			break
+		}
+		fmt.Fprintf(a.out, "%-30s %-9s %s\n", c.Name, c.Stage, strings.Join(ways(c), " "))
+	}
+	return err
+}
+
+func ways(c replica.Contact) (all []string) {
+	for _, w := range slices.Concat(c.Phones, c.Emails) {
+		all = append(all, w.Value)
+	}
+	return all
 }
 
 // patience is how long sync goes on without getting level, or without being connected at all.
@@ -207,7 +389,13 @@ func (a *app) sync(ctx context.Context) error {
 	for {
 		select {
 		case err := <-ended:
-			return fmt.Errorf("not in sync yet, what is here stays here: %w", cmp.Or(s.State().Err, err, ctx.Err()))
+			st := s.State()
+			why := cmp.Or(st.Err, err, ctx.Err())
+			u := &userError{msg: fmt.Sprintf("not in sync yet, what is here stays here: %v", why), hint: "trio device sync tries again", err: why}
+			if st.Final {
+				u.hint = "trying again does not help: this device needs a new access or a newer build"
+			}
+			return u
 		case <-changed:
 		case <-time.After(50 * time.Millisecond):
 		}
@@ -218,7 +406,7 @@ func (a *app) sync(ctx context.Context) error {
 		if st.Level {
 			end()
 			<-ended
-			return a.status(context.WithoutCancel(ctx))
+			return nil
 		}
 	}
 }
@@ -238,79 +426,76 @@ func (a *app) status(ctx context.Context) error {
 	return err
 }
 
-func (a *app) top(ctx context.Context) error {
-	for _, l := range []ranking.List{ranking.Prospects, ranking.Members} {
-		top, err := a.TopThree(ctx, l, "en")
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(a.out, strings.ToUpper(l.String()))
-		for i, s := range top {
-			fmt.Fprintf(a.out, "%d %s  (%s)\n  because %s\n  “%s”\n", i+1, s.Step, s.Name, strings.Join(s.Reasons, "; "), s.Wording)
-		}
-		if len(top) == 0 {
-			fmt.Fprintln(a.out, "nothing needed today")
-		}
-	}
-	return nil
-}
-
 func (a *app) log(ctx context.Context, args []string) error {
-	if len(args) < 2 || !crdt.Kind(args[0]).IsTouch() {
-		return errors.New("log needs a kind (call, text, email, meet) and words that find the contact")
+	if !crdt.Kind(args[0]).IsTouch() {
+		return wrong("want call, text, email or meet", "%q is not a way to be in touch", args[0])
 	}
-	cs, err := a.Contacts(ctx, strings.Join(args[1:], " "), 0, 2)
+	words := strings.Join(args[1:], " ")
+	cs, err := a.Contacts(ctx, words, 0, everybody)
 	if err != nil {
 		return err
 	}
-	if len(cs) != 1 {
-		return fmt.Errorf("%q finds not exactly one contact: see trio device list", strings.Join(args[1:], " "))
+	var exact []replica.Contact // Ana is found by her name although there is an Anabel
+	for _, c := range cs {
+		if strings.EqualFold(c.Name, words) {
+			exact = append(exact, c)
+		}
 	}
-	_, err = a.Log(ctx, crdt.Entry{Kind: crdt.Kind(args[0]), Contact: cs[0].ID})
+	if len(exact) == 1 {
+		cs = exact
+	}
+	if len(cs) == 0 {
+		return &userError{msg: fmt.Sprintf("%q finds nobody", words), hint: "trio device list shows who is in the book"}
+	}
+	if len(cs) > 1 {
+		var found []string
+		for i, c := range cs {
+			if i == 5 {
+				found = append(found, fmt.Sprintf("and %d more", len(cs)-i))
+				break
+			}
+			name := c.Name
+			if w := ways(c); len(w) > 0 {
+				name += " (" + w[0] + ")"
+			}
+			found = append(found, name)
+		}
+		return &userError{
+			msg:  fmt.Sprintf("%q finds several contacts: %s", words, strings.Join(found, ", ")),
+			hint: "add a word that only one of them has: of the name, number, address or a tag",
+		}
+	}
+	if _, err = a.Log(ctx, crdt.Entry{Kind: crdt.Kind(args[0]), Contact: cs[0].ID}); err == nil {
+		fmt.Fprintf(a.out, "%s with %s logged\n", args[0], cs[0].Name)
+	}
 	return err
 }
 
 func (a *app) importFile(ctx context.Context, args []string) error {
-	if len(args) < 1 || len(args) > 2 {
-		return errors.New("import needs one file, and maybe a calling code such as +34")
-	}
 	var opt importer.Options
 	if len(args) == 2 {
 		opt.CallingCode = args[1]
 	}
-	f, err := os.Open(args[0])
+	f, err := ReadFile(args[0], importer.UnknownFile, opt)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	head := make([]byte, 4096)
-	n, _ := io.ReadFull(f, head) // a short file is no error
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	var done replica.Imported
-	var problems []importer.Problem
-	switch kind := importer.Sniff(args[0], head[:n]); kind {
-	case importer.OrdersFile:
-		var orders []importer.Order
-		if orders, problems, err = importer.ReadOrders(f, opt); err == nil {
-			done, err = a.ImportOrders(ctx, orders)
-		}
-	case importer.VCardFile, importer.ContactsFile:
-		read := importer.ReadContactsCSV
-		if kind == importer.VCardFile {
-			read = importer.ReadVCards
-		}
-		var people []importer.Person
-		if people, problems, err = read(f, opt); err == nil {
-			done, err = a.ImportPeople(ctx, people)
-		}
-	default:
-		err = fmt.Errorf("%s is neither a vCard file nor a table of contacts or orders", args[0])
-	}
-	for _, p := range problems {
+	for _, p := range f.Problems {
 		fmt.Fprintln(a.out, p)
 	}
-	fmt.Fprintf(a.out, "%d contacts are new, %d were here; %d orders are new, %d were here\n", done.NewContacts, done.SameContacts, done.NewOrders, done.SameOrders)
-	return err
+	var done replica.Imported
+	if f.Kind == importer.OrdersFile {
+		done, err = a.ImportOrders(ctx, f.Orders)
+	} else {
+		done, err = a.ImportPeople(ctx, f.People)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "contacts: %d new, %d known already; orders: %d new, %d known already", done.NewContacts, done.SameContacts, done.NewOrders, done.SameOrders)
+	if done.Unknown > 0 {
+		fmt.Fprintf(a.out, ", %d without a customer to go by", done.Unknown)
+	}
+	fmt.Fprintln(a.out)
+	return nil
 }

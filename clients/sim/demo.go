@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"trio/clients/corporate"
+	"trio/clients/desktop"
 	"trio/clients/sim/gen"
 	"trio/crdt"
 	"trio/crdt/wire"
@@ -48,7 +50,8 @@ type Demo struct {
 	// Orders when they cannot be guessed (importer.ParseColumns).
 	Orders, Contacts string
 	Columns          string
-	PerPromoter      int // customers of one promoter, for real input: 100
+	CallingCode      string // of phone numbers in these files that have none, "+34"
+	PerPromoter      int    // customers of one promoter, for real input: 100
 
 	online map[*replica.Replica]func() // stops a device's syncer
 }
@@ -60,8 +63,9 @@ type device struct {
 	*replica.Replica
 }
 
-// Run plays the day and says on Out what happens. It returns an error when something that was promised does not hold.
-func (d *Demo) Run(ctx context.Context) error {
+// Run plays the day, says on Out what happens, and returns the member who played the event. It returns an error when
+// something that was promised does not hold.
+func (d *Demo) Run(ctx context.Context) (crdt.MemberID, error) {
 	if d.PerPromoter == 0 {
 		d.PerPromoter = 100
 	}
@@ -72,7 +76,7 @@ func (d *Demo) Run(ctx context.Context) error {
 		}
 	}()
 	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
-		return err
+		return crdt.MemberID{}, err
 	}
 	if d.Orders != "" || d.Contacts != "" {
 		return d.real(ctx)
@@ -83,11 +87,11 @@ func (d *Demo) Run(ctx context.Context) error {
 func (d *Demo) say(format string, args ...any) { fmt.Fprintf(d.Out, format+"\n", args...) }
 
 // madeUp plays the first member of a made-up company.
-func (d *Demo) madeUp(ctx context.Context) error {
+func (d *Demo) madeUp(ctx context.Context) (member crdt.MemberID, err error) {
 	// The day begins at nine where the first member lives.
 	home, err := time.LoadLocation(gen.NewCompany(d.Seed, gen.Size{Members: 1}, d.Now()).Members[0].Zone)
 	if err != nil {
-		return err
+		return member, err
 	}
 	y, mon, day := d.Now().In(home).Date()
 	nine := time.Date(y, mon, day, 9, 0, 0, 0, home)
@@ -98,25 +102,26 @@ func (d *Demo) madeUp(ctx context.Context) error {
 	d.say("1  THE BOOK")
 	phone, laptop, err := d.pair(ctx, m.Name)
 	if err != nil {
-		return err
+		return member, err
 	}
+	member = phone.Member()
 	defer phone.Close()
 	defer laptop.Close()
 	vcf, csv := filepath.Join(d.Dir, "contacts.vcf"), filepath.Join(d.Dir, "orders.csv")
 	if err := writeFile(vcf, func(w io.Writer) error { return gen.WriteVCF(w, m.People) }); err != nil {
-		return err
+		return member, err
 	}
 	if err := writeFile(csv, func(w io.Writer) error { return gen.WriteOrdersCSV(w, m.Orders) }); err != nil {
-		return err
+		return member, err
 	}
 	opt := importer.Options{CallingCode: m.CallingCode, Currency: c.Currency}
-	people, err := readFile(d, vcf, opt, importer.ReadVCards)
+	people, err := d.readFile(vcf, importer.ContactsFile, opt)
 	if err != nil {
-		return err
+		return member, err
 	}
-	orders, err := readFile(d, csv, opt, importer.ReadOrders)
+	orders, err := d.readFile(csv, importer.OrdersFile, opt)
 	if err != nil {
-		return err
+		return member, err
 	}
 	start := time.Now()
 	err = errors.Join(
@@ -130,15 +135,15 @@ func (d *Demo) madeUp(ctx context.Context) error {
 		err = errors.Join(err, phone.SetGoal(ctx, g.Dimension, d.Now().Format(time.DateOnly), int64(g.Count)))
 	}
 	if err != nil {
-		return err
+		return member, err
 	}
-	np, err := phone.ImportPeople(ctx, people)
+	np, err := phone.ImportPeople(ctx, people.People)
 	if err != nil {
-		return err
+		return member, err
 	}
-	no, err := phone.ImportOrders(ctx, orders)
+	no, err := phone.ImportOrders(ctx, orders.Orders)
 	if err != nil {
-		return err
+		return member, err
 	}
 	var entries []crdt.Entry
 	for _, t := range m.Touches {
@@ -149,23 +154,23 @@ func (d *Demo) madeUp(ctx context.Context) error {
 		entries = append(entries, e)
 	}
 	if _, err := phone.LogAll(ctx, entries); err != nil {
-		return err
+		return member, err
 	}
 	d.say("   %s reads contacts.vcf and orders.csv on the phone: %d contacts, %d orders, and %d entries of the", m.Name, np.NewContacts, no.NewOrders, len(entries))
 	d.say("   last months, in %s, each on disk before its tap was done.", ms(time.Since(start)))
-	again, err := phone.ImportOrders(ctx, orders)
+	again, err := phone.ImportOrders(ctx, orders.Orders)
 	if err != nil {
-		return err
+		return member, err
 	}
 	if again.NewOrders+again.NewContacts > 0 {
-		return fmt.Errorf("the same file twice brought %+v", again)
+		return member, fmt.Errorf("the same file twice brought %+v", again)
 	}
 	d.say("   The same file again: %d orders known already, nothing changed.", again.SameOrders)
 	if err := d.event(ctx, phone, laptop); err != nil {
-		return err
+		return member, err
 	}
 	_, err = d.pull(ctx)
-	return err
+	return member, err
 }
 
 // pair enrols a promoter with a phone and a laptop.
@@ -262,11 +267,16 @@ func (d *Demo) event(ctx context.Context, phone, laptop *device) error {
 	d.say("   Sent in %s; the laptop joins and has all %d changes in %s.\n", ms(sent), st.Changes, ms(joined))
 
 	d.say("2  BEFORE THE EVENT, on the phone")
-	if _, err := d.lists(ctx, phone, true); err != nil {
+	if _, _, err := d.lists(ctx, phone, true); err != nil {
 		return err
 	}
 
 	d.say("3  AT THE EVENT, no signal, phone and laptop apart")
+	// Whom both will edit: somebody whom both have, as they are level.
+	common, err := laptop.Contacts(ctx, "", 0, 1)
+	if err != nil {
+		return err
+	}
 	d.goOffline(phone)
 	d.goOffline(laptop)
 	d.SetClock(d.Now().Add(6 * time.Hour))
@@ -291,28 +301,26 @@ func (d *Demo) event(ctx context.Context, phone, laptop *device) error {
 		}
 		d.say("   laptop   %s, and logs the answer", lower(s.Step))
 	}
-	book, err := phone.Contacts(ctx, "", 0, 1)
-	if err != nil || len(book) == 0 {
-		return errors.Join(err, errors.New("the book is empty"))
+	for _, both := range common {
+		err := errors.Join(
+			phone.EditContact(ctx, both.ID, replica.Fields{crdt.FieldNote: "met at the fair, asks for the catalogue", crdt.FieldTag + "warm": "yes"}),
+			laptop.EditContact(ctx, both.ID, replica.Fields{crdt.FieldNote: "moved to Lisbon", crdt.FieldCompany: "Sol e Mar"}),
+		)
+		if err != nil {
+			return err
+		}
+		d.say("   both     edit %s: the phone the note and a tag, the laptop the note and the company", both.Name)
 	}
-	both := book[0]
-	err = errors.Join(
-		phone.EditContact(ctx, both.ID, replica.Fields{crdt.FieldNote: "met at the fair, asks for the catalogue", crdt.FieldTag + "warm": "yes"}),
-		laptop.EditContact(ctx, both.ID, replica.Fields{crdt.FieldNote: "moved to Lisbon", crdt.FieldCompany: "Sol e Mar"}),
-	)
-	if err != nil {
-		return err
-	}
-	d.say("   both     edit %s: the phone the note and a tag, the laptop the note and the company", both.Name)
 	for _, v := range []*device{phone, laptop} {
 		n, err := v.UnsentCount(ctx)
 		if err != nil {
 			return err
 		}
-		d.say("   %-8s %d changes only on this device", v.name, n)
+		d.say("   %-8s %s only on this device", v.name, count(int64(n), "changes"))
 	}
 
 	d.say("\n4  SIGNAL AGAIN")
+	again := d.Now().Truncate(time.Millisecond)
 	d.goOnline(ctx, phone)
 	d.goOnline(ctx, laptop)
 	took, err := d.level(ctx, phone, laptop)
@@ -321,36 +329,68 @@ func (d *Demo) event(ctx context.Context, phone, laptop *device) error {
 	}
 	d.say("   Level after %s; nothing left unsent on either.", ms(took))
 	for _, v := range []*device{phone, laptop} {
-		merged, err := v.Merges(ctx, 4)
-		if err != nil {
+		if err := d.merged(ctx, v, again); err != nil {
 			return err
 		}
-		for _, m := range merged {
-			switch {
-			case m.What == "conflict":
-				c, err := v.Contact(ctx, m.Contact)
-				if err != nil {
-					return err
-				}
-				d.say("   %-8s %s, %s: kept %q, the other device wrote %q", v.name, c.Name, m.Field, m.Kept, m.Other)
-			case m.Count < 50: // the first pull is no news
-				d.say("   %-8s received %s", v.name, count(m.Count, m.Field))
-			}
-		}
 	}
-	a, err := d.lists(ctx, phone, true)
+	a, n, err := d.lists(ctx, phone, true)
 	if err != nil {
 		return err
 	}
-	b, err := d.lists(ctx, laptop, false)
+	b, _, err := d.lists(ctx, laptop, false)
 	if err != nil {
 		return err
 	}
 	if a != b {
 		return fmt.Errorf("the two devices suggest different things:\n%s\n%s", a, b)
 	}
-	d.say("   The laptop shows the same six, word for word.")
+	d.say("   The laptop shows the same%s, word for word.", []string{"", " one", " two", " three", " four", " five", " six"}[n])
 	return d.goals(ctx, phone)
+}
+
+// merged says what came to a device since a time.
+func (d *Demo) merged(ctx context.Context, v *device, since time.Time) error {
+	all, err := v.Merges(ctx, 100)
+	if err != nil {
+		return err
+	}
+	var entries, contacts int64
+	var conflicts []replica.Merge
+	for _, m := range slices.Backward(all) { // the newest is the first
+		switch {
+		case m.At.Before(since):
+		case m.What == "conflict":
+			conflicts = append(conflicts, m)
+		case m.Field == "contacts":
+			contacts += m.Count
+		default:
+			entries += m.Count
+		}
+	}
+	if entries > 0 {
+		what := "entries"
+		if entries == 1 {
+			what = "entry"
+		}
+		d.say("   %-8s received %d %s of the log", v.name, entries, what)
+	}
+	if contacts > 0 {
+		d.say("   %-8s received %s, new or changed", v.name, count(contacts, "contacts"))
+	}
+	for _, m := range conflicts {
+		c, err := v.Contact(ctx, m.Contact)
+		if err != nil {
+			return err
+		}
+		d.say("   %-8s %s, %s: kept %q, the other device wrote %q", v.name, c.Name, m.Field, m.Kept, m.Other)
+	}
+	return nil
+}
+
+// goalWords says what was done of what was wanted.
+var goalWords = map[crdt.Dimension]string{
+	crdt.GoalOutreach: "outreach %d of %d", crdt.GoalFollowUp: "follow-ups %d of %d", crdt.GoalLearn: "%d of %d minutes of learning",
+	crdt.GoalShare: "%d of %d shares",
 }
 
 func (d *Demo) goals(ctx context.Context, v *device) error {
@@ -360,8 +400,8 @@ func (d *Demo) goals(ctx context.Context, v *device) error {
 	}
 	var parts []string
 	for _, g := range gs {
-		if g.Want > 0 {
-			parts = append(parts, fmt.Sprintf("%s %d of %d", g.Dimension, g.Done, g.Want))
+		if words, ok := goalWords[g.Dimension]; ok && g.Want > 0 {
+			parts = append(parts, fmt.Sprintf(words, g.Done, g.Want))
 		}
 	}
 	if len(parts) > 0 {
@@ -382,26 +422,21 @@ func (d *Demo) best(ctx context.Context, v *device) (out []replica.Suggestion, e
 	return out, nil
 }
 
-// lists returns the two lists of three as text, and prints it when asked to.
-func (d *Demo) lists(ctx context.Context, v *device, show bool) (string, error) {
-	var b strings.Builder
-	for _, l := range []ranking.List{ranking.Prospects, ranking.Members} {
-		top, err := v.TopThree(ctx, l, "en")
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintf(&b, "   %s\n", strings.ToUpper(l.String()))
-		if len(top) == 0 {
-			b.WriteString("     nothing needed today\n")
-		}
-		for i, s := range top {
-			fmt.Fprintf(&b, "   %d %s  (%s)\n     because %s\n     “%s”\n", i+1, s.Step, s.Name, strings.Join(s.Reasons, "; "), s.Wording)
+// lists returns the two lists of three as text and how many stand in them, and prints them when asked to.
+func (d *Demo) lists(ctx context.Context, v *device, show bool) (text string, n int, err error) {
+	text, top, err := desktop.RenderTop(ctx, v.Replica, "en")
+	if err != nil {
+		return "", 0, err
+	}
+	for line := range strings.Lines(text) {
+		if show {
+			fmt.Fprint(d.Out, "   ", line)
 		}
 	}
 	if show {
-		d.say("%s", b.String())
+		d.say("")
 	}
-	return b.String(), nil
+	return text, len(top[0]) + len(top[1]), nil
 }
 
 // pull reads the company's activity as corporate does, and checks that no entry comes twice.
@@ -465,24 +500,19 @@ func writeFile(path string, f func(io.Writer) error) error {
 }
 
 // readFile reads one file of input and says what could not be used.
-func readFile[T any](d *Demo, path string, opt importer.Options, read func(io.Reader, importer.Options) ([]T, []importer.Problem, error)) ([]T, error) {
-	f, err := os.Open(path)
+func (d *Demo) readFile(path string, kind importer.Kind, opt importer.Options) (*desktop.File, error) {
+	f, err := desktop.ReadFile(path, kind, opt)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	all, problems, err := read(f, opt)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	for i, p := range problems {
+	for i, p := range f.Problems {
 		if i == 5 {
-			d.say("   … and %d more", len(problems)-i)
+			d.say("   … and %d more", len(f.Problems)-i)
 			break
 		}
 		d.say("   %s: %s", filepath.Base(path), p)
 	}
-	return all, nil
+	return f, nil
 }
 
 // promoter is a part of real input: some customers with their orders.
@@ -500,7 +530,7 @@ func (d *Demo) deal(people []importer.Person, orders []importer.Order) []*promot
 		p, ok := of[key]
 		if !ok {
 			if len(of)%d.PerPromoter == 0 {
-				all = append(all, &promoter{name: fmt.Sprintf("Promoter %d", len(all)+1)})
+				all = append(all, &promoter{name: fmt.Sprintf("Promoter-%d", len(all)+1)})
 			}
 			p = all[len(all)-1]
 			of[key] = p
@@ -519,37 +549,34 @@ func (d *Demo) deal(people []importer.Person, orders []importer.Order) []*promot
 }
 
 // real plays real input: every promoter's book on two devices, and the event for the first of them.
-func (d *Demo) real(ctx context.Context) error {
+func (d *Demo) real(ctx context.Context) (member crdt.MemberID, err error) {
 	d.say("Trio · real input\n")
 	d.say("1  THE BOOKS")
 	columns, err := importer.ParseColumns(d.Columns)
 	if err != nil {
-		return err
+		return member, err
 	}
 	var people []importer.Person
 	var orders []importer.Order
 	if d.Contacts != "" {
-		read := importer.ReadContactsCSV
-		head := make([]byte, 4096)
-		if f, err := os.Open(d.Contacts); err == nil {
-			n, _ := io.ReadFull(f, head) // a short file is no error
-			f.Close()
-			if importer.Sniff(d.Contacts, head[:n]) == importer.VCardFile {
-				read = importer.ReadVCards
-			}
+		f, err := d.readFile(d.Contacts, importer.ContactsFile, importer.Options{CallingCode: d.CallingCode})
+		if err != nil {
+			return member, err
 		}
-		if people, err = readFile(d, d.Contacts, importer.Options{}, read); err != nil {
-			return err
-		}
+		people = f.People
 	}
 	if d.Orders != "" {
-		if orders, err = readFile(d, d.Orders, importer.Options{Columns: columns}, importer.ReadOrders); err != nil {
-			return err
+		f, err := d.readFile(d.Orders, importer.OrdersFile, importer.Options{
+			CallingCode: d.CallingCode, Columns: columns, Latest: d.Now().Add(48 * time.Hour),
+		})
+		if err != nil {
+			return member, err
 		}
+		orders = f.Orders
 	}
 	all := d.deal(people, orders)
 	if len(all) == 0 {
-		return errors.New("the files hold neither contacts nor orders")
+		return member, errors.New("the files hold neither contacts nor orders")
 	}
 	var newest time.Time
 	for _, o := range orders {
@@ -561,13 +588,14 @@ func (d *Demo) real(ctx context.Context) error {
 		d.SetClock(newest.AddDate(0, 0, 1))
 		d.say("   The newest order is of %s, so the day that is played is the one after it.", newest.Format(time.DateOnly))
 	}
-	d.say("   %d orders and %d contacts, dealt out to %d promoters of %d.", len(orders), len(people), len(all), d.PerPromoter)
+	d.say("   %s and %s in the files, dealt out to %s of %d.", count(int64(len(orders)), "orders"), count(int64(len(people)), "contacts"),
+		count(int64(len(all)), "promoters"), d.PerPromoter)
 
 	start := time.Now()
 	var mu sync.Mutex
 	triggers := map[string]int{}
 	var sum replica.Imported
-	var lists, full int
+	var used, full [2]int // lists that suggest anybody, and those of three; by ranking.List
 	jobs := make(chan *promoter)
 	errs := make(chan error, 4)
 	ctx, cancel := context.WithCancel(ctx)
@@ -589,10 +617,12 @@ func (d *Demo) real(ctx context.Context) error {
 				sum.NewOrders += n.NewOrders
 				sum.SameOrders += n.SameOrders
 				sum.Unknown += n.Unknown
-				for _, l := range top {
-					lists++
+				for i, l := range top {
+					if len(l) > 0 {
+						used[i]++
+					}
 					if len(l) == 3 {
-						full++
+						full[i]++
 					}
 					for _, s := range l {
 						triggers[s.Trigger.String()]++
@@ -612,49 +642,74 @@ func (d *Demo) real(ctx context.Context) error {
 	wg.Wait()
 	close(errs)
 	if err := <-errs; err != nil {
-		return err
+		return member, err
 	}
 
 	p := all[0]
 	phone, laptop, err := d.pair(ctx, p.name)
 	if err != nil {
-		return err
+		return member, err
 	}
+	member = phone.Member()
 	defer phone.Close()
 	defer laptop.Close()
 	n, err := bring(ctx, phone, p)
 	if err != nil {
-		return err
+		return member, err
 	}
 	sum.NewContacts += n.NewContacts
 	sum.NewOrders += n.NewOrders
-	took := time.Since(start)
-	d.say("   %d contacts and %d orders are in the books, sent, and pulled by each promoter's second device in %s", sum.NewContacts, sum.NewOrders, ms(took))
-	d.say("   (%d orders known already, %d of nobody).", sum.SameOrders, sum.Unknown)
-	if lists > 0 {
-		d.say("   Both devices of all %d other promoters show the same two lists; %d of %d lists are full.", len(all)-1, full, lists)
-		for _, t := range slices.Sorted(maps.Keys(triggers)) {
-			d.say("     %5d × %s", triggers[t], t)
-		}
+	sum.SameOrders += n.SameOrders
+	sum.Unknown += n.Unknown
+	d.say("   %s and %s are in the books after %s%s.", count(int64(sum.NewContacts), "contacts"), count(int64(sum.NewOrders), "orders"),
+		ms(time.Since(start)), map[bool]string{true: ", sent, and pulled by the second device of every promoter but the first"}[len(all) > 1])
+	if sum.SameOrders > 0 {
+		d.say("   In the files more than once, and counted once: %s.", count(int64(sum.SameOrders), "orders"))
 	}
-	if err := phone.SetProfile(ctx, crdt.ProfileName, p.name); err != nil {
-		return err
+	if sum.Unknown > 0 {
+		d.say("   Left out, as nothing says whose they are: %s.", count(int64(sum.Unknown), "orders"))
+	}
+	if others := len(all) - 1; others > 0 {
+		d.say("   Both devices of %s show the same two lists:", map[bool]string{true: "the other promoter", false: fmt.Sprintf("all %d other promoters", others)}[others == 1])
+		for i, n := range used {
+			l := ranking.List(i)
+			if n == 0 {
+				d.say("     %s: nobody needs anything today", l)
+				continue
+			}
+			d.say("     %s: %d of %d lists hold a full three", l, full[i], others)
+		}
+		for _, t := range slices.Sorted(maps.Keys(triggers)) {
+			d.say("     %5d × %s", triggers[t], cmp.Or(triggerWords[t], t))
+		}
 	}
 	d.say("   %s plays the event:", p.name)
 	if err := d.event(ctx, phone, laptop); err != nil {
-		return err
+		return member, err
 	}
 	records, err := d.pull(ctx)
 	if err != nil {
-		return err
+		return member, err
 	}
 	if records < sum.NewOrders {
-		return fmt.Errorf("the feed holds %d records, the books %d orders", records, sum.NewOrders)
+		return member, fmt.Errorf("the feed holds %d records, the books %d orders", records, sum.NewOrders)
 	}
-	return nil
+	return member, nil
 }
 
+// triggerWords says why a contact is suggested, by the trigger's name in the log.
+var triggerWords = map[string]string{
+	"new_lead": "say hello to a new contact", "webinar_follow": "follow up after a webinar", "webinar_absent": "missed a webinar",
+	"next_step": "an easy next step", "watched": "looked at something that was shared", "promised_follow": "a promise to get back",
+	"nurture": "catch up after a while", "refill_due": "a refill is due", "lapsed": "has not ordered for long",
+	"first_order": "thanks for a first order", "ask_promote": "might like to promote", "check_in": "see how a promoter is going",
+}
+
+// bring puts a promoter's part into a book.
 func bring(ctx context.Context, v *device, p *promoter) (replica.Imported, error) {
+	if err := v.SetProfile(ctx, crdt.ProfileName, p.name); err != nil {
+		return replica.Imported{}, err
+	}
 	a, err := v.ImportPeople(ctx, p.people)
 	if err != nil {
 		return a, err
@@ -682,18 +737,13 @@ func (d *Demo) book(ctx context.Context, p *promoter) (n replica.Imported, top [
 	if _, err := d.level(ctx, phone, laptop); err != nil {
 		return n, top, err
 	}
-	a, err := d.lists(ctx, phone, false)
+	a, top, err := desktop.RenderTop(ctx, phone.Replica, "en")
 	if err != nil {
 		return n, top, err
 	}
-	b, err := d.lists(ctx, laptop, false)
+	b, _, err := desktop.RenderTop(ctx, laptop.Replica, "en")
 	if err == nil && a != b {
 		err = fmt.Errorf("the two devices suggest different things:\n%s\n%s", a, b)
-	}
-	for i := range top {
-		if err == nil {
-			top[i], err = phone.TopThree(ctx, ranking.List(i), "en")
-		}
 	}
 	return n, top, err
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -71,6 +72,11 @@ func run(ctx context.Context, args []string) int {
 			return 2
 		case err != nil:
 			fmt.Fprintf(os.Stderr, "error: %v\n", err)
+			var w *wrong
+			if errors.As(err, &w) {
+				fmt.Fprintf(os.Stderr, "hint: %s\n", w.hint)
+				return w.status
+			}
 			return 1
 		}
 	}
@@ -79,6 +85,14 @@ func run(ctx context.Context, args []string) int {
 
 // errUsage: the flag package has said what is wrong.
 var errUsage = errors.New("usage")
+
+// wrong is an error that a person can mend, with how and the exit status: 2 when the arguments are wrong, else 1.
+type wrong struct {
+	msg, hint string
+	status    int
+}
+
+func (w *wrong) Error() string { return w.msg }
 
 func parse(fs *flag.FlagSet, args []string) error {
 	switch err := fs.Parse(args); {
@@ -90,11 +104,20 @@ func parse(fs *flag.FlagSet, args []string) error {
 	return nil
 }
 
-func openStore(ctx context.Context, dir string) (*store.SQLite, error) {
+// noMore refuses arguments behind the flags.
+func noMore(fs *flag.FlagSet) error {
+	if fs.NArg() == 0 {
+		return nil
+	}
+	return &wrong{fmt.Sprintf("argument %q is not expected", fs.Arg(0)), fmt.Sprintf("see %s -h", fs.Name()), 2}
+}
+
+// openStore opens the database of a data folder, and makes both when they are not there.
+func openStore(ctx context.Context, dir string, now func() time.Time) (*store.SQLite, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return store.Open(ctx, store.Config{Path: filepath.Join(dir, "trio.db"), Logger: slog.Default()})
+	return store.Open(ctx, store.Config{Path: filepath.Join(dir, "trio.db"), Now: now, Logger: slog.Default()})
 }
 
 // running is a server on its listener.
@@ -140,10 +163,10 @@ func serve(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("trio serve", flag.ContinueOnError)
 	data := fs.String("data", "data", "`folder` of the server's data")
 	listen := fs.String("listen", "127.0.0.1:8787", "`address` to listen on")
-	if err := parse(fs, args); err != nil {
+	if err := errors.Join(parse(fs, args), noMore(fs)); err != nil {
 		return err
 	}
-	st, err := openStore(ctx, *data)
+	st, err := openStore(ctx, *data, nil)
 	if err != nil {
 		return err
 	}
@@ -163,20 +186,28 @@ func demo(ctx context.Context, args []string) error {
 	orders := fs.String("orders", "", "`file` with an export of orders (CSV) to play instead of the made-up company")
 	contacts := fs.String("contacts", "", "`file` with contacts (vCard or CSV)")
 	columns := fs.String("columns", "", "columns of the orders when they cannot be guessed: customer=…,date=…,amount=…")
+	code := fs.String("code", "", "calling `code` of phone numbers in the files that have none, such as +34")
 	once := fs.Bool("once", false, "stop when the day is played instead of staying up as a server")
-	if err := parse(fs, args); err != nil {
+	if err := errors.Join(parse(fs, args), noMore(fs)); err != nil {
 		return err
 	}
 	slog.SetLogLoggerLevel(slog.LevelWarn)
-	dir := filepath.Join(*data, "demo-"+time.Now().Format("20060102-150405.000"))
-	st, err := openStore(ctx, dir)
+	removed, err := tidy(*data, keptDemos-1)
+	for _, name := range removed {
+		fmt.Printf("Removed %s: the newest %d demos are kept\n", filepath.Join(*data, name), keptDemos)
+	}
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(*data, demoPrefix+time.Now().Format(demoTime))
+	// The demo's clock: the difference to the real one, so that a day of the past can be played.
+	var offset atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
+	st, err := openStore(ctx, dir, now)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	// The demo's clock: the difference to the real one, so that a day of the past can be played.
-	var offset atomic.Int64
-	now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
 	r, err := start(st, *listen, now)
 	if err != nil {
 		if r, err = start(st, "127.0.0.1:0", now); err != nil {
@@ -193,17 +224,16 @@ func demo(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	var first crdt.MemberID
 	d := sim.Demo{
 		Out: os.Stdout, Dir: filepath.Join(dir, "devices"), Seed: *seed, Orders: *orders, Contacts: *contacts, Columns: *columns,
-		Feed: corporate.Client{URL: url, Key: key}, Now: now,
+		CallingCode: *code,
+		Feed:        corporate.Client{URL: url, Key: key}, Now: now,
 		SetClock: func(t time.Time) { offset.Store(int64(time.Until(t))) },
 		Enrol: func(ctx context.Context, member string, devices ...string) ([]sim.Access, error) {
 			m, err := st.CreateMember(ctx, tenant, member)
 			if err != nil {
 				return nil, err
 			}
-			first = m // of the last promoter, who plays the event
 			var as []sim.Access
 			for _, name := range devices {
 				dev, token, err := st.CreateDevice(ctx, m, name)
@@ -215,11 +245,12 @@ func demo(ctx context.Context, args []string) error {
 			return as, nil
 		},
 	}
-	if err := d.Run(ctx); err != nil || *once {
+	player, err := d.Run(ctx)
+	if err != nil || *once {
 		return errors.Join(err, r.stop())
 	}
 	offset.Store(0)
-	_, token, err := st.CreateDevice(ctx, first, "yours")
+	_, token, err := st.CreateDevice(ctx, player, "yours")
 	if err != nil {
 		return err
 	}
@@ -231,6 +262,48 @@ The server stays up (Ctrl-C ends it). In another terminal:
   TRIO_KEY=%[4]s bin/trio pull --server %[2]s --format csv
 `, dir, url, token, key)
 	return r.wait(ctx)
+}
+
+// A demo's folder is named by the time it began.
+const (
+	demoPrefix = "demo-"
+	demoTime   = "20060102-150405.000"
+	keptDemos  = 3
+)
+
+// tidy removes the folders of older demos but for the newest few, and returns their names. A folder is a demo's when its
+// name is of the exact form and a server's database is in it. One that has a log of writes that is not a day old yet is
+// left: its server may still be up.
+func tidy(data string, keep int) (removed []string, err error) {
+	all, err := os.ReadDir(data) // by name, so by time
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var demos []string
+	for _, e := range all {
+		began, ok := strings.CutPrefix(e.Name(), demoPrefix)
+		at, err := time.Parse(demoTime, began)
+		if !ok || err != nil || at.Format(demoTime) != began || !e.IsDir() {
+			continue
+		}
+		if info, err := os.Stat(filepath.Join(data, e.Name(), "trio.db")); err == nil && info.Mode().IsRegular() {
+			demos = append(demos, e.Name())
+		}
+	}
+	for _, name := range demos[:max(0, len(demos)-keep)] {
+		dir := filepath.Join(data, name)
+		if wal, err := os.Stat(filepath.Join(dir, "trio.db-wal")); err == nil && time.Since(wal.ModTime()) < 24*time.Hour {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return removed, err
+		}
+		removed = append(removed, name)
+	}
+	return removed, nil
 }
 
 func admin(ctx context.Context, args []string) error {
@@ -261,21 +334,31 @@ after the database was put back from a backup, with the server stopped:
 		fs.Usage()
 		return errUsage
 	}
-	st, err := openStore(ctx, *data)
+	args = fs.Args()
+	want, ok := adminArgs[args[0]]
+	switch {
+	case !ok:
+		return &wrong{fmt.Sprintf("command %q is not known", args[0]), "see trio admin -h", 2}
+	case len(args)-1 != want:
+		return &wrong{fmt.Sprintf("%s takes %d arguments, not %d", args[0], want, len(args)-1), "see trio admin -h", 2}
+	}
+	if _, err := os.Stat(filepath.Join(*data, "trio.db")); errors.Is(err, os.ErrNotExist) && args[0] != "company" {
+		return &wrong{
+			fmt.Sprintf("there is no server's data in %s", *data),
+			"name the folder: trio admin --data DIR …; trio serve and trio admin company make one", 1,
+		}
+	}
+	st, err := openStore(ctx, *data, nil)
 	if err != nil {
 		return err
 	}
-	return errors.Join(administer(ctx, st, fs.Args()), st.Close())
+	return errors.Join(administer(ctx, st, args), st.Close())
 }
 
+// adminArgs says how many arguments each command takes.
+var adminArgs = map[string]int{"company": 1, "key": 2, "member": 2, "device": 2, "revoke": 1, "restored": 0, "adopt": 2}
+
 func administer(ctx context.Context, st store.Store, args []string) error {
-	want := map[string]int{"company": 2, "key": 3, "member": 3, "device": 3, "revoke": 2, "restored": 1, "adopt": 3}[args[0]]
-	if want == 0 {
-		return fmt.Errorf("command %q is not known: see trio admin -h", args[0])
-	}
-	if len(args) != want {
-		return fmt.Errorf("%s needs %d arguments: see trio admin -h", args[0], want-1)
-	}
 	tenant := func() (t store.Tenant, err error) {
 		if _, err := fmt.Sscan(args[1], &t); err != nil {
 			return t, fmt.Errorf("company %q: want its number", args[1])
