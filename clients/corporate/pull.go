@@ -107,7 +107,11 @@ func Pull(ctx context.Context, opt PullOptions, stderr io.Writer) error {
 	if err != nil {
 		return opt.explain(err)
 	}
-	_, err = fmt.Fprintf(stderr, "%d new records\n", n)
+	what := "records"
+	if n == 1 {
+		what = "record"
+	}
+	_, err = fmt.Fprintf(stderr, "%d new %s\n", n, what)
 	return err
 }
 

@@ -416,7 +416,7 @@ func (a *app) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "%d changes here, receipt up to %d, %d only on this device; today is %s\n", st.Changes, st.Receipt.Seq, st.Unsent, st.Today)
+	fmt.Fprintf(a.out, "changes: %d here, %d only on this device; receipt up to %d; today is %s\n", st.Changes, st.Unsent, st.Receipt.Seq, st.Today)
 	unsent, err := a.Unsent(ctx)
 	for _, u := range unsent {
 		if u.Reason != "" {
