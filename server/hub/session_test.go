@@ -1,0 +1,225 @@
+package hub_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"trio/crdt/automerge"
+	"trio/crdt/wire"
+	"trio/server/hub"
+	"trio/server/store"
+	"trio/server/store/storetest"
+)
+
+// peer is a device's end of a session, moved by hand.
+type peer struct {
+	*testing.T
+	*hub.Session
+	dev    store.Device
+	author *storetest.Author
+	pushes uint64
+	at     wire.Receipt // as far as the device was sent the order
+}
+
+func newPeers(t *testing.T, n int) (*store.SQLite, []*peer) {
+	t.Helper()
+	ctx := t.Context()
+	st, err := store.Open(ctx, store.Config{Path: filepath.Join(t.TempDir(), "trio.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	tenant, err := st.CreateTenant(ctx, "Acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	member, err := st.CreateMember(ctx, tenant, "Maya")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*peer
+	for i := range n {
+		d, _, err := st.CreateDevice(ctx, member, "device")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, &peer{
+			T: t, Session: hub.NewSession(st, d, "test", time.Now), dev: d,
+			author: storetest.NewAuthor(d, 1, rand.New(rand.NewPCG(uint64(i), 1))),
+		})
+	}
+	return st, all
+}
+
+// give hands a frame to the server's side.
+func (p *peer) give(f wire.Frame) error {
+	p.Helper()
+	b, err := wire.Encode(f)
+	if err != nil {
+		p.Fatal(err)
+	}
+	_, err = p.Receive(p.Context(), b)
+	return err
+}
+
+// take returns all that the server's side has to send, checking that pieces of the order continue each other.
+func (p *peer) take() (fs []wire.Frame) {
+	p.Helper()
+	for {
+		b, err := p.Next(p.Context())
+		if err != nil {
+			p.Fatal(err)
+		}
+		if b == nil {
+			return fs
+		}
+		f, err := wire.Decode(b)
+		if err != nil {
+			p.Fatal(err)
+		}
+		if c, ok := f.(*wire.Changes); ok {
+			if c.From.Seq != p.at.Seq || c.From.Chain != p.at.Chain {
+				p.Errorf("a piece of the order from %d after %d", c.From.Seq, p.at.Seq)
+			}
+			p.at = c.To
+		}
+		fs = append(fs, f)
+	}
+}
+
+func (p *peer) hello() {
+	p.Helper()
+	if err := p.give(&wire.Hello{Version: wire.Version, Member: p.dev.Member, Device: p.dev.ID, Receipt: p.at}); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// push sends one logged action and returns its hash.
+func (p *peer) push() automerge.Hash {
+	p.Helper()
+	it := p.author.Tap(1)
+	p.pushes++
+	if err := p.give(&wire.Push{ID: p.pushes, Items: []wire.Item{{Doc: it.Doc, Change: it.Change}}}); err != nil {
+		p.Fatal(err)
+	}
+	return it.Change.Hash()
+}
+
+func kinds(fs []wire.Frame) string {
+	var b strings.Builder
+	for _, f := range fs {
+		switch f := f.(type) {
+		case *wire.Welcome:
+			b.WriteString("welcome ")
+		case *wire.Answer:
+			b.WriteString("answer ")
+		case *wire.Changes:
+			for _, held := range f.Held {
+				if held {
+					b.WriteString("held ")
+				} else {
+					b.WriteString("change ")
+				}
+			}
+		}
+	}
+	return strings.TrimSpace(b.String())
+}
+
+func TestPushComesBackInTheOrderBeforeItsAnswer(t *testing.T) {
+	_, ps := newPeers(t, 2)
+	a, b := ps[0], ps[1]
+	a.hello()
+	b.hello()
+	if got := kinds(a.take()) + ", " + kinds(b.take()); got != "welcome, welcome" {
+		t.Fatalf("got %s", got)
+	}
+	a.push()
+	if got := kinds(a.take()); got != "held answer" {
+		t.Errorf("the sender got %q", got)
+	}
+	// The other device writes before it was told: its own change stands behind in the order.
+	b.push()
+	if got := kinds(b.take()); got != "change held answer" {
+		t.Errorf("the other one got %q", got)
+	}
+	a.Wake()
+	if got := kinds(a.take()); got != "change" {
+		t.Errorf("the first one, woken, got %q", got)
+	}
+	if a.at != b.at || a.at.Seq != 2 {
+		t.Errorf("the two stand at %+v and %+v", a.at, b.at)
+	}
+	a.Wake()
+	if got := a.take(); len(got) != 0 {
+		t.Errorf("woken for nothing, got %q", kinds(got))
+	}
+}
+
+func TestReceiptThatProvesNothingIsReconciled(t *testing.T) {
+	_, ps := newPeers(t, 2)
+	a, b := ps[0], ps[1]
+	a.hello()
+	a.take()
+	first := a.push()
+	a.take()
+	a.push()
+	a.take()
+
+	b.at = a.at
+	b.at.Chain[0]++ // of another order, as after a restore
+	b.hello()
+	fs := b.take()
+	if len(fs) != 1 || !fs[0].(*wire.Welcome).Reconcile {
+		t.Fatalf("got %q", kinds(fs))
+	}
+	var e *wire.Error
+	if err := b.give(&wire.Push{ID: 1}); !errors.As(err, &e) || e.Code != wire.CodeOrder {
+		t.Errorf("a push while comparing: %v", err)
+	}
+	b.at = wire.Receipt{}
+	if err := b.give(&wire.Have{Hashes: []automerge.Hash{first, {7}}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := kinds(b.take()); got != "held change" {
+		t.Errorf("a device that holds the first of two got %q", got)
+	}
+	if b.at != a.at {
+		t.Errorf("it stands at %+v, want %+v", b.at, a.at)
+	}
+}
+
+func TestFramesOutOfTurn(t *testing.T) {
+	for name, play := range map[string]func(*peer) error{
+		"push before hello": func(p *peer) error { return p.give(&wire.Push{ID: 1}) },
+		"hello twice": func(p *peer) error {
+			p.hello()
+			return p.give(&wire.Hello{Version: 1, Member: p.dev.Member, Device: p.dev.ID})
+		},
+		"have unasked": func(p *peer) error {
+			p.hello()
+			return p.give(&wire.Have{})
+		},
+		"welcome from a device": func(p *peer) error {
+			p.hello()
+			return p.give(&wire.Welcome{Version: 1})
+		},
+		"push before the answer": func(p *peer) error {
+			p.hello()
+			p.push()
+			return p.give(&wire.Push{ID: 2})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, ps := newPeers(t, 1)
+			var e *wire.Error
+			if err := play(ps[0]); !errors.As(err, &e) || e.Code != wire.CodeOrder {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
