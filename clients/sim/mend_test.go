@@ -123,6 +123,18 @@ func (g *rig) sync(r *replica.Replica, d store.Device, down func(wire.Frame)) er
 	}
 }
 
+// sameAfterRebuild checks that rows kept change by change equal those made anew.
+func (g *rig) sameAfterRebuild(r *replica.Replica) {
+	g.Helper()
+	var x, y strings.Builder
+	g.ok(r.Dump(g.ctx, &x))
+	g.ok(r.Rebuild(g.ctx))
+	g.ok(r.Dump(g.ctx, &y))
+	if x.String() != y.String() {
+		g.Errorf("rebuilt rows differ:\n%.600s", diff(x.String(), y.String()))
+	}
+}
+
 func image(t *testing.T, from, to string) {
 	for _, e := range []string{"", "-wal"} {
 		b, err := os.ReadFile(from + e)
@@ -361,13 +373,7 @@ func TestLongChainOfMerges(t *testing.T) {
 	start := time.Now()
 	g.ok(g.sync(r, victim, nil))
 	t.Logf("2,000 merges in a chain took %v", time.Since(start))
-	var x, y strings.Builder
-	g.ok(r.Dump(g.ctx, &x))
-	g.ok(r.Rebuild(g.ctx))
-	g.ok(r.Dump(g.ctx, &y))
-	if x.String() != y.String() {
-		t.Errorf("rebuilt rows differ:\n%.600s", diff(x.String(), y.String()))
-	}
+	g.sameAfterRebuild(r)
 }
 
 // Entries that a program of ours would not write must not break a screen.
@@ -670,13 +676,7 @@ func TestRefusedChangeDoesNotCloseItsDocument(t *testing.T) {
 	if c.Name != "Benjamin" {
 		t.Errorf("what was written on top: %+v", c)
 	}
-	var x, y strings.Builder
-	g.ok(r.Dump(g.ctx, &x))
-	g.ok(r.Rebuild(g.ctx))
-	g.ok(r.Dump(g.ctx, &y))
-	if x.String() != y.String() {
-		t.Errorf("rebuilt rows differ:\n%.600s", diff(x.String(), y.String()))
-	}
+	g.sameAfterRebuild(r)
 }
 
 // After a restore the cursors of before are refused, as their places are used again.
