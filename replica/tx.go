@@ -27,6 +27,7 @@ type tx struct {
 	now    int64 // ms
 	docs   map[crdt.DocName]*document
 	actors map[automerge.ActorID]int64 // made in this transaction
+	byID   map[int64]automerge.ActorID // the same, the other way round
 	cursor wire.Receipt
 	skew   int64
 
@@ -73,7 +74,7 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 	st := r.committed.Load()
 	t := &tx{
 		ctx: ctx, r: r, now: r.now().UnixMilli(), writer: r.writer, cursor: st.cursor, skew: st.skew, zone: st.zone,
-		docs: map[crdt.DocName]*document{}, actors: map[automerge.ActorID]int64{},
+		docs: map[crdt.DocName]*document{}, actors: map[automerge.ActorID]int64{}, byID: map[int64]automerge.ActorID{},
 		contacts: map[crdt.ContactID]struct{}{}, edited: map[contactField]struct{}{}, entries: map[logKey]crdt.EntryID{}, facts: map[crdt.ContactID]*ranking.Facts{},
 	}
 	err := t.exec(`BEGIN IMMEDIATE`)
@@ -248,7 +249,7 @@ func (t *tx) actor(a automerge.ActorID) (int64, error) {
 		return 0, err
 	}
 	id, err := res.LastInsertId()
-	t.actors[a] = id
+	t.actors[a], t.byID[id] = id, a
 	return id, err
 }
 
@@ -256,12 +257,7 @@ func (t *tx) actorOf(id int64) automerge.ActorID {
 	if a, ok := t.r.byActor[id]; ok {
 		return a
 	}
-	for a, i := range t.actors {
-		if i == id {
-			return a
-		}
-	}
-	return ""
+	return t.byID[id]
 }
 
 // put writes a register, over all values that are visible now.
