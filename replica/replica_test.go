@@ -561,3 +561,51 @@ func TestContactWithoutANameIsStillSomebody(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestUpdateOfTheAppProjectsAnew opens data whose rows another build made: they are made again from the changes.
+func TestUpdateOfTheAppProjectsAnew(t *testing.T) {
+	ctx := t.Context()
+	c := &clock{noon}
+	path := filepath.Join(t.TempDir(), "r.db")
+	r := open(t, replica.Config{Path: path, Now: c.now})
+	if err := r.SetProfile(ctx, crdt.ProfileZone, "Asia/Tokyo"); err != nil {
+		t.Fatal(err)
+	}
+	ana, err := r.AddContact(ctx, replica.Fields{crdt.FieldName: "Ana", crdt.FieldPhone + "+15550100001": ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ben, err := r.AddContact(ctx, replica.Fields{crdt.FieldName: "Ben", crdt.FieldMergedInto: ana.String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Log(ctx, crdt.Entry{Kind: crdt.FormSubmitted, Contact: ben}); err != nil {
+		t.Fatal(err)
+	}
+	want := dump(t, r)
+	top, err := r.TopThree(ctx, ranking.Prospects, "en")
+	if err != nil || len(top) != 1 {
+		t.Fatal(top, err)
+	}
+	r.Close()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []string{
+		`UPDATE meta SET value='0' WHERE key='form'`, `UPDATE contacts SET name='old'`, `UPDATE facts SET facts=x'00'`, `DELETE FROM entries`,
+	} {
+		if _, err := db.Exec(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db.Close()
+	r = open(t, replica.Config{Path: path, Now: c.now, Member: r.Member(), Device: r.Device()})
+	if got := dump(t, r); got != want {
+		t.Errorf("rows made anew:\n%s\nwant\n%s", got, want)
+	}
+	again, err := r.TopThree(ctx, ranking.Prospects, "en")
+	if err != nil || len(again) != 1 || again[0].Wording != top[0].Wording {
+		t.Errorf("the list: %+v, %v", again, err)
+	}
+}
