@@ -39,18 +39,23 @@ func (e *ChangeError) Unwrap() error { return e.Err }
 // Graph knows which changes of a document have been applied and which still wait for others. It keeps no operations. The
 // zero value is an empty graph. A Graph is not safe for concurrent use.
 type Graph struct {
-	applied map[Hash]node
-	actors  map[ActorID][]Hash // applied changes by sequence number - 1
-	heads   []Hash             // ascending
-	maxOp   uint64
+	index  map[Hash]int32      // of applied changes, into nodes
+	nodes  []node              // in the order in which they were applied, which is causal
+	actors map[ActorID][]int32 // applied changes by sequence number - 1
+	heads  []Hash              // ascending
+	maxOp  uint64
 
 	waiting      map[Hash]*waiter // changes that lack dependencies
 	lacking      map[Hash][]*waiter
 	pendingBytes int
 }
 
-// node is an applied change: the greatest op counter of it and its history.
-type node struct{ maxOp uint64 }
+// node is an applied change.
+type node struct {
+	hash  Hash
+	maxOp uint64  // the greatest op counter of it and its history
+	deps  []int32 // nodes, in the order of the change's Deps
+}
 
 type waiter struct {
 	c       *Change
@@ -59,12 +64,12 @@ type waiter struct {
 
 // Has reports whether the change is applied.
 func (g *Graph) Has(h Hash) bool {
-	_, ok := g.applied[h]
+	_, ok := g.index[h]
 	return ok
 }
 
 // Len returns the number of applied changes.
-func (g *Graph) Len() int { return len(g.applied) }
+func (g *Graph) Len() int { return len(g.nodes) }
 
 // Heads returns the applied changes that no applied change depends on, ascending. The slice is the caller's.
 func (g *Graph) Heads() []Hash { return slices.Clone(g.heads) }
@@ -87,6 +92,46 @@ func (g *Graph) Missing() []Hash {
 		}
 	}
 	slices.SortFunc(list, compareHashes)
+	return list
+}
+
+// Deps returns what an applied change depends on, ascending; ok is false for one that is not applied.
+func (g *Graph) Deps(h Hash) (deps []Hash, ok bool) {
+	i, ok := g.index[h]
+	if !ok {
+		return nil, false
+	}
+	for _, d := range g.nodes[i].deps {
+		deps = append(deps, g.nodes[d].hash)
+	}
+	return deps, true
+}
+
+// Since returns the applied changes that are neither in have nor in the history of one that is, in causal order. Hashes
+// in have that are not applied are ignored; without any, all changes are returned.
+func (g *Graph) Since(have []Hash) []Hash {
+	known := make([]bool, len(g.nodes))
+	last := -1
+	for _, h := range have {
+		if i, ok := g.index[h]; ok {
+			known[i] = true
+			last = max(last, int(i))
+		}
+	}
+	// Dependencies come before what depends on them, so one walk back from the last marks all of the history.
+	for i := last; i >= 0; i-- {
+		if known[i] {
+			for _, d := range g.nodes[i].deps {
+				known[d] = true
+			}
+		}
+	}
+	var list []Hash
+	for i := range g.nodes {
+		if !known[i] {
+			list = append(list, g.nodes[i].hash)
+		}
+	}
 	return list
 }
 
@@ -176,26 +221,32 @@ func (g *Graph) apply(c *Change) error {
 	}
 	var history uint64
 	for _, d := range c.Deps {
-		history = max(history, g.applied[d].maxOp)
+		history = max(history, g.nodes[g.index[d]].maxOp)
 	}
 	if len(seqs) > 0 {
 		// An actor's earlier changes are part of its history whether it names them or not: its op ids must be new.
-		history = max(history, g.applied[seqs[len(seqs)-1]].maxOp)
+		history = max(history, g.nodes[seqs[len(seqs)-1]].maxOp)
 	}
 	if c.StartOp <= history {
 		return fmt.Errorf("start op %d is not after operation %d of its history", c.StartOp, history)
 	}
-	if g.applied == nil {
-		g.applied, g.actors = map[Hash]node{}, map[ActorID][]Hash{}
+	if g.index == nil {
+		g.index, g.actors = map[Hash]int32{}, map[ActorID][]int32{}
 	}
 	maxOp := max(history, c.MaxOp())
-	g.applied[c.hash] = node{maxOp}
+	n := node{hash: c.hash, maxOp: maxOp}
+	for _, d := range c.Deps {
+		n.deps = append(n.deps, g.index[d])
+	}
+	at := int32(len(g.nodes))
+	g.index[c.hash] = at
+	g.nodes = append(g.nodes, n)
 	g.maxOp = max(g.maxOp, maxOp)
 	actor := c.Actor
 	if len(seqs) == 0 {
 		actor = ActorID(strings.Clone(string(actor))) // not to keep the chunk that it is part of
 	}
-	g.actors[actor] = append(seqs, c.hash)
+	g.actors[actor] = append(seqs, at)
 	g.heads = slices.DeleteFunc(g.heads, func(h Hash) bool {
 		_, dep := slices.BinarySearchFunc(c.Deps, h, compareHashes)
 		return dep

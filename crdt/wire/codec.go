@@ -196,23 +196,16 @@ func Encode(f Frame) ([]byte, error) {
 		if len(f.Held) > MaxChanges {
 			return nil, fmt.Errorf("%w: %d changes, at most %d", ErrTooLarge, len(f.Held), MaxChanges)
 		}
-		b = putReceipt(b, f.From)
-		b = putReceipt(b, f.To)
-		b = binary.AppendUvarint(b, uint64(len(f.Held)))
 		held := 0
-		for i, h := range f.Held {
-			if i%8 == 0 {
-				b = append(b, 0)
-			}
+		for _, h := range f.Held {
 			if h {
 				held++
-				b[len(b)-1] |= 1 << (i % 8)
 			}
 		}
 		if err := fits(len(f.Held), held, f); err != nil {
 			return nil, err
 		}
-		b = putHashes(b, f.Hashes)
+		b = putChanges(b, f)
 		b, err = appendBundle(b, f.Items)
 	case *Error:
 		b = binary.AppendUvarint(b, uint64(f.Code))
@@ -226,6 +219,22 @@ func Encode(f Frame) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxFrame)
 	}
 	return b, nil
+}
+
+// putChanges appends what comes before the bundle of a Changes frame.
+func putChanges(b []byte, f *Changes) []byte {
+	b = putReceipt(b, f.From)
+	b = putReceipt(b, f.To)
+	b = binary.AppendUvarint(b, uint64(len(f.Held)))
+	for i, h := range f.Held {
+		if i%8 == 0 {
+			b = append(b, 0)
+		}
+		if h {
+			b[len(b)-1] |= 1 << (i % 8)
+		}
+	}
+	return putHashes(b, f.Hashes)
 }
 
 // fits reports what is wrong with a frame that says that it has n changes, of which the device holds some.
