@@ -21,6 +21,7 @@ import (
 	"trio/replica/importer"
 	"trio/server/hub"
 	"trio/server/store"
+	"trio/server/store/storetest"
 )
 
 var (
@@ -231,7 +232,7 @@ func (w *world) reopenStore(from string) {
 func (w *world) held() bool {
 	head, err := w.store.Head(w.ctx, w.devs[0].id.Member)
 	w.must(err)
-	rows, _, _, err := w.store.Since(w.ctx, w.devs[0].id.Member, 0, 1<<20, 1<<30)
+	rows, _, _, err := storetest.Since(w.ctx, w.store, w.devs[0].id.Member, 0, 1<<20, 1<<30)
 	w.must(err)
 	if uint64(len(rows)) != head.Seq {
 		w.must(fmt.Errorf("%d rows up to %d", len(rows), head.Seq))

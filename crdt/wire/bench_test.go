@@ -8,7 +8,7 @@ import (
 
 // change makes a change of two operations, to be sealed.
 func change(key, value string, at int64, start uint64, b *book) *automerge.Change {
-	return &automerge.Change{Actor: b.devices[0], Seq: 1, StartOp: start, Time: at, Message: value, Ops: []automerge.Op{
+	return &automerge.Change{Actor: b.Devices[0], Seq: 1, StartOp: start, Time: at, Message: value, Ops: []automerge.Op{
 		{Key: key, Action: automerge.Put, Value: automerge.Value{Kind: automerge.KindString, Str: value}},
 		{Key: value, Action: automerge.Put, Value: automerge.Value{Kind: automerge.KindTimestamp, Num: at}},
 	}}

@@ -20,6 +20,7 @@ import (
 
 	"trio/crdt"
 	"trio/crdt/automerge"
+	"trio/crdt/crdttest"
 )
 
 // same reports how two lists of items differ, by the bytes of their changes and by their fields.
@@ -91,39 +92,39 @@ func sealed(tb testing.TB, c *automerge.Change) *automerge.Change {
 // scribble makes a text that is hard to fold.
 func (b *book) scribble(ids []uuid.UUID) string {
 	var s strings.Builder
-	for range b.rnd.IntN(6) {
-		switch b.rnd.IntN(12) {
+	for range b.Rnd.IntN(6) {
+		switch b.Rnd.IntN(12) {
 		case 0:
-			s.WriteString(pick(b.rnd, ids).String())
+			s.WriteString(crdttest.Pick(b.Rnd, ids).String())
 		case 1:
-			s.WriteString(strings.ToUpper(pick(b.rnd, ids).String()))
+			s.WriteString(strings.ToUpper(crdttest.Pick(b.Rnd, ids).String()))
 		case 2:
-			s.WriteString(pick(b.rnd, ids).String()[:35])
+			s.WriteString(crdttest.Pick(b.Rnd, ids).String()[:35])
 		case 3:
-			fmt.Fprint(&s, b.now.UnixMilli()+b.rnd.Int64N(9)-4)
+			fmt.Fprint(&s, b.Now.UnixMilli()+b.Rnd.Int64N(9)-4)
 		case 4:
-			fmt.Fprint(&s, b.rnd.Int64())
+			fmt.Fprint(&s, b.Rnd.Int64())
 		case 5:
 			s.WriteString("0123456789012")
 		case 6:
-			s.WriteString("\x00\x01\x02\x03\x04\x05"[b.rnd.IntN(6):])
+			s.WriteString("\x00\x01\x02\x03\x04\x05"[b.Rnd.IntN(6):])
 		case 7:
 			s.WriteString("żółć 🙂 \u2028")
 		case 8:
 			s.WriteString("/")
 		case 9:
-			s.WriteString("+" + fmt.Sprint(b.rnd.IntN(1e9)))
+			s.WriteString("+" + fmt.Sprint(b.Rnd.IntN(1e9)))
 		case 10:
-			s.WriteString(pick(b.rnd, ids).String() + "/")
+			s.WriteString(crdttest.Pick(b.Rnd, ids).String() + "/")
 		case 11:
-			s.WriteString(strings.Repeat("ab", b.rnd.IntN(400)))
+			s.WriteString(strings.Repeat("ab", b.Rnd.IntN(400)))
 		}
 	}
 	return s.String()
 }
 
 func (b *book) value(ids []uuid.UUID) automerge.Value {
-	k := automerge.Kind(b.rnd.IntN(10))
+	k := automerge.Kind(b.Rnd.IntN(10))
 	v := automerge.Value{Kind: k}
 	switch k {
 	case automerge.KindNull, automerge.KindFalse, automerge.KindTrue:
@@ -132,7 +133,7 @@ func (b *book) value(ids []uuid.UUID) automerge.Value {
 	case automerge.KindBytes:
 		v.Str = b.scribble(ids) + "\xff\x00"
 	default:
-		v.Num = pick(b.rnd, []int64{0, 1, -1, 127, math.MaxInt64, math.MinInt64, b.now.UnixMilli(), b.rnd.Int64(), 1 << 48})
+		v.Num = crdttest.Pick(b.Rnd, []int64{0, 1, -1, 127, math.MaxInt64, math.MinInt64, b.Now.UnixMilli(), b.Rnd.Int64(), 1 << 48})
 	}
 	return v
 }
@@ -142,12 +143,12 @@ func history(tb testing.TB, seed uint64) []Item {
 	b := newBook(tb, seed, 1+int(seed%4))
 	var ids []uuid.UUID
 	for _, version := range []byte{4, 5, 7, 7, 7, 0, 15} {
-		ids = append(ids, b.uuid(version))
-		b.pass(time.Hour)
+		ids = append(ids, b.UUID(version))
+		b.Pass(time.Hour)
 	}
-	odd := b.uuid(7)
+	odd := b.UUID(7)
 	odd[8] |= 0xc0 // another variant
-	far := b.uuid(7)
+	far := b.UUID(7)
 	copy(far[:], "\xff\xff\xff\xff\xff\xff")
 	ids = append(ids, odd, far, uuid.Nil, uuid.Max)
 	names := []crdt.DocName{crdt.ContactsDoc, crdt.ProfileDoc, "log-2026-11", "", "dö\x00c"}
@@ -157,25 +158,25 @@ func history(tb testing.TB, seed uint64) []Item {
 	}
 	views := map[string]*view{}
 	all := map[crdt.DocName][]*automerge.Change{}
-	for range 30 + b.rnd.IntN(60) {
-		name, actor := pick(b.rnd, names), pick(b.rnd, b.devices)
+	for range 30 + b.Rnd.IntN(60) {
+		name, actor := crdttest.Pick(b.Rnd, names), crdttest.Pick(b.Rnd, b.Devices)
 		key := string(name) + string(actor)
 		v := views[key]
 		if v == nil {
 			v = &view{doc: automerge.NewDoc()}
 			views[key] = v
 		}
-		if b.rnd.IntN(3) == 0 { // catch up
+		if b.Rnd.IntN(3) == 0 { // catch up
 			if err := v.doc.Apply(all[name][v.seen:]...); err != nil {
 				tb.Fatal(err)
 			}
 			v.seen = len(all[name])
 		}
-		b.pass(time.Duration(b.rnd.Int64N(int64(time.Hour))))
+		b.Pass(time.Duration(b.Rnd.Int64N(int64(time.Hour))))
 		t := v.doc.Begin(actor)
-		for range 1 + b.rnd.IntN(4) {
-			k := pick(b.rnd, ids).String()
-			switch b.rnd.IntN(5) {
+		for range 1 + b.Rnd.IntN(4) {
+			k := crdttest.Pick(b.Rnd, ids).String()
+			switch b.Rnd.IntN(5) {
 			case 0:
 				k += "/" + b.scribble(ids)
 			case 1:
@@ -183,31 +184,31 @@ func history(tb testing.TB, seed uint64) []Item {
 			case 2:
 				k = "k" + b.scribble(ids)
 			case 3:
-				k = uuid.UUID(b.uuid(7)).String()
+				k = uuid.UUID(b.UUID(7)).String()
 			}
-			if keys := v.doc.Keys(); len(keys) > 0 && b.rnd.IntN(3) == 0 {
-				k = pick(b.rnd, keys)
+			if keys := v.doc.Keys(); len(keys) > 0 && b.Rnd.IntN(3) == 0 {
+				k = crdttest.Pick(b.Rnd, keys)
 			}
 			err := t.Put(k, b.value(ids))
-			if b.rnd.IntN(6) == 0 {
+			if b.Rnd.IntN(6) == 0 {
 				err = errors.Join(err, t.Delete(k))
 			}
-			if b.rnd.IntN(6) == 0 {
-				err = errors.Join(err, t.Put(k, automerge.Value{Kind: automerge.KindCounter, Num: 5}), t.Increment(k, b.rnd.Int64N(99)-50))
+			if b.Rnd.IntN(6) == 0 {
+				err = errors.Join(err, t.Put(k, automerge.Value{Kind: automerge.KindCounter, Num: 5}), t.Increment(k, b.Rnd.Int64N(99)-50))
 			}
 			if err != nil {
 				tb.Fatal(err)
 			}
 		}
-		at := pick(b.rnd, []int64{b.now.Unix(), b.now.Unix(), b.now.UnixMilli(), 0, -5, math.MinInt64, math.MaxInt64})
-		c, err := t.Commit(at, pick(b.rnd, []string{"", "", "", b.scribble(ids)}))
+		at := crdttest.Pick(b.Rnd, []int64{b.Now.Unix(), b.Now.Unix(), b.Now.UnixMilli(), 0, -5, math.MinInt64, math.MaxInt64})
+		c, err := t.Commit(at, crdttest.Pick(b.Rnd, []string{"", "", "", b.scribble(ids)}))
 		if err != nil {
 			tb.Fatal(err)
 		}
 		all[name] = append(all[name], c)
-		b.items = append(b.items, Item{name, c})
+		b.Items = append(b.Items, crdttest.Item{Doc: name, Change: c})
 	}
-	return b.items
+	return b.items()
 }
 
 func TestBundleOfRandomHistories(t *testing.T) {

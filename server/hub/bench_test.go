@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -75,15 +74,8 @@ func BenchmarkPush(b *testing.B) {
 			frames[i] = append(frames[i], f)
 		}
 	}
-	cpu := func() time.Duration {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-			b.Fatal(err)
-		}
-		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	}
 	b.ResetTimer()
-	before := cpu()
+	before := processCPU(b)
 	var wg sync.WaitGroup
 	for i, s := range sessions {
 		wg.Go(func() {
@@ -106,5 +98,5 @@ func BenchmarkPush(b *testing.B) {
 		})
 	}
 	wg.Wait()
-	b.ReportMetric(float64((cpu()-before).Microseconds())/float64(each*devices), "cpu-µs/op")
+	b.ReportMetric(float64((processCPU(b)-before).Microseconds())/float64(each*devices), "cpu-µs/op")
 }

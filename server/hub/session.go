@@ -312,49 +312,90 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 	s.mu.Unlock()
 
 	for limit := pageChanges; ; {
-		rows, to, more, err := s.store.Since(ctx, s.dev.Member, sent.Seq, limit, pageBytes)
-		if err != nil || len(rows) == 0 {
+		p, err := s.store.Since(ctx, s.dev.Member, sent.Seq, limit, pageBytes)
+		if err != nil || p.At.Seq == sent.Seq {
 			return nil, err
 		}
-		b, err := s.page(sent, to, rows)
-		if errors.Is(err, wire.ErrTooLarge) && len(rows) > 1 {
-			limit = len(rows) / 2 // what inflates to more than a frame may hold goes in smaller ones
+		n := int(p.At.Seq - sent.Seq)
+		b, hashes, err := s.page(sent, &p)
+		if errors.Is(err, wire.ErrTooLarge) && n > 1 {
+			limit = n / 2 // what inflates to more than a frame may hold goes in smaller ones
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
 		s.mu.Lock()
-		for _, row := range rows {
-			delete(s.held, row.Hash)
+		for _, h := range hashes {
+			delete(s.held, h)
 		}
-		s.sent = to
-		s.behind = s.behind || more // what is committed from now on wakes us
+		s.sent = p.At
+		s.behind = s.behind || p.More // what is committed from now on wakes us
 		s.mu.Unlock()
 		return b, nil
 	}
 }
 
-// page makes a frame of a piece of the order: hashes alone for what the device holds.
-func (s *Session) page(from, to wire.Receipt, rows []store.Stored) ([]byte, error) {
-	f := &wire.Changes{From: from, To: to, Held: make([]bool, len(rows))}
-	s.mu.Lock()
-	for i, row := range rows {
-		_, f.Held[i] = s.held[row.Hash]
+// page makes a frame of a piece of the order: hashes alone for what the device holds. It returns these hashes.
+func (s *Session) page(from wire.Receipt, p *store.Page) (b []byte, held []automerge.Hash, err error) {
+	if p.Segment != nil && !s.holdsOf(p.Segment) {
+		b, err = wire.EncodeSegment(p.At.Epoch, p.Segment)
+		return b, nil, err
 	}
-	s.mu.Unlock()
-	for i, row := range rows {
-		if f.Held[i] {
-			f.Hashes = append(f.Hashes, row.Hash)
-			continue
+	f := &wire.Changes{From: from, To: p.At}
+	add := func(h automerge.Hash, item func() (wire.Item, error)) error {
+		s.mu.Lock()
+		_, has := s.held[h]
+		s.mu.Unlock()
+		f.Held = append(f.Held, has)
+		if has {
+			f.Hashes = append(f.Hashes, h)
+			return nil
 		}
-		c, err := automerge.ParseChange(row.Raw)
+		it, err := item()
+		f.Items = append(f.Items, it)
+		return err
+	}
+	if p.Segment != nil {
+		items, err := p.Segment.Open()
 		if err != nil {
-			return nil, fmt.Errorf("stored change %d of member %s: %w", row.Seq, s.dev.Member, err)
+			return nil, nil, fmt.Errorf("stored changes of member %s: %w", s.dev.Member, err)
 		}
-		f.Items = append(f.Items, wire.Item{Doc: row.Doc, Change: c})
+		for _, it := range items {
+			if err := add(it.Change.Hash(), func() (wire.Item, error) { return it, nil }); err != nil {
+				return nil, nil, err
+			}
+		}
 	}
-	return wire.Encode(f)
+	for _, row := range p.Changes {
+		if err := add(row.Hash, func() (wire.Item, error) {
+			c, err := automerge.ParseChange(row.Raw)
+			if err != nil {
+				err = fmt.Errorf("stored change %d of member %s: %w", row.Seq, s.dev.Member, err)
+			}
+			return wire.Item{Doc: row.Doc, Change: c}, err
+		}); err != nil {
+			return nil, nil, err
+		}
+	}
+	b, err = wire.Encode(f)
+	return b, f.Hashes, err
+}
+
+// holdsOf reports whether the device may hold some of a segment. After a restore it has named thousands of changes:
+// then the segment is opened in any case.
+func (s *Session) holdsOf(g *wire.Segment) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.held) > 64 {
+		return true
+	}
+	for h := range s.held {
+		if len(g.Find(h)) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // AsError puts an error of Receive or Next to the device: what is wrong, and whether to come back.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"io"
 	"sync"
@@ -14,6 +15,10 @@ import (
 )
 
 // Append stores one push of one member; see Store.
+//
+// What a push builds on is mostly what was stored last, and the committer looks that up by itself. What stands in a
+// segment, or was overwritten, is found out here, outside of the committer, which would keep others waiting: stored facts
+// do not change. If the committer still misses something, the push comes back for it once.
 func (s *SQLite) Append(ctx context.Context, m crdt.MemberID, items []Item) (Ack, error) {
 	p := push{member: m, items: make([]packed, len(items))}
 	for i := range items {
@@ -25,15 +30,7 @@ func (s *SQLite) Append(ctx context.Context, m crdt.MemberID, items []Item) (Ack
 		}
 		p.items[i] = pack(*it)
 	}
-	var ack Ack
-	err := s.do(ctx, len(items), func(w *writer) error {
-		var err error
-		ack, err = w.push(&p)
-		return err
-	})
-	if err == nil {
-		err = p.err
-	}
+	ack, err := s.append(ctx, &p)
 	if err != nil {
 		return Ack{}, fmt.Errorf("store: append: %w", err)
 	}
@@ -41,21 +38,60 @@ func (s *SQLite) Append(ctx context.Context, m crdt.MemberID, items []Item) (Ack
 	return ack, nil
 }
 
+func (s *SQLite) append(ctx context.Context, p *push) (ack Ack, err error) {
+	if err := s.resolve(ctx, p); err != nil {
+		return Ack{}, err
+	}
+	for {
+		err := s.do(ctx, len(p.items), func(w *writer) error {
+			var err error
+			ack, err = w.push(p)
+			return err
+		})
+		if err == nil {
+			err = p.err
+		}
+		if err != nil || len(p.wanted) == 0 {
+			if ack.Receipt.Seq-p.folded >= foldFrom {
+				s.fold.want(p.member)
+			}
+			return ack, err
+		}
+		p.again = true
+		if err := s.resolve(ctx, p); err != nil {
+			return Ack{}, err
+		}
+	}
+}
+
 // A push is what the committer gets: all that can be done without the database is done.
 type push struct {
 	member crdt.MemberID
 	items  []packed
-	err    error // what is wrong with the push as a whole
+	known  map[automerge.Hash]place // what resolve found out
+	again  bool                     // resolve has looked for what the committer wanted
+	// of the committer
+	folded uint64
+	wanted []automerge.Hash // nothing was stored: these are to be looked for
+	err    error            // what is wrong with the push as a whole
+}
+
+// place says where a change is: in which document, "" for nowhere.
+type place struct {
+	doc   crdt.DocName
+	maxop uint64
 }
 
 type packed struct {
 	Item
 	hash   automerge.Hash
 	device crdt.DeviceID
+	actor  driver.Value // its mark, where operations may be overwritten
 	data   []byte
 	size   int // of the chunk before it was deflated; 0: it was not
 	code   wire.Code
 	text   string // why it can be rejected without looking
+	refs   error  // what resolve says of the operations that it builds on
 }
 
 func pack(it Item) packed {
@@ -75,6 +111,9 @@ func pack(it Item) packed {
 	}
 	p.device = device
 	p.hash = it.Change.Hash()
+	if !it.Doc.IsLog() {
+		p.actor = actorMark(it.Change.Actor)
+	}
 	p.data, p.size = deflate(it.Change.Raw())
 	return p
 }
@@ -91,11 +130,19 @@ type actorDoc struct {
 	doc   int64
 }
 
-// push checks and stores the items, each on its own, and moves the member's head. An item that is rejected has written
-// nothing, so there is nothing to take back.
+// A decision is what becomes of an item.
+type decision struct {
+	dup  bool
+	code wire.Code // 0: stored or a duplicate
+	text string
+	doc  int64
+}
+
+// push checks the items, each on its own, stores those that pass and moves the member's head. When it has to know more of
+// the past it writes nothing and leaves its question in p.wanted.
 func (w *writer) push(p *push) (Ack, error) {
 	var ack Ack
-	p.err = nil
+	p.err, p.wanted = nil, p.wanted[:0]
 	row, err := w.member.row(p.member[:])
 	if err != nil {
 		return ack, err
@@ -107,31 +154,32 @@ func (w *writer) push(p *push) (Ack, error) {
 	member, tenant := row[0].(int64), row[1].(int64)
 	ack.Receipt.Seq = uint64(row[2].(int64))
 	copy(ack.Receipt.Chain[:], row[3].([]byte))
+	p.folded = uint64(row[5].(int64))
 	if ack.Receipt.Seq+uint64(len(p.items)) > maxSeq {
 		p.err = fmt.Errorf("member %s has %d changes: there is no room for more numbers", p.member, ack.Receipt.Seq)
 		return ack, nil
 	}
 
-	devices := map[crdt.DeviceID]bool{}
-	writers := map[actorDoc]*progress{}
+	k := &checker{
+		writer: w, push: p, member: member, devices: map[crdt.DeviceID]bool{}, progress: map[actorDoc]*progress{},
+		fresh: map[automerge.Hash]place{},
+	}
+	decisions := make([]decision, len(p.items))
 	for i := range p.items {
-		it := &p.items[i]
-		code, text := it.code, it.text
-		var dup bool
-		var doc int64
-		if code == 0 {
-			if doc, err = w.docID(string(it.Doc)); err != nil {
-				return ack, err
-			}
-			if dup, code, text, err = w.check(member, doc, it, devices, writers); err != nil {
-				return ack, err
-			}
+		if decisions[i], err = k.check(&p.items[i]); err != nil {
+			return ack, err
 		}
+	}
+	if len(p.wanted) > 0 {
+		return Ack{}, nil
+	}
+	for i := range p.items {
+		it, d := &p.items[i], &decisions[i]
 		switch {
-		case code != 0:
-			ack.Rejected = append(ack.Rejected, Rejection{Index: i, Code: code, Text: text})
+		case d.code != 0:
+			ack.Rejected = append(ack.Rejected, Rejection{Index: i, Code: d.code, Text: d.text})
 			continue
-		case dup:
+		case d.dup:
 			ack.Dup++
 			continue
 		}
@@ -139,8 +187,8 @@ func (w *writer) push(p *push) (Ack, error) {
 		ack.Receipt.Seq++
 		ack.Receipt.Chain = ack.Receipt.Chain.Next(it.hash)
 		id := member<<seqBits | int64(ack.Receipt.Seq)
-		if _, err := w.addChange.exec(id, doc, it.hash[:], ack.Receipt.Chain[:],
-			int64(it.Change.MaxOp()), int64(it.size), it.data); err != nil {
+		if _, err := w.addChange.exec(id, d.doc, it.hash[:], ack.Receipt.Chain[:],
+			int64(it.Change.MaxOp()), int64(it.size), it.data, it.actor); err != nil {
 			return ack, err
 		}
 		for j := range it.Feed {
@@ -150,9 +198,9 @@ func (w *writer) push(p *push) (Ack, error) {
 			}
 		}
 	}
-	for k, pr := range writers {
+	for a, pr := range k.progress {
 		if pr.changed {
-			if _, err := w.setWriter.exec(member, k.doc, []byte(k.actor), int64(pr.seq), int64(pr.maxop), pr.last[:]); err != nil {
+			if _, err := w.setWriter.exec(member, a.doc, []byte(a.actor), int64(pr.seq), int64(pr.maxop), pr.last[:]); err != nil {
 				return ack, err
 			}
 		}
@@ -166,52 +214,69 @@ func (w *writer) push(p *push) (Ack, error) {
 // document, and stop everybody from writing. With this bound that takes two million changes.
 const maxJump = 1 << 10
 
-// check says what becomes of an item: a duplicate, rejected (code is not 0), or to be stored, and then it is counted in
-// writers already.
-func (w *writer) check(member, doc int64, it *packed, devices map[crdt.DeviceID]bool, writers map[actorDoc]*progress) (
-	dup bool, code wire.Code, text string, err error,
-) {
+// A checker goes through the items of one push in their order.
+type checker struct {
+	*writer
+	push     *push
+	member   int64
+	devices  map[crdt.DeviceID]bool
+	progress map[actorDoc]*progress
+	fresh    map[automerge.Hash]place // items that will be stored
+}
+
+// check says what becomes of an item; one that is to be stored counts from then on.
+func (k *checker) check(it *packed) (d decision, err error) {
+	if it.code != 0 {
+		return decision{code: it.code, text: it.text}, nil
+	}
+	reject := func(code wire.Code, format string, args ...any) (decision, error) {
+		return decision{code: code, text: fmt.Sprintf(format, args...)}, nil
+	}
+	if d.doc, err = k.docID(string(it.Doc)); err != nil {
+		return d, err
+	}
 	c := it.Change
-	key := actorDoc{c.Actor, doc}
-	pr := writers[key]
+	key := actorDoc{c.Actor, d.doc}
+	pr := k.progress[key]
 	if pr == nil {
-		if pr, err = w.progress(member, key); err != nil {
-			return false, 0, "", err
+		if pr, err = k.writerProgress(k.member, key); err != nil {
+			return d, err
 		}
-		writers[key] = pr
+		k.progress[key] = pr
 	}
 	// What was stored before has a number that is used. The other look-up is for the same bytes in two documents: a hash
 	// must name one thing. Only a change that builds on nothing can get there, as the others need their dependencies.
 	if c.Seq <= pr.seq || len(c.Deps) == 0 {
-		switch have, _, ok, err := w.lookup(member, it.hash); {
+		switch at, ok, err := k.lookup(d.doc, it.Doc, it.hash); {
 		case err != nil:
-			return false, 0, "", err
-		case ok && have == doc:
-			return true, 0, "", nil
+			return d, err
+		case ok && at.doc == it.Doc:
+			d.dup = true
+			return d, nil
 		case ok:
-			return false, wire.CodeDocument, "this change is stored in another document: send it for that one", nil
+			return reject(wire.CodeDocument, "this change is stored in another document: send it for that one")
 		}
 	}
 	if pr.seq == 0 {
-		own, ok := devices[it.device]
+		own, ok := k.devices[it.device]
 		if !ok {
-			row, err := w.device.row(it.device[:])
+			row, err := k.device.row(it.device[:])
 			if err != nil {
-				return false, 0, "", err
+				return d, err
 			}
-			own = row != nil && row[0].(int64) == member
-			devices[it.device] = own
+			own = row != nil && row[0].(int64) == k.member
+			k.devices[it.device] = own
 		}
 		if !own {
-			return false, wire.CodeActor, fmt.Sprintf("device %s, which wrote this, is not one of this member's: sign in on that device with this account", it.device), nil
+			return reject(wire.CodeActor, "device %s, which wrote this, is not one of this member's: sign in on that device with this account", it.device)
 		}
 	}
 	switch {
 	case c.Seq <= pr.seq:
-		return false, wire.CodeSequence, fmt.Sprintf("this device has already stored something else as its change %d of %s, "+
-			"as happens when a copy of it was restored: write it again under a new writer", c.Seq, it.Doc), nil
+		return reject(wire.CodeSequence, "this device has already stored something else as its change %d of %s, "+
+			"as happens when a copy of it was restored: write it again under a new writer", c.Seq, it.Doc)
 	case c.Seq > pr.seq+1:
-		return false, wire.CodeDeps, fmt.Sprintf("this is change %d of its writer in %s, change %d is missing: send that first", c.Seq, it.Doc, pr.seq+1), nil
+		return reject(wire.CodeDeps, "this is change %d of its writer in %s, change %d is missing: send that first", c.Seq, it.Doc, pr.seq+1)
 	}
 	var top uint64
 	for _, h := range c.Deps {
@@ -219,28 +284,73 @@ func (w *writer) check(member, doc int64, it *packed, devices map[crdt.DeviceID]
 			top = max(top, pr.maxop)
 			continue
 		}
-		have, maxop, ok, err := w.lookup(member, h)
+		at, ok, err := k.lookup(d.doc, it.Doc, h)
 		if err != nil {
-			return false, 0, "", err
+			return d, err
 		}
-		if !ok || have != doc {
-			return false, wire.CodeDeps, fmt.Sprintf("change %.12s… of %s, on which this one builds, is missing: send that first", h, it.Doc), nil
+		if !ok || at.doc != it.Doc {
+			return reject(wire.CodeDeps, "change %.12s… of %s, on which this one builds, is missing: send that first", h, it.Doc)
 		}
-		top = max(top, maxop)
+		top = max(top, at.maxop)
 	}
 	if c.StartOp <= top || c.StartOp <= pr.maxop {
-		return false, wire.CodeInvalid, fmt.Sprintf("operations start at %d, want more than %d, the last that came before: update the app", c.StartOp, max(top, pr.maxop)), nil
+		return reject(wire.CodeInvalid, "operations start at %d, want more than %d, the last that came before: update the app", c.StartOp, max(top, pr.maxop))
 	}
 	if c.StartOp-max(top, pr.maxop) > maxJump {
-		return false, wire.CodeInvalid, fmt.Sprintf("operations start at %d, far beyond %d, the last that came before: "+
-			"a document's counters are not to be used up; update the app", c.StartOp, max(top, pr.maxop)), nil
+		return reject(wire.CodeInvalid, "operations start at %d, far beyond %d, the last that came before: "+
+			"a document's counters are not to be used up; update the app", c.StartOp, max(top, pr.maxop))
+	}
+	if it.refs != nil {
+		if !k.push.again {
+			// What it builds on is here now and may not have been when its operations were looked for.
+			k.push.wanted = append(k.push.wanted, it.hash)
+		}
+		return reject(wire.CodeInvalid, "%v: no Automerge program could open the document with this change in it; update the app", it.refs)
 	}
 	pr.seq, pr.maxop, pr.last, pr.changed = c.Seq, max(pr.maxop, c.MaxOp()), it.hash, true
-	return false, 0, "", nil
+	k.fresh[it.hash] = place{it.Doc, c.MaxOp()}
+	return d, nil
 }
 
-// progress reads what an actor has stored in a document.
-func (w *writer) progress(member int64, k actorDoc) (*progress, error) {
+// lookup finds a change of the member by its hash: among those of this push, those that stand one by one, the last ones
+// of each actor, and what is known of the segments.
+func (k *checker) lookup(doc int64, name crdt.DocName, h automerge.Hash) (at place, ok bool, err error) {
+	if at, ok = k.fresh[h]; ok {
+		return at, true, nil
+	}
+	row, err := k.find.row(k.member, h[:8], h[:])
+	if err != nil {
+		return place{}, false, err
+	}
+	if row != nil {
+		if row[0].(int64) == doc {
+			at.doc = name
+		} else {
+			at.doc = "another"
+		}
+		at.maxop = uint64(row[1].(int64))
+		return at, true, nil
+	}
+	if k.push.folded == 0 {
+		return place{}, false, nil
+	}
+	if at, ok = k.push.known[h]; ok {
+		return at, at.doc != "", nil
+	}
+	err = k.lasts.each(func(row []driver.Value) bool {
+		if ok = string(row[0].([]byte)) == string(h[:]); ok {
+			at = place{name, uint64(row[1].(int64))}
+		}
+		return !ok
+	}, k.member, doc)
+	if err == nil && !ok {
+		k.push.wanted = append(k.push.wanted, h)
+	}
+	return at, ok, err
+}
+
+// writerProgress reads what an actor has stored in a document.
+func (w *writer) writerProgress(member int64, k actorDoc) (*progress, error) {
 	row, err := w.writerOf.row(member, k.doc, []byte(k.actor))
 	if err != nil || row == nil {
 		return &progress{}, err
@@ -248,15 +358,6 @@ func (w *writer) progress(member int64, k actorDoc) (*progress, error) {
 	pr := &progress{seq: uint64(row[0].(int64)), maxop: uint64(row[1].(int64))}
 	copy(pr.last[:], row[2].([]byte))
 	return pr, nil
-}
-
-// lookup finds a change of the member by its hash.
-func (w *writer) lookup(member int64, h automerge.Hash) (doc int64, maxop uint64, ok bool, err error) {
-	row, err := w.find.row(member, h[:8], h[:])
-	if err != nil || row == nil {
-		return 0, 0, false, err
-	}
-	return row[0].(int64), uint64(row[1].(int64)), true, nil
 }
 
 // docID returns the number of a document name, new ones included.
@@ -318,6 +419,17 @@ func deflate(raw []byte) (data []byte, size int) {
 }
 
 var inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
+
+// parseRow parses the chunk of a row of changes.
+func parseRow(data []byte, size int) (*automerge.Change, error) {
+	if size > 0 {
+		var err error
+		if data, err = inflate(data, size); err != nil {
+			return nil, err
+		}
+	}
+	return automerge.ParseChange(data)
+}
 
 // inflate is the reverse of deflate, for a size above 0.
 func inflate(data []byte, size int) ([]byte, error) {

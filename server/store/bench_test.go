@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"trio/crdt"
+	"trio/crdt/automerge"
+	"trio/crdt/crdttest"
 	"trio/server/store"
 	"trio/server/store/storetest"
 )
@@ -123,7 +125,7 @@ func BenchmarkSince(b *testing.B) {
 				if rows == 4096 {
 					after = 0
 				}
-				cs, _, _, err := s.Since(b.Context(), d.Member, after, rows, 0)
+				cs, _, _, err := storetest.Since(b.Context(), s, d.Member, after, rows, 0)
 				if err != nil || len(cs) != rows {
 					b.Fatal(len(cs), err)
 				}
@@ -162,4 +164,113 @@ func BenchmarkReceiptAt(b *testing.B) {
 			b.Fatal(ok, err)
 		}
 	}
+}
+
+// pushAll stores what a book has written, 100 changes a push, with the feed records of its entries.
+func pushAll(b testing.TB, s store.Store, d store.Device, items []crdttest.Item) {
+	b.Helper()
+	for len(items) > 0 {
+		n := min(100, len(items))
+		var push []store.Item
+		for _, it := range items[:n] {
+			p := store.Item{Doc: it.Doc, Change: it.Change}
+			if it.Doc.IsLog() {
+				id, err := crdt.ParseEntryID(it.Change.Ops[0].Key)
+				if err != nil {
+					b.Fatal(err)
+				}
+				e, err := crdt.ParseEntry(it.Change.Ops[0].Value.Str)
+				if err != nil {
+					b.Fatal(err)
+				}
+				body, err := e.ForCorporate()
+				if err != nil {
+					b.Fatal(err)
+				}
+				p.Feed = []store.FeedRecord{{Entry: id, Member: d.Member, Device: d.ID, Body: body}}
+			}
+			push = append(push, p)
+		}
+		items = items[n:]
+		if ack, err := s.Append(b.Context(), d.Member, push); err != nil || ack.New != len(push) {
+			b.Fatal(ack, err)
+		}
+	}
+}
+
+// BenchmarkYear stores a year of 100 actions a day and says what a logged action takes on the disk, while its changes
+// stand one by one and once they are folded; the feed, which keeps its own copy for corporate, apart.
+func BenchmarkYear(b *testing.B) {
+	const perDay = 100
+	for b.Loop() {
+		dir := b.TempDir()
+		s, err := store.Open(b.Context(), store.Config{Path: file(dir)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		d := newDevice(b, s, newTenant(b, s))
+		book := crdttest.NewBook(b, 1, 0)
+		book.Devices = []automerge.ActorID{crdt.NewActor(d.ID, 1), crdt.NewActor(d.ID, 2)}
+		book.Now = book.Now.AddDate(-1, 0, 0)
+		contacts := book.Contacts(500)
+		for range 12 {
+			book.Entries(365*perDay/12, 30, contacts)
+		}
+		n := len(book.Items)
+		pushAll(b, s, d, book.Items[:999]) // below what is folded by itself
+		rows := sizes(b, dir)
+		b.ReportMetric(float64(rows["changes"]+rows["changes_hash"]+rows["changes_ops"])/999, "B/action-rows")
+		pushAll(b, s, d, book.Items[999:])
+		for {
+			k, err := s.Compact(b.Context(), d.Member, 1)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if k == 0 {
+				break
+			}
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+		db, err := raw(dir)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := db.Exec("VACUUM"); err != nil { // pages that the rows left are for the next ones
+			b.Fatal(err)
+		}
+		_ = db.Close()
+		size := sizes(b, dir)
+		b.ReportMetric(float64(size["segments"]+size["changes"]+size["changes_hash"]+size["changes_ops"])/float64(n), "B/action-folded")
+		b.ReportMetric(float64(size["feed"]+size["sqlite_autoindex_feed_1"]+size["feed_tenant"])/float64(n), "B/action-feed")
+	}
+}
+
+// sizes returns the bytes of each table and index.
+func sizes(b testing.TB, dir string) map[string]int64 {
+	b.Helper()
+	db, err := raw(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	rows, err := db.Query("SELECT name, sum(pgsize) FROM dbstat GROUP BY name")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	size := map[string]int64{}
+	for rows.Next() {
+		var name string
+		var n int64
+		if err := rows.Scan(&name, &n); err != nil {
+			b.Fatal(err)
+		}
+		size[name] = n
+	}
+	if err := rows.Err(); err != nil {
+		b.Fatal(err)
+	}
+	return size
 }

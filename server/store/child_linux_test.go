@@ -92,7 +92,7 @@ func writeError(dir string) error {
 	if s, err = openDir(ctx, dir); err != nil {
 		return err
 	}
-	cs, _, _, err := s.Since(ctx, m, 0, 0, 0)
+	cs, _, _, err := storetest.Since(ctx, s, m, 0, 0, 0)
 	if err != nil {
 		return err
 	}

@@ -159,7 +159,10 @@ type writer struct {
 	begin, commit, undo                 *stmt
 	member, head, device, find          *stmt
 	doc, addDoc, writerOf, setWriter    *stmt
-	addChange, addFeed                  *stmt
+	addChange, addFeed, lasts           *stmt
+	folded, setFolded                   *stmt
+	dropChanges, dropSegments           *stmt
+	addSegment                          *stmt
 	addTenant, addMember, addDevice     *stmt
 	addKey, tenant, revoke, newEpoch    *stmt
 	probeSave, probe, probeUndo, probed *stmt
@@ -182,7 +185,7 @@ func (s *SQLite) openWriter() (*writer, error) {
 
 // setUp looks first whose file it is: the journal mode is a property of the file, and not ours to change in another's.
 func (s *SQLite) setUp(c *conn) error {
-	empty, err := identify(c)
+	version, err := identify(c)
 	if err != nil {
 		return err
 	}
@@ -201,8 +204,8 @@ func (s *SQLite) setUp(c *conn) error {
 			return err
 		}
 	}
-	if empty {
-		return createIfEmpty(c)
+	if version < schemaVersion {
+		return migrate(c)
 	}
 	return nil
 }
@@ -212,15 +215,21 @@ func (w *writer) texts() []text {
 		{&w.begin, "BEGIN IMMEDIATE"},
 		{&w.commit, "COMMIT"},
 		{&w.undo, "ROLLBACK"},
-		{&w.member, "SELECT id, tenant, seq, chain, name FROM members WHERE uid = ?"},
+		{&w.member, "SELECT id, tenant, seq, chain, name, folded FROM members WHERE uid = ?"},
 		{&w.head, "UPDATE members SET seq = ?, chain = ?, pushes = pushes + 1 WHERE id = ?"},
 		{&w.device, "SELECT member FROM devices WHERE uid = ?"},
-		{&w.find, "SELECT doc, maxop FROM changes WHERE id >> 32 = ? AND substr(hash, 1, 8) = ? AND hash = ?"},
+		{&w.find, findChange},
 		{&w.doc, "SELECT id FROM docs WHERE name = ?"},
 		{&w.addDoc, "INSERT INTO docs (name) VALUES (?)"},
 		{&w.writerOf, "SELECT seq, maxop, last FROM writers WHERE member = ? AND doc = ? AND actor = ?"},
 		{&w.setWriter, "INSERT OR REPLACE INTO writers VALUES (?, ?, ?, ?, ?, ?)"},
-		{&w.addChange, "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?)"},
+		{&w.lasts, "SELECT last, maxop FROM writers WHERE member = ? AND doc = ?"},
+		{&w.addChange, "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&w.folded, "SELECT folded FROM members WHERE id = ?"},
+		{&w.setFolded, "UPDATE members SET folded = ? WHERE id = ?"},
+		{&w.dropChanges, "DELETE FROM changes WHERE id > ? AND id <= ?"},
+		{&w.dropSegments, "DELETE FROM segments WHERE id > ? AND id <= ?"},
+		{&w.addSegment, "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)"},
 		{&w.addFeed, "INSERT INTO feed (tenant, member, entry, device, arrived, body) VALUES (?, ?, ?, ?, ?, ?) " +
 			"ON CONFLICT DO NOTHING"},
 		{&w.addTenant, "INSERT INTO tenants (name, created) VALUES (?, ?)"},

@@ -27,7 +27,7 @@ func TestPlans(t *testing.T) {
 	var w writer
 	var r reader
 	for _, tx := range append(w.texts(), r.texts()...) {
-		if !strings.HasPrefix(tx.text, "SELECT") {
+		if !strings.HasPrefix(tx.text, "SELECT") { // of what a SELECT within a SELECT does there are lines of its own
 			continue
 		}
 		st, err := c.prepare("EXPLAIN QUERY PLAN " + tx.text)
@@ -41,7 +41,7 @@ func TestPlans(t *testing.T) {
 		row := make([]driver.Value, 4)
 		for rows.Next(row) != io.EOF {
 			step := row[3].(string)
-			if !strings.HasPrefix(step, "SEARCH") && !strings.HasSuffix(tx.text, "sqlite_sequence WHERE name = 'feed'") {
+			if !strings.HasPrefix(step, "SEARCH") && !strings.HasPrefix(step, "CORRELATED") && !strings.HasSuffix(tx.text, "sqlite_sequence WHERE name = 'feed'") {
 				t.Errorf("%s\n\t%s", tx.text, step)
 			}
 		}

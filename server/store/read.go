@@ -15,6 +15,9 @@ import (
 type reader struct {
 	*conn
 	member, changes, chain, doc *stmt
+	segment, marks, spans       *stmt
+	find, ops, logOps, docID    *stmt
+	unfolded, begin, commit     *stmt
 	feed, feedHead              *stmt
 	deviceByHash, tenantByHash  *stmt
 }
@@ -34,10 +37,22 @@ func (s *SQLite) openReader() (*reader, error) {
 // texts are the statements. A bound LIMIT stands in a sum: alone, SQLite plans the statement anew for each value.
 func (r *reader) texts() []text {
 	return []text{
-		{&r.member, "SELECT id, seq, chain FROM members WHERE uid = ?"},
+		{&r.begin, "BEGIN"},
+		{&r.commit, "COMMIT"},
+		{&r.member, "SELECT id, seq, chain, folded FROM members WHERE uid = ?"},
 		{&r.changes, "SELECT id, doc, hash, chain, size, data FROM changes WHERE id > ? AND id <= ? ORDER BY id LIMIT 0 + ?"},
 		{&r.chain, "SELECT chain FROM changes WHERE id = ?"},
 		{&r.doc, "SELECT name FROM docs WHERE id = ?"},
+		{&r.docID, "SELECT id FROM docs WHERE name = ?"},
+		{&r.segment, "SELECT " + segmentColumns + " FROM segments WHERE id > ? AND id <= ? ORDER BY id LIMIT 1"},
+		{&r.marks, "SELECT id, marks FROM segments WHERE id > ? AND id <= ?"},
+		{&r.spans, "SELECT id, spans FROM segments WHERE id > ? AND id <= ?"},
+		{&r.find, findChange},
+		{&r.ops, "SELECT id, size, data FROM changes WHERE id >> 32 = ? AND doc = ? AND actor = ? AND maxop >= ? ORDER BY maxop"},
+		{&r.logOps, "SELECT id, size, data FROM changes WHERE id > ? AND id <= ? AND doc = ? AND maxop >= ? ORDER BY id"},
+		{&r.unfolded, "SELECT id, uid FROM members m WHERE id > ? AND (seq - folded >= ? OR seq - folded >= ? AND EXISTS (" +
+			"SELECT 1 FROM changes c JOIN docs d ON d.id = c.doc WHERE c.id > (m.id << 32 | m.folded) AND c.id <= (m.id << 32 | m.seq) " +
+			"AND d.name LIKE 'log-%' AND d.name < ?)) ORDER BY id LIMIT 0 + ?"},
 		{&r.feed, "SELECT f.pos, f.entry, m.uid, f.device, f.arrived, f.body FROM feed f JOIN members m ON m.id = f.member " +
 			"WHERE f.tenant = ? AND f.pos > ? ORDER BY f.pos LIMIT 0 + ?"},
 		{&r.feedHead, "SELECT seq FROM sqlite_sequence WHERE name = 'feed'"},
@@ -46,6 +61,9 @@ func (r *reader) texts() []text {
 		{&r.tenantByHash, "SELECT hash, tenant FROM apikeys WHERE hash = ?"},
 	}
 }
+
+// findChange finds a change that stands by itself by its hash.
+const findChange = "SELECT doc, maxop FROM changes WHERE id >> 32 = ? AND substr(hash, 1, 8) = ? AND hash = ?"
 
 // read lends a free reader to fn. The context bounds the wait for it; what fn reads is bounded in rows.
 func (s *SQLite) read(ctx context.Context, fn func(*reader) error) error {
@@ -66,18 +84,31 @@ func (s *SQLite) read(ctx context.Context, fn func(*reader) error) error {
 	}
 }
 
-// head reads a member's row.
-func (r *reader) head(m crdt.MemberID) (id int64, head wire.Receipt, err error) {
+// readAt is read over one state of the database, whatever is committed meanwhile: what is folded is in its place or in
+// the other.
+func (s *SQLite) readAt(ctx context.Context, fn func(*reader) error) error {
+	return s.read(ctx, func(r *reader) error {
+		if _, err := r.begin.exec(); err != nil {
+			return err
+		}
+		err := fn(r)
+		_, end := r.commit.exec()
+		return errors.Join(err, end)
+	})
+}
+
+// head reads a member's row: how far its order goes, and how much of it is folded.
+func (r *reader) head(m crdt.MemberID) (id int64, head wire.Receipt, folded uint64, err error) {
 	row, err := r.member.row(m[:])
 	if err != nil {
-		return 0, head, err
+		return 0, head, 0, err
 	}
 	if row == nil {
-		return 0, head, fmt.Errorf("member %s: %w", m, ErrNotFound)
+		return 0, head, 0, fmt.Errorf("member %s: %w", m, ErrNotFound)
 	}
 	head.Seq = uint64(row[1].(int64))
 	copy(head.Chain[:], row[2].([]byte))
-	return row[0].(int64), head, nil
+	return row[0].(int64), head, uint64(row[3].(int64)), nil
 }
 
 // Head returns the member's newest receipt.
@@ -85,7 +116,7 @@ func (s *SQLite) Head(ctx context.Context, m crdt.MemberID) (wire.Receipt, error
 	var head wire.Receipt
 	err := s.read(ctx, func(r *reader) error {
 		var err error
-		_, head, err = r.head(m)
+		_, head, _, err = r.head(m)
 		return err
 	})
 	if err != nil {
@@ -99,14 +130,18 @@ func (s *SQLite) Head(ctx context.Context, m crdt.MemberID) (wire.Receipt, error
 func (s *SQLite) ReceiptAt(ctx context.Context, m crdt.MemberID, seq uint64) (wire.Receipt, bool, error) {
 	at := wire.Receipt{Epoch: s.epoch, Seq: seq}
 	var ok bool
-	err := s.read(ctx, func(r *reader) error {
-		id, head, err := r.head(m)
+	err := s.readAt(ctx, func(r *reader) error {
+		id, head, folded, err := r.head(m)
 		if ok = err == nil && seq <= head.Seq; !ok || seq == 0 {
 			return err
 		}
 		if seq == head.Seq {
 			at.Chain = head.Chain
 			return nil
+		}
+		if seq <= folded {
+			at.Chain, err = s.chainAt(r, id, seq)
+			return err
 		}
 		row, err := r.chain.row(id<<seqBits | int64(seq))
 		if err != nil {
@@ -127,43 +162,50 @@ func (s *SQLite) ReceiptAt(ctx context.Context, m crdt.MemberID, seq uint64) (wi
 	return at, true, nil
 }
 
-// Since returns the member's changes after seq; see Store. A limit or a number of bytes that is not above zero, or is
-// above what one bundle may hold, means that of a bundle. When nothing comes after seq, the receipt is the head.
-func (s *SQLite) Since(ctx context.Context, m crdt.MemberID, after uint64, limit, maxBytes int) ([]Stored, wire.Receipt, bool, error) {
+// Since returns what comes after seq; see Store. A limit or a number of bytes that is not above zero, or is above what one
+// bundle may hold, means that of a bundle. When nothing comes after seq, the receipt is the head.
+func (s *SQLite) Since(ctx context.Context, m crdt.MemberID, after uint64, limit, maxBytes int) (Page, error) {
 	if limit <= 0 || limit > wire.MaxChanges {
 		limit = wire.MaxChanges
 	}
 	if maxBytes <= 0 || maxBytes > wire.MaxInflated {
 		maxBytes = wire.MaxInflated
 	}
-	var cs []Stored
-	var at wire.Receipt
-	var more bool
-	err := s.read(ctx, func(r *reader) error {
-		var err error
-		cs, at, more, err = s.since(r, m, after, limit, maxBytes)
+	var p Page
+	err := s.readAt(ctx, func(r *reader) error {
+		id, head, folded, err := r.head(m)
+		switch {
+		case err != nil:
+			return err
+		case after >= head.Seq:
+			p = Page{At: head}
+		case after < folded:
+			p, err = s.folded(r, id, after, limit, maxBytes)
+		default:
+			p, err = s.rows(r, id, wire.Receipt{Seq: after}, head.Seq, limit, maxBytes)
+		}
+		p.More = p.At.Seq < head.Seq
 		return err
 	})
 	if err != nil {
-		return nil, wire.Receipt{}, false, fmt.Errorf("store: since: %w", err)
+		return Page{}, fmt.Errorf("store: since: member %s: %w", m, err)
 	}
-	at.Epoch = s.epoch
-	return cs, at, more, nil
+	p.At.Epoch = s.epoch
+	if p.Segment != nil {
+		p.Segment.From.Epoch, p.Segment.To.Epoch = s.epoch, s.epoch
+	}
+	return p, nil
 }
 
-func (s *SQLite) since(r *reader, m crdt.MemberID, after uint64, limit, maxBytes int) ([]Stored, wire.Receipt, bool, error) {
-	id, at, err := r.head(m)
-	if err != nil || after >= at.Seq {
-		return nil, at, false, err
-	}
-	head := at.Seq
-	cs := make([]Stored, 0, min(uint64(limit), at.Seq-after))
+// rows returns a page of the changes that stand one by one between two places of a member's order.
+func (s *SQLite) rows(r *reader, member int64, from wire.Receipt, upto uint64, limit, maxBytes int) (Page, error) {
+	p := Page{Changes: make([]Stored, 0, min(uint64(limit), upto-from.Seq)), At: from}
 	var total int
 	var bad error
-	err = r.changes.each(func(row []driver.Value) bool {
+	err := r.changes.each(func(row []driver.Value) bool {
 		c := Stored{Seq: uint64(row[0].(int64)) & maxSeq, Raw: row[5].([]byte)}
 		size := int(row[4].(int64))
-		if total += max(size, len(c.Raw)); len(cs) > 0 && total > maxBytes {
+		if total += max(size, len(c.Raw)); len(p.Changes) > 0 && total > maxBytes {
 			return false
 		}
 		if size > 0 {
@@ -172,17 +214,20 @@ func (s *SQLite) since(r *reader, m crdt.MemberID, after uint64, limit, maxBytes
 		if bad == nil {
 			c.Doc, bad = s.docName(r, row[1].(int64))
 		}
+		if bad == nil && c.Seq != p.At.Seq+1 {
+			bad = fmt.Errorf("it follows change %d: restore the database from a backup", p.At.Seq)
+		}
 		if bad != nil {
-			bad = fmt.Errorf("member %s, change %d: %w", m, c.Seq, bad)
+			bad = fmt.Errorf("change %d: %w", c.Seq, bad)
 			return false
 		}
 		copy(c.Hash[:], row[2].([]byte))
-		at.Seq = c.Seq
-		copy(at.Chain[:], row[3].([]byte))
-		cs = append(cs, c)
+		p.At.Seq = c.Seq
+		copy(p.At.Chain[:], row[3].([]byte))
+		p.Changes = append(p.Changes, c)
 		return true
-	}, id<<seqBits|int64(after), id<<seqBits|int64(at.Seq), int64(limit))
-	return cs, at, at.Seq < head, errors.Join(err, bad)
+	}, member<<seqBits|int64(from.Seq), member<<seqBits|int64(upto), int64(limit))
+	return p, errors.Join(err, bad)
 }
 
 // docName returns the name of a row of docs.

@@ -12,10 +12,24 @@ const applicationID = 0x5472696f
 // schemaVersion is the newest layout that this build reads and writes.
 //
 //	1  first
-const schemaVersion = 1
+//	2  segments; changes find the operations of an actor
+const schemaVersion = 2
 
-// schema is layout 1.
-//
+// layouts bring a database from each version to the next; a new one goes through all of them.
+var layouts = [schemaVersion]func(*conn) error{
+	func(c *conn) error {
+		var epoch [16]byte
+		_, _ = rand.Read(epoch[:]) // never fails
+		return c.exec(layout1 + fmt.Sprintf("INSERT INTO meta VALUES ('epoch', x'%x'), ('health', 0)", epoch))
+	},
+	func(c *conn) error {
+		if err := c.exec(layout2); err != nil {
+			return err
+		}
+		return nameActors(c)
+	},
+}
+
 // A change's id is its member's row shifted by seqBits plus its number in the member's order: the rows of a member lie
 // side by side, so that a device's delta is one range read and needs no second index. The one index finds a change by
 // the first eight bytes of its hash; every query compares the whole hash too. The chain stands beside each change, so
@@ -26,7 +40,7 @@ const schemaVersion = 1
 // to be of a device of the member.
 // members.pushes counts every push, so that each acknowledgement has written something (see the package comment).
 // docs gives document names short numbers; rows are added when a name is first used and never change.
-const schema = `
+const layout1 = `
 CREATE TABLE meta (
 	key   TEXT PRIMARY KEY,
 	value ANY NOT NULL
@@ -108,6 +122,30 @@ CREATE TABLE feed (
 CREATE INDEX feed_tenant ON feed (tenant);
 `
 
+// A segment is a piece of a member's order that was folded (see wire.Segment); its id is that of its last change, whose
+// row is gone. The segments of a member follow one another from the start of its order to members.folded, the rows of
+// changes from there on. spans says which operations of which actors are in it (see spans).
+//
+// changes.actor is the mark of the actor of a change that may be overwritten, which is one of any document but a log. With
+// it the change that made an operation is found.
+const layout2 = `
+ALTER TABLE members ADD COLUMN folded INTEGER NOT NULL DEFAULT 0;
+
+ALTER TABLE changes ADD COLUMN actor INTEGER;
+
+CREATE INDEX changes_ops ON changes (id >> 32, doc, actor, maxop) WHERE actor IS NOT NULL;
+
+CREATE TABLE segments (
+	id     INTEGER PRIMARY KEY,
+	after  INTEGER NOT NULL,
+	before BLOB NOT NULL,
+	chain  BLOB NOT NULL,
+	spans  BLOB NOT NULL,
+	marks  BLOB NOT NULL,
+	data   BLOB NOT NULL
+) STRICT;
+`
+
 // seqBits is the room for a member's sequence number in the id of a change; 31 bits are left for the member.
 const seqBits = 32
 
@@ -116,38 +154,42 @@ const (
 	maxMember = 1<<(63-seqBits) - 1
 )
 
-// identify says whether the database is ours and of a version we know; empty is a file without anything.
-func identify(c *conn) (empty bool, err error) {
+// identify says whether the database is ours and which version it has; 0 is a file without anything.
+func identify(c *conn) (version int, err error) {
 	var n [3]int64
 	for i, query := range []string{"PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema"} {
 		v, err := c.value(query)
 		if err != nil {
-			return false, err
+			return 0, err
 		}
 		n[i], _ = v.(int64)
 	}
-	app, version, tables := n[0], n[1], n[2]
+	app, has, tables := n[0], n[1], n[2]
 	switch {
-	case app == 0 && version == 0 && tables == 0:
-		return true, nil
+	case app == 0 && has == 0 && tables == 0:
+		return 0, nil
 	case app != applicationID:
-		return false, fmt.Errorf("a database of another program (application id %#x): name another file", app)
-	case version > schemaVersion:
-		return false, fmt.Errorf("%w (file has version %d, this build knows %d)", ErrNewer, version, schemaVersion)
-	case version != schemaVersion:
-		return false, fmt.Errorf("database has version %d, which no build wrote: restore it from a backup", version)
+		return 0, fmt.Errorf("a database of another program (application id %#x): name another file", app)
+	case has > schemaVersion:
+		return 0, fmt.Errorf("%w (file has version %d, this build knows %d)", ErrNewer, has, schemaVersion)
+	case has < 1:
+		return 0, fmt.Errorf("database has version %d, which no build wrote: restore it from a backup", has)
 	}
-	return false, nil
+	return int(has), nil
 }
 
-// createIfEmpty makes the tables, unless another process has done so since identify looked.
-func createIfEmpty(c *conn) error {
+// migrate brings the database to schemaVersion in one transaction, unless another process has done so since identify
+// looked.
+func migrate(c *conn) error {
 	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	empty, err := identify(c)
-	if err == nil && empty {
-		err = create(c)
+	version, err := identify(c)
+	for ; err == nil && version < schemaVersion; version++ {
+		err = layouts[version](c)
+	}
+	if err == nil {
+		err = c.exec(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, schemaVersion))
 	}
 	if err == nil {
 		err = c.exec("COMMIT")
@@ -158,12 +200,29 @@ func createIfEmpty(c *conn) error {
 	return nil
 }
 
-func create(c *conn) error {
-	if err := c.exec(schema); err != nil {
+// nameActors gives the changes of layout 1 the marks of their actors.
+func nameActors(c *conn) error {
+	next, err := c.prepare("SELECT c.id, c.size, c.data FROM changes c JOIN docs d ON d.id = c.doc " +
+		"WHERE c.id > ? AND d.name NOT LIKE 'log-%' ORDER BY c.id LIMIT 1")
+	if err != nil {
 		return err
 	}
-	var epoch [16]byte
-	_, _ = rand.Read(epoch[:]) // never fails
-	return c.exec(fmt.Sprintf("INSERT INTO meta VALUES ('epoch', x'%x'), ('health', 0);"+
-		"PRAGMA application_id = %d; PRAGMA user_version = %d", epoch, applicationID, schemaVersion))
+	set, err := c.prepare("UPDATE changes SET actor = ? WHERE id = ?")
+	if err != nil {
+		return err
+	}
+	for id := int64(-1); ; {
+		row, err := next.row(id)
+		if err != nil || row == nil {
+			return err
+		}
+		id = row[0].(int64)
+		ch, err := parseRow(row[2].([]byte), int(row[1].(int64)))
+		if err != nil {
+			return fmt.Errorf("change %d of member %d: %w", id&maxSeq, id>>seqBits, err)
+		}
+		if _, err := set.exec(actorMark(ch.Actor), id); err != nil {
+			return err
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"trio/crdt"
 	"trio/crdt/wire"
 )
 
@@ -73,6 +74,8 @@ type SQLite struct {
 	open    int          // readers that were opened
 	readers chan *reader // those that are free
 	docs    sync.Map     // int64 to crdt.DocName: rows of the docs table, which never change
+	opened  openSegments
+	fold    folder
 
 	queue   chan *job
 	closing chan struct{} // closed by Close
@@ -121,6 +124,7 @@ func Open(ctx context.Context, cfg Config) (*SQLite, error) {
 		queue:   make(chan *job, cfg.QueueLen),
 		closing: make(chan struct{}),
 		done:    make(chan struct{}),
+		fold:    folder{set: map[crdt.MemberID]struct{}{}, wake: make(chan struct{}, 1), done: make(chan struct{})},
 	}
 	w, err := s.openWriter()
 	if err != nil {
@@ -130,6 +134,7 @@ func Open(ctx context.Context, cfg Config) (*SQLite, error) {
 		return nil, errors.Join(fmt.Errorf("store: open %s: %w", path, translate(err)), w.Close())
 	}
 	go s.commit(w)
+	go s.fold.run(s)
 	return s, nil
 }
 
@@ -191,6 +196,7 @@ func (s *SQLite) Epoch() wire.Epoch { return s.epoch }
 func (s *SQLite) Close() error {
 	s.once.Do(func() { close(s.closing) })
 	<-s.done
+	<-s.fold.done
 	return s.err
 }
 

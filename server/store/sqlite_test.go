@@ -247,7 +247,7 @@ func TestTwoOpen(t *testing.T) {
 	}
 	wg.Wait()
 	for _, s := range []store.Store{one, two} {
-		cs, _, _, err := s.Since(t.Context(), d.Member, 0, 0, 0)
+		cs, _, _, err := storetest.Since(t.Context(), s, d.Member, 0, 0, 0)
 		if err != nil || len(cs) != 200 {
 			t.Errorf("%d changes, %v", len(cs), err)
 		}

@@ -78,6 +78,15 @@ type Stored struct {
 	Raw  []byte // uncompressed change chunk
 }
 
+// Page is a piece of a member's order, from the change after a given one to At. It is either a whole segment as it is
+// stored, or changes one by one; both are empty when nothing comes after.
+type Page struct {
+	Segment *wire.Segment
+	Changes []Stored
+	At      wire.Receipt // of the last change of the page
+	More    bool         // there are changes after At
+}
+
 // Activity is one record of the feed with the time of its arrival.
 type Activity struct {
 	FeedRecord
@@ -89,12 +98,17 @@ type Activity struct {
 type Store interface {
 	// Append stores one push of one member: new changes in their causal order, the chain over them, their feed records.
 	// Known hashes are skipped and counted (Dup). An item whose dependencies are not stored, whose sequence number is
-	// not its actor's next, or whose actor is not of one of the member's devices, is rejected; what depends on it in
-	// the same push is too; the others go through. It never answers for a duplicate before its first copy is durable.
+	// not its actor's next, whose actor is not of one of the member's devices, or that overwrites what is not there, is
+	// rejected; what depends on it in the same push is too; the others go through. It never answers for a duplicate
+	// before its first copy is durable.
 	Append(ctx context.Context, m crdt.MemberID, items []Item) (Ack, error)
-	// Since returns the member's changes after seq in order, at most limit changes and about maxBytes of chunks (at
-	// least one change), the receipt (seq and chain) of the last one returned, and whether there are more.
-	Since(ctx context.Context, m crdt.MemberID, after uint64, limit, maxBytes int) (cs []Stored, at wire.Receipt, more bool, err error)
+	// Since returns what comes after seq in the member's order: a segment, when one of at most limit changes starts there,
+	// or else at most limit changes and about maxBytes of chunks, at least one change.
+	Since(ctx context.Context, m crdt.MemberID, after uint64, limit, maxBytes int) (Page, error)
+	// Compact folds the changes that stand one by one at the end of the member's order into a segment, if there are at
+	// least so many (and at least one) of them, and says how many it folded: as many as a segment holds, 0 when there is
+	// nothing to do. Everything that is asked has the same answer before and after.
+	Compact(ctx context.Context, m crdt.MemberID, least int) (int, error)
 	// ReceiptAt returns the receipt at a sequence number of the member; ok is false when seq is beyond the head.
 	// Seq 0 is the empty chain.
 	ReceiptAt(ctx context.Context, m crdt.MemberID, seq uint64) (r wire.Receipt, ok bool, err error)

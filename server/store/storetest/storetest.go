@@ -51,6 +51,8 @@ func Run(t *testing.T, h Harness) {
 	t.Run("Rejections", func(t *testing.T) { h.rejections(t) })
 	t.Run("Duplicates", func(t *testing.T) { h.duplicates(t) })
 	t.Run("Pages", func(t *testing.T) { h.pages(t) })
+	t.Run("Compact", func(t *testing.T) { h.compact(t) })
+	t.Run("References", func(t *testing.T) { h.references(t) })
 	t.Run("Tenants", func(t *testing.T) { h.tenants(t) })
 	t.Run("Secrets", func(t *testing.T) { h.secrets(t) })
 	t.Run("Cursors", func(t *testing.T) { h.cursors(t) })
@@ -182,6 +184,26 @@ func (p *place) refused(m crdt.MemberID, it store.Item) wire.Code {
 	return ack.Rejected[0].Code
 }
 
+// Since reads a page of a member's order, change by change.
+func Since(ctx context.Context, s store.Store, m crdt.MemberID, after uint64, limit, maxBytes int) (cs []store.Stored, at wire.Receipt, more bool, err error) {
+	p, err := s.Since(ctx, m, after, limit, maxBytes)
+	if err != nil || p.Segment == nil {
+		return p.Changes, p.At, p.More, err
+	}
+	items, err := p.Segment.Open()
+	if err != nil {
+		return nil, at, false, err
+	}
+	if len(p.Changes) > 0 || p.Segment.From.Seq != after || p.Segment.To != p.At || p.At.Epoch != s.Epoch() {
+		return nil, at, false, fmt.Errorf("page after %d with %d changes to %+v and a segment from %+v to %+v", after, len(p.Changes), p.At, p.Segment.From, p.Segment.To)
+	}
+	for _, it := range items {
+		after++
+		cs = append(cs, store.Stored{Seq: after, Doc: it.Doc, Hash: it.Change.Hash(), Raw: it.Change.Raw()})
+	}
+	return cs, p.At, p.More, nil
+}
+
 // history reads a member's whole order in pages of random size, and checks what must hold of every order: numbers
 // without a gap, the chain, each hash once, every change after those it builds on and after its writer's earlier ones.
 func history(s store.Store, m crdt.MemberID, rnd *rand.Rand) ([]store.Stored, error) {
@@ -199,7 +221,7 @@ func history(s store.Store, m crdt.MemberID, rnd *rand.Rand) ([]store.Stored, er
 	seen := map[automerge.Hash]crdt.DocName{}
 	seqs := map[actorDoc]uint64{}
 	for {
-		cs, r, _, err := s.Since(ctx, m, at.Seq, 1+rnd.IntN(300), 1+rnd.IntN(100_000))
+		cs, r, _, err := Since(ctx, s, m, at.Seq, 1+rnd.IntN(300), 1+rnd.IntN(100_000))
 		if err != nil {
 			return nil, err
 		}
@@ -472,7 +494,7 @@ func (w *worker) step(other *model) error {
 		}
 		return w.a.Tap(1 + w.rnd.IntN(2))
 	}
-	switch w.rnd.IntN(10) {
+	switch w.rnd.IntN(11) {
 	default: // new changes, perhaps after having seen one of another device
 		if it, ok := w.m.some(w.rnd); ok {
 			w.a.See(it.Doc, it.Change)
@@ -527,6 +549,9 @@ func (w *worker) step(other *model) error {
 		}
 	case 8:
 		_, err := history(w.s, member, w.rnd)
+		return err
+	case 9:
+		_, err := w.s.Compact(ctx, member, 1+w.rnd.IntN(100))
 		return err
 	}
 	return nil
@@ -709,7 +734,7 @@ func (h Harness) pages(t *testing.T) {
 
 	for range 200 {
 		after, limit, maxBytes := uint64(rnd.IntN(52)), 1+rnd.IntN(60), 1+rnd.IntN(60_000)
-		cs, r, more, err := p.Since(t.Context(), d.Member, after, limit, maxBytes)
+		cs, r, more, err := Since(t.Context(), p, d.Member, after, limit, maxBytes)
 		p.check(err)
 		if more != (r.Seq < head.Seq) {
 			t.Fatalf("after %d up to %d of %d: more is %v", after, r.Seq, head.Seq, more)
@@ -734,7 +759,7 @@ func (h Harness) pages(t *testing.T) {
 			t.Fatalf("since %d, limit %d, bytes %d: only %d changes of %d bytes", after, limit, maxBytes, len(cs), total)
 		}
 	}
-	if cs, r, _, err := p.Since(t.Context(), d.Member, 0, 0, 0); err != nil || len(cs) != len(items) || r != head {
+	if cs, r, _, err := Since(t.Context(), p, d.Member, 0, 0, 0); err != nil || len(cs) != len(items) || r != head {
 		t.Errorf("no limits: %d changes, %+v, %v", len(cs), r, err)
 	}
 	if r, ok, err := p.ReceiptAt(t.Context(), d.Member, 0); err != nil || !ok || r != (wire.Receipt{Epoch: p.Epoch()}) {
@@ -744,7 +769,7 @@ func (h Harness) pages(t *testing.T) {
 		if _, ok, err := p.ReceiptAt(t.Context(), d.Member, seq); err != nil || ok {
 			t.Errorf("receipt beyond the head at %d: %v %v", seq, ok, err)
 		}
-		if cs, r, _, err := p.Since(t.Context(), d.Member, seq, 10, 0); err != nil || len(cs) != 0 || r != head {
+		if cs, r, _, err := Since(t.Context(), p, d.Member, seq, 10, 0); err != nil || len(cs) != 0 || r != head {
 			t.Errorf("since %d: %d changes, %+v, %v", seq, len(cs), r, err)
 		}
 	}
@@ -752,7 +777,7 @@ func (h Harness) pages(t *testing.T) {
 	if _, err := p.Head(t.Context(), nobody); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("head of nobody: %v", err)
 	}
-	if _, _, _, err := p.Since(t.Context(), nobody, 0, 1, 1); !errors.Is(err, store.ErrNotFound) {
+	if _, _, _, err := Since(t.Context(), p, nobody, 0, 1, 1); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("since of nobody: %v", err)
 	}
 	if _, _, err := p.ReceiptAt(t.Context(), nobody, 0); !errors.Is(err, store.ErrNotFound) {
@@ -762,6 +787,221 @@ func (h Harness) pages(t *testing.T) {
 		t.Errorf("feed of nothing: %d records, %q, %v", len(rs), next, err)
 	}
 	p.check(p.Health(t.Context()))
+}
+
+// compact folds orders in pieces and asks everything again that was asked before.
+func (h Harness) compact(t *testing.T) {
+	p := h.place(t)
+	rnd := rand.New(rand.NewPCG(5, seed(t)))
+	ctx := t.Context()
+	tenant, d := p.newDevice()
+	other, _ := p.device(d.Member)
+	a, b := NewAuthor(d, 1, rnd), NewAuthor(other, 1, rnd)
+	var items []store.Item
+	receipts := []wire.Receipt{{Epoch: p.Epoch()}}
+	push := func(it store.Item) {
+		t.Helper()
+		items = append(items, it)
+		receipts = append(receipts, p.push(d.Member, it).Receipt)
+		a.See(it.Doc, it.Change)
+	}
+	check := func(what string) {
+		t.Helper()
+		all, err := history(p, d.Member, rnd)
+		p.check(err)
+		if len(all) != len(items) {
+			t.Fatalf("%s: %d changes, want %d", what, len(all), len(items))
+		}
+		for i, c := range all {
+			if c.Hash != items[i].Change.Hash() || c.Doc != items[i].Doc || string(c.Raw) != string(items[i].Change.Raw()) {
+				t.Fatalf("%s: change %d is not what was stored", what, i+1)
+			}
+		}
+		for range 20 {
+			seq := uint64(rnd.IntN(len(receipts)))
+			if r, ok, err := p.ReceiptAt(ctx, d.Member, seq); err != nil || !ok || r != receipts[seq] {
+				t.Fatalf("%s: receipt at %d is %+v %v %v, want %+v", what, seq, r, ok, err, receipts[seq])
+			}
+			// A page that starts anywhere and has any length.
+			cs, r, more, err := Since(ctx, p, d.Member, seq, 1+rnd.IntN(40), 1+rnd.IntN(20_000))
+			p.check(err)
+			if r != receipts[r.Seq] || more != (int(r.Seq) < len(items)) || len(cs) != int(r.Seq-seq) || len(cs) == 0 && int(seq) < len(items) {
+				t.Fatalf("%s: %d changes after %d, to %+v, more %v", what, len(cs), seq, r, more)
+			}
+			for i, c := range cs {
+				if c.Hash != items[int(seq)+i].Change.Hash() || c.Seq != seq+uint64(i)+1 {
+					t.Fatalf("%s: change %d of a page after %d is not what was stored", what, c.Seq, seq)
+				}
+			}
+		}
+		again := items[rnd.IntN(len(items)):]
+		ack, err := p.Append(ctx, d.Member, again[:min(len(again), 30)])
+		p.check(err)
+		if ack.New != 0 || len(ack.Rejected) > 0 || ack.Receipt != receipts[len(items)] {
+			t.Fatalf("%s: pushed again: %+v", what, ack)
+		}
+	}
+
+	if n, err := p.Compact(ctx, d.Member, 0); err != nil || n != 0 {
+		t.Fatalf("nothing to fold: %d, %v", n, err)
+	}
+	forkLog, forkBook := a.Fork(), a.Fork()
+	first := b.Edit(2) // a writer that then falls silent
+	push(first)
+	silent := b.Fork()
+	total := 0
+	for round := range 30 {
+		for range 1 + rnd.IntN(60) {
+			if it := a.Tap(1); rnd.IntN(3) > 0 {
+				push(it)
+			} else {
+				push(it)
+				push(a.Edit(1 + rnd.IntN(9)))
+			}
+		}
+		n, err := p.Compact(ctx, d.Member, 1+rnd.IntN(90))
+		p.check(err)
+		total += n
+		if round%10 == 9 {
+			p.reopen()
+		}
+		if round%5 == 4 {
+			check(fmt.Sprint("round ", round))
+		}
+	}
+	n, err := p.Compact(ctx, d.Member, 1)
+	p.check(err)
+	if total += n; total != len(items) {
+		t.Fatalf("%d changes were folded, want %d", total, len(items))
+	}
+	check("all folded")
+	if page, err := p.Since(ctx, d.Member, 0, 0, 0); err != nil || page.Segment == nil {
+		t.Fatalf("a device that has nothing is sent no segment: %v", err)
+	}
+
+	// What is folded is still known: numbers that were used, dependencies, the place of a change.
+	for _, it := range []store.Item{forkLog.Tap(1), forkBook.Edit(1)} {
+		it.Feed = nil
+		if code := p.refused(d.Member, it); code != wire.CodeSequence {
+			t.Errorf("a number that stands in a segment is used again: code %d", code)
+		}
+	}
+	moved := first
+	moved.Doc = crdt.ProfileDoc
+	if code := p.refused(d.Member, moved); code != wire.CodeDocument {
+		t.Errorf("a folded change in another document: code %d", code)
+	}
+	push(silent.Edit(1)) // builds on a change that nobody wrote last
+	third, _ := p.device(d.Member)
+	c := NewAuthor(third, 1, rnd)
+	for range 5 { // builds on any change
+		c.See(crdt.ContactsDoc, items[0].Change)
+		i := rnd.IntN(len(items))
+		c.See(items[i].Doc, items[i].Change)
+		if items[i].Doc.IsLog() {
+			push(c.Tap(1))
+		} else {
+			push(c.Edit(1))
+		}
+	}
+	missing := NewAuthor(third, 2, rnd)
+	missing.See(crdt.ContactsDoc, NewAuthor(third, 3, rnd).Edit(1).Change)
+	if code := p.refused(d.Member, missing.Edit(1)); code != wire.CodeDeps {
+		t.Errorf("a dependency that is nowhere: code %d", code)
+	}
+	check("more after folding")
+
+	want := map[entryKey]store.FeedRecord{}
+	for _, it := range items {
+		for _, f := range it.Feed {
+			want[entryKey{f.Member, f.Entry}] = f
+		}
+	}
+	rs, _, err := wholeFeed(p, tenant, "", rnd)
+	p.check(err)
+	p.check(checkFeed(rs, want))
+
+	// Many at once: each change is folded once.
+	for range 100 {
+		push(a.Tap(1))
+	}
+	var wg sync.WaitGroup
+	folded := make([]int, 8)
+	for i := range folded {
+		wg.Go(func() {
+			var err error
+			if folded[i], err = p.Compact(ctx, d.Member, 1); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	sum := 0
+	for _, n := range folded {
+		sum += n
+	}
+	if sum != 106 {
+		t.Errorf("%d changes were folded by many at once, want 106", sum)
+	}
+	check("many at once")
+	if _, err := p.Compact(ctx, crdt.MemberID(a.uuid()), 1); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("compact nobody: %v", err)
+	}
+}
+
+// references overwrites values that stand in the same push, by themselves, and in segments, and such as are not there.
+func (h Harness) references(t *testing.T) {
+	p := h.place(t)
+	rnd := rand.New(rand.NewPCG(6, 6))
+	_, d := p.newDevice()
+	a := NewAuthor(d, 1, rnd)
+	text := func(s string) automerge.Value { return automerge.Value{Kind: automerge.KindString, Str: s} }
+	put := func(key, value string, pred ...automerge.OpID) automerge.Op {
+		return automerge.Op{Key: key, Action: automerge.Put, Value: text(value), Pred: pred}
+	}
+	id := func(it store.Item, i int) automerge.OpID { return it.Change.OpID(i) }
+	mine := a.Write(crdt.ProfileDoc, []automerge.Op{put("zone", "UTC"), put("language", "en")})
+	list := a.Write(crdt.ContactsDoc, []automerge.Op{{Key: "list", Action: automerge.MakeList}, put("other", "x")})
+	p.push(d.Member, mine, list)
+	for _, place := range []string{"rows", "segments"} {
+		if place == "segments" {
+			for range 30 {
+				p.push(d.Member, a.Tap(1))
+			}
+			n, err := p.Compact(t.Context(), d.Member, 1)
+			p.check(err)
+			if n < 30 {
+				t.Fatalf("%d changes were folded", n)
+			}
+		}
+		next := func(doc crdt.DocName, ops ...automerge.Op) store.Item {
+			return a.Fork().Write(doc, ops)
+		}
+		one := next(crdt.ContactsDoc, automerge.Op{Obj: id(list, 0), IsList: true, Insert: true, Action: automerge.Put, Value: text("first")})
+		for what, it := range map[string]store.Item{
+			"nothing is there":             next(crdt.ProfileDoc, put("zone", "CET", automerge.OpID{Counter: 1, Actor: "nobody's"})),
+			"it is of another key":         next(crdt.ProfileDoc, put("zone", "CET", id(mine, 1))),
+			"it is of another document":    next(crdt.ContactsDoc, put("zone", "CET", id(mine, 0))),
+			"an object that is a text":     next(crdt.ContactsDoc, automerge.Op{Obj: id(list, 1), Key: "k", Action: automerge.Put, Value: text("x")}),
+			"a key of a list":              next(crdt.ContactsDoc, automerge.Op{Obj: id(list, 0), Key: "k", Action: automerge.Put, Value: text("x")}),
+			"an element of no list":        next(crdt.ContactsDoc, automerge.Op{Obj: id(list, 0), IsList: true, Elem: id(list, 1), Insert: true, Action: automerge.Put, Value: text("x")}),
+			"an object that is not there":  next(crdt.ContactsDoc, automerge.Op{Obj: automerge.OpID{Counter: 1, Actor: "nobody's"}, Key: "k", Action: automerge.Put, Value: text("x")}),
+			"one of a log is not there":    next("log-2026-11", put("w", "v"), put("x", "y", automerge.OpID{Counter: 1, Actor: "nobody's"})),
+			"a delete of what is no value": next(crdt.ProfileDoc, automerge.Op{Key: "zone", Action: automerge.Delete, Pred: []automerge.OpID{id(mine, 1)}}),
+		} {
+			if code := p.refused(d.Member, it); code != wire.CodeInvalid {
+				t.Errorf("%s, %s: code %d", place, what, code)
+			}
+		}
+		zone := a.Write(crdt.ProfileDoc, []automerge.Op{put("zone", "CET", id(mine, 0)), put("new", "1")})
+		again := a.Write(crdt.ProfileDoc, []automerge.Op{put("zone", "EET", id(zone, 0)), {Key: "new", Action: automerge.Delete, Pred: []automerge.OpID{id(zone, 1)}}})
+		p.push(d.Member, zone, again) // the second builds on what comes in the same push
+		p.push(d.Member, a.Write(crdt.ContactsDoc, one.Change.Ops))
+		mine = a.Write(crdt.ProfileDoc, []automerge.Op{put("zone", "UTC", id(again, 0)), put("language", "es", id(mine, 1))})
+		p.push(d.Member, mine)
+		_, err := history(p, d.Member, rnd)
+		p.check(err)
+	}
 }
 
 func (h Harness) tenants(t *testing.T) {
@@ -1078,7 +1318,12 @@ func Child(s store.Store, out io.Writer) error {
 				// A process that was killed does not know what it wrote last, so it writes as a new writer.
 				now := uint64(time.Now().UnixNano())
 				a := NewAuthor(d, uint32(now/1000), rand.New(rand.NewPCG(now, uint64(i))))
-				for {
+				for n := 0; ; n++ {
+					if n%50 == 49 { // the kill may come in the middle of it
+						if _, err := s.Compact(context.Background(), d.Member, 20); err != nil {
+							return err
+						}
+					}
 					it := a.Tap(1)
 					ack, err := s.Append(context.Background(), d.Member, []store.Item{it})
 					if err != nil {
@@ -1166,7 +1411,7 @@ func (h Harness) kill(t *testing.T) {
 		for m := range acked {
 			head, err := p.Head(t.Context(), m)
 			p.check(err)
-			cs, _, _, err := p.Since(t.Context(), m, head.Seq-min(head.Seq, 3), 0, 0)
+			cs, _, _, err := Since(t.Context(), p, m, head.Seq-min(head.Seq, 3), 0, 0)
 			p.check(err)
 			var items []store.Item
 			for _, c := range cs {
