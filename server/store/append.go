@@ -162,7 +162,7 @@ func (w *writer) push(p *push) (Ack, error) {
 
 	k := &checker{
 		writer: w, push: p, member: member, devices: map[crdt.DeviceID]bool{}, progress: map[actorDoc]*progress{},
-		fresh: map[automerge.Hash]place{},
+		fresh: map[automerge.Hash]place{}, lasts: map[int64][]lastChange{},
 	}
 	decisions := make([]decision, len(p.items))
 	for i := range p.items {
@@ -222,6 +222,19 @@ type checker struct {
 	devices  map[crdt.DeviceID]bool
 	progress map[actorDoc]*progress
 	fresh    map[automerge.Hash]place // items that will be stored
+	lasts    map[int64][]lastChange   // of each document: the last change of each actor
+	tail     map[automerge.Hash]inDoc // changes that stand one by one; nil until one is asked for
+}
+
+// inDoc is place as the committer knows it.
+type inDoc struct {
+	doc   int64
+	maxop uint64
+}
+
+type lastChange struct {
+	hash  automerge.Hash
+	maxop uint64
 }
 
 // check says what becomes of an item; one that is to be stored counts from then on.
@@ -312,41 +325,51 @@ func (k *checker) check(it *packed) (d decision, err error) {
 	return d, nil
 }
 
-// lookup finds a change of the member by its hash: among those of this push, those that stand one by one, the last ones
-// of each actor, and what is known of the segments.
+// lookup finds a change of the member by its hash: among those of this push, the last ones of each actor, on which most
+// build, those that stand one by one, and what is known of the segments.
 func (k *checker) lookup(doc int64, name crdt.DocName, h automerge.Hash) (at place, ok bool, err error) {
 	if at, ok = k.fresh[h]; ok {
 		return at, true, nil
 	}
-	row, err := k.find.row(k.member, h[:8], h[:])
-	if err != nil {
-		return place{}, false, err
+	lasts, ok := k.lasts[doc]
+	if !ok {
+		if err := k.lastOf.each(func(row []driver.Value) bool {
+			lasts = append(lasts, lastChange{automerge.Hash(row[0].([]byte)), uint64(row[1].(int64))})
+			return true
+		}, k.member, doc); err != nil {
+			return place{}, false, err
+		}
+		k.lasts[doc] = lasts
 	}
-	if row != nil {
-		if row[0].(int64) == doc {
-			at.doc = name
-		} else {
+	for _, l := range lasts {
+		if l.hash == h {
+			return place{name, l.maxop}, true, nil
+		}
+	}
+	if k.tail == nil {
+		k.tail = map[automerge.Hash]inDoc{}
+		_, upto := seqs(k.member)
+		if err := k.hashes.each(func(row []driver.Value) bool {
+			k.tail[automerge.Hash(row[0].([]byte))] = inDoc{row[1].(int64), uint64(row[2].(int64))}
+			return true
+		}, k.member<<seqBits|int64(k.push.folded), upto); err != nil {
+			return place{}, false, err
+		}
+	}
+	if in, ok := k.tail[h]; ok {
+		at.maxop = in.maxop
+		if at.doc = name; in.doc != doc {
 			at.doc = "another"
 		}
-		at.maxop = uint64(row[1].(int64))
 		return at, true, nil
 	}
 	if k.push.folded == 0 {
 		return place{}, false, nil
 	}
-	if at, ok = k.push.known[h]; ok {
-		return at, at.doc != "", nil
-	}
-	err = k.lasts.each(func(row []driver.Value) bool {
-		if ok = string(row[0].([]byte)) == string(h[:]); ok {
-			at = place{name, uint64(row[1].(int64))}
-		}
-		return !ok
-	}, k.member, doc)
-	if err == nil && !ok {
+	if at, ok = k.push.known[h]; !ok {
 		k.push.wanted = append(k.push.wanted, h)
 	}
-	return at, ok, err
+	return at, at.doc != "", nil
 }
 
 // writerProgress reads what an actor has stored in a document.

@@ -157,9 +157,9 @@ type writer struct {
 	fresh []string
 
 	begin, commit, undo                 *stmt
-	member, head, device, find          *stmt
+	member, head, device                *stmt
 	doc, addDoc, writerOf, setWriter    *stmt
-	addChange, addFeed, lasts           *stmt
+	addChange, addFeed, lastOf, hashes  *stmt
 	folded, setFolded                   *stmt
 	dropChanges, dropSegments           *stmt
 	addSegment                          *stmt
@@ -218,12 +218,12 @@ func (w *writer) texts() []text {
 		{&w.member, "SELECT id, tenant, seq, chain, name, folded FROM members WHERE uid = ?"},
 		{&w.head, "UPDATE members SET seq = ?, chain = ?, pushes = pushes + 1 WHERE id = ?"},
 		{&w.device, "SELECT member FROM devices WHERE uid = ?"},
-		{&w.find, findChange},
 		{&w.doc, "SELECT id FROM docs WHERE name = ?"},
 		{&w.addDoc, "INSERT INTO docs (name) VALUES (?)"},
 		{&w.writerOf, "SELECT seq, maxop, last FROM writers WHERE member = ? AND doc = ? AND actor = ?"},
 		{&w.setWriter, "INSERT OR REPLACE INTO writers VALUES (?, ?, ?, ?, ?, ?)"},
-		{&w.lasts, "SELECT last, maxop FROM writers WHERE member = ? AND doc = ?"},
+		{&w.hashes, "SELECT hash, doc, maxop FROM changes WHERE id > ? AND id <= ?"},
+		{&w.lastOf, "SELECT last, maxop FROM writers WHERE member = ? AND doc = ?"},
 		{&w.addChange, "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&w.folded, "SELECT folded FROM members WHERE id = ?"},
 		{&w.setFolded, "UPDATE members SET folded = ? WHERE id = ?"},

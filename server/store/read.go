@@ -47,7 +47,7 @@ func (r *reader) texts() []text {
 		{&r.segment, "SELECT " + segmentColumns + " FROM segments WHERE id > ? AND id <= ? ORDER BY id LIMIT 1"},
 		{&r.marks, "SELECT id, marks FROM segments WHERE id > ? AND id <= ?"},
 		{&r.spans, "SELECT id, spans FROM segments WHERE id > ? AND id <= ?"},
-		{&r.find, findChange},
+		{&r.find, "SELECT doc, maxop FROM changes WHERE id > ? AND id <= ? AND hash = ?"},
 		{&r.ops, "SELECT id, size, data FROM changes WHERE id >> 32 = ? AND doc = ? AND actor = ? AND maxop >= ? ORDER BY maxop"},
 		{&r.logOps, "SELECT id, size, data FROM changes WHERE id > ? AND id <= ? AND doc = ? AND maxop >= ? ORDER BY id"},
 		{&r.unfolded, "SELECT id, uid FROM members m WHERE id > ? AND (seq - folded >= ? OR seq - folded >= ? AND EXISTS (" +
@@ -61,9 +61,6 @@ func (r *reader) texts() []text {
 		{&r.tenantByHash, "SELECT hash, tenant FROM apikeys WHERE hash = ?"},
 	}
 }
-
-// findChange finds a change that stands by itself by its hash.
-const findChange = "SELECT doc, maxop FROM changes WHERE id >> 32 = ? AND substr(hash, 1, 8) = ? AND hash = ?"
 
 // read lends a free reader to fn. The context bounds the wait for it; what fn reads is bounded in rows.
 func (s *SQLite) read(ctx context.Context, fn func(*reader) error) error {

@@ -243,7 +243,8 @@ func (s *SQLite) resolve(ctx context.Context, p *push) error {
 
 // find looks for a change among all of a member.
 func (s *SQLite) find(r *reader, member int64, folded uint64, h automerge.Hash) (place, error) {
-	row, err := r.find.row(member, h[:8], h[:])
+	after, upto := seqs(member)
+	row, err := r.find.row(after, upto, h[:])
 	if err != nil {
 		return place{}, err
 	}
@@ -255,7 +256,6 @@ func (s *SQLite) find(r *reader, member int64, folded uint64, h automerge.Hash) 
 		return place{}, nil
 	}
 	var ids []int64
-	after, upto := seqs(member)
 	if err := r.marks.each(func(row []driver.Value) bool {
 		if bytes.Contains(row[1].([]byte), h[:8]) {
 			ids = append(ids, row[0].(int64))
