@@ -5,10 +5,14 @@
 // with the projection rows in one transaction, with the disk synced, before a command returns. Nothing is loaded at
 // start and memory does not grow with history.
 //
+// What the server has is folded (Compact): the beginning of the member's order lies in segments, at a tenth of the room
+// or less, from which every change comes back as it was; only newer changes, and those that are only here, have rows.
+//
 // What it promises:
 //
 //   - A command that returned is on disk: no crash, no power cut and no server takes it back.
-//   - Every table but `changes` can be rebuilt from it (Rebuild), and the rebuilt rows equal the incremental ones.
+//   - Everything but `changes` and `segments` can be rebuilt from them (Rebuild), and the rebuilt rows equal the
+//     incremental ones.
 //   - Equal changes give equal rows and the same three suggestions on every device, whatever the order of arrival.
 //   - "Only on this phone" (Unsent) is exactly what no receipt covers, refused changes included, with the reason.
 //

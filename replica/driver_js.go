@@ -12,6 +12,7 @@ import (
 const (
 	driverName = "sqlite-wasm"
 	readers    = 1
+	foldMost   = 1000 // a command waits for one segment to be folded, as there is one thread
 )
 
 // lockData does nothing: in a browser the leader tab holds the lock.

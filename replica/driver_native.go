@@ -17,6 +17,8 @@ const (
 	driverName = "sqlite"
 	// readers is the number of connections that read while the one writer writes.
 	readers = 3
+	// foldMost is how many changes one segment holds at most.
+	foldMost = 4000
 )
 
 // lockData keeps other processes off the data while this one has it open, as what is kept in memory would not be theirs.

@@ -53,22 +53,8 @@ func (r *Replica) Dump(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// Changes calls f with every change of a document, in the order in which this device applied them; chunk is the
-// uncompressed change chunk.
+// Changes calls f with every change of a document, each after those that it depends on; chunk is the uncompressed change
+// chunk.
 func (r *Replica) Changes(ctx context.Context, doc crdt.DocName, f func(chunk []byte) error) error {
-	rows, err := r.rdb.QueryContext(ctx, `SELECT chunk FROM changes c JOIN documents d ON d.id=c.doc WHERE d.name=? ORDER BY c.id`, string(doc))
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var chunk []byte
-		if err := rows.Scan(&chunk); err != nil {
-			return err
-		}
-		if err := f(chunk); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return r.changesOf(ctx, doc, f)
 }

@@ -292,6 +292,7 @@ type Status struct {
 	Receipt wire.Receipt
 	Unsent  int
 	Changes int
+	Folded  int // how many of them Compact put into segments
 	Today   ranking.Day
 }
 
@@ -299,8 +300,9 @@ type Status struct {
 func (r *Replica) Status(ctx context.Context) (s Status, err error) {
 	s.Receipt = r.committed.Load().cursor
 	s.Today = r.Today()
-	err = r.rdb.QueryRowContext(ctx, `SELECT count(*) FROM changes`).Scan(&s.Changes)
+	err = r.rdb.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM changes), (SELECT coalesce(max(seq), 0) FROM segments)`).Scan(&s.Changes, &s.Folded)
 	if err == nil {
+		s.Changes += s.Folded
 		s.Unsent, err = r.UnsentCount(ctx)
 	}
 	return s, err

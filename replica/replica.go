@@ -31,6 +31,8 @@ type Config struct {
 	Now func() time.Time
 	// MaxPages bounds the database (pages of 4 KiB). Zero: the disk does.
 	MaxPages int64
+	// FoldAt is how many changes Compact waits for. Zero: 1,000.
+	FoldAt int
 }
 
 // Replica is a member's documents on one device. All methods may be called from many goroutines; commands and arriving
@@ -51,6 +53,13 @@ type Replica struct {
 	writer  automerge.ActorID
 	lock    io.Closer // on the data, against another process
 
+	foldAt  int
+	folding sync.Mutex // one Compact at a time; taken before mu; guards asked
+	asked   struct {   // when no month of the log was found closed
+		month crdt.DocName
+		seq   uint64
+	}
+
 	// now committed: what commands start from and screens read without waiting for them
 	committed atomic.Pointer[standing]
 
@@ -67,6 +76,9 @@ type standing struct {
 	cursor wire.Receipt
 	skew   int64          // ms, server clock minus own
 	zone   *time.Location // the member's home
+
+	folded  uint64 // the last change that is in a segment: these hold all from the first on
+	forgets int    // how often changes lost their places
 }
 
 // Open opens or makes the replica at cfg.Path. A database of a newer schema, of another program or of another member is
@@ -95,6 +107,9 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 		db: db, rdb: rdb, now: cfg.Now, playbook: cfg.Playbook,
 		stmts:  map[string]*sql.Stmt{},
 		actors: map[automerge.ActorID]int64{}, byActor: map[int64]automerge.ActorID{},
+	}
+	if r.foldAt = cfg.FoldAt; r.foldAt <= 0 {
+		r.foldAt = 1000
 	}
 	r.watch.subs = map[chan struct{}]struct{}{}
 	if err := r.open(ctx, cfg); err != nil {
@@ -189,18 +204,19 @@ func newWriter() uint32 {
 
 // load reads the little that stays in memory: names of writers, the cursor, the home zone, the facts for ranking.
 func (r *Replica) load(ctx context.Context) error {
-	var writer, seq int64
+	var writer, seq, folded int64
 	var epoch, chain []byte
 	st := standing{zone: time.UTC}
 	err := r.conn.QueryRowContext(ctx, `SELECT
 		(SELECT value FROM meta WHERE key='writer'), (SELECT value FROM meta WHERE key='epoch'),
 		(SELECT value FROM meta WHERE key='seq'), (SELECT value FROM meta WHERE key='chain'),
-		(SELECT value FROM meta WHERE key='skew')`).Scan(&writer, &epoch, &seq, &chain, &st.skew)
+		(SELECT value FROM meta WHERE key='skew'), (SELECT coalesce(max(seq), 0) FROM segments)`).
+		Scan(&writer, &epoch, &seq, &chain, &st.skew, &folded)
 	if err != nil {
 		return fmt.Errorf("read the replica's state: %w", err)
 	}
 	r.writer = crdt.NewActor(r.device, uint32(writer))
-	st.cursor.Seq = uint64(seq)
+	st.cursor.Seq, st.folded = uint64(seq), uint64(folded)
 	copy(st.cursor.Epoch[:], epoch)
 	copy(st.cursor.Chain[:], chain)
 	r.committed.Store(&st)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,14 +15,17 @@ const applicationID = 0x5472696f
 // schemaVersion is the newest layout that this build knows.
 //
 //	1  first
-const schemaVersion = 1
+//	2  segments; changes are found by their place in the member's order, and no more by (document, writer, sequence),
+//	   which nothing asked for and the table of writers keeps unique
+const schemaVersion = 2
 
 const schema = `
 -- what this device is and how far it has come
 CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES('epoch', zeroblob(16)),('seq', 0),('chain', zeroblob(16)),('skew', 0);
 
--- the truth: every change of every document, in the order in which this device applied them
+-- the truth: every change of every document, in the order in which this device applied them, but for those that were
+-- folded into segments
 CREATE TABLE changes(
 	id      INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: it is also how far was pushed
 	doc     INTEGER NOT NULL,
@@ -36,8 +40,8 @@ CREATE TABLE changes(
 	reason  TEXT
 ) STRICT;
 CREATE UNIQUE INDEX changes_hash ON changes(hash);
-CREATE UNIQUE INDEX changes_seq ON changes(doc, actor, seq);
 CREATE INDEX changes_unsent ON changes(id) WHERE receipt IS NULL;
+` + schemaSegments + `
 
 CREATE TABLE documents(
 	id     INTEGER PRIMARY KEY,
@@ -123,6 +127,26 @@ CREATE TABLE merges(
 ) STRICT;
 `
 
+// schemaSegments is what version 2 added.
+const schemaSegments = `
+CREATE INDEX changes_order ON changes(receipt) WHERE receipt IS NOT NULL;
+
+-- the beginning of the member's order, folded: each follows the one before, the first begins with the first change
+CREATE TABLE segments(
+	seq         INTEGER PRIMARY KEY,   -- place of the last change
+	after       INTEGER NOT NULL,      -- the place before the first
+	after_chain BLOB NOT NULL,
+	chain       BLOB NOT NULL,
+	marks       BLOB NOT NULL,         -- wire.Segment
+	data        BLOB NOT NULL
+) STRICT;
+`
+
+// migrations holds the steps from each version to the next, from version 1 on.
+var migrations = []string{
+	`DROP INDEX changes_seq;` + schemaSegments,
+}
+
 // Errors of Open that callers tell apart.
 var (
 	// ErrNewer: a newer build wrote the database.
@@ -160,18 +184,21 @@ func migrate(ctx context.Context, db *sql.Conn) error {
 	case app == applicationID && version == schemaVersion:
 		return nil
 	}
+	steps, what := []string{schema, fmt.Sprintf(`PRAGMA application_id=%d`, applicationID)}, "create the database"
+	if app == applicationID {
+		if version < 1 {
+			return ErrForeign
+		}
+		steps, what = migrations[version-1:], "bring the database to this version of the app, which left it as it was"
+	}
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it says so
-	for _, q := range []string{
-		schema,
-		fmt.Sprintf(`PRAGMA application_id=%d`, applicationID),
-		fmt.Sprintf(`PRAGMA user_version=%d`, schemaVersion),
-	} {
+	for _, q := range append(slices.Clone(steps), fmt.Sprintf(`PRAGMA user_version=%d`, schemaVersion)) {
 		if _, err := tx.ExecContext(ctx, q); err != nil {
-			return fmt.Errorf("create the database: %w", full(err))
+			return fmt.Errorf("%s: %w", what, full(err))
 		}
 	}
 	return full(tx.Commit())

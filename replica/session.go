@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -217,7 +218,11 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 // forgetReceipts makes everything "only on this device" again until the server proves otherwise.
 func (t *tx) forgetReceipts(e wire.Epoch) error {
 	t.cursor = wire.Receipt{Epoch: e}
-	return t.exec(`UPDATE changes SET receipt=NULL`)
+	t.forgets++
+	if err := t.unfold(); err != nil {
+		return err
+	}
+	return t.exec(`UPDATE changes SET receipt=NULL WHERE receipt IS NOT NULL`)
 }
 
 // merge brings a piece of the member's order in: changes, receipts and cursor in one transaction.
@@ -238,7 +243,7 @@ func (t *tx) merge(f *wire.Changes) error {
 			h = it.Change.Hash()
 		}
 		chain = chain.Next(h)
-		res, err := t.execResult(`UPDATE changes SET receipt=?, refused=NULL, reason=NULL WHERE hash=?`, int64(seq), h[:])
+		res, err := t.execResult(`UPDATE changes SET receipt=?, refused=NULL, reason=NULL WHERE hash=? AND receipt IS NULL`, int64(seq), h[:])
 		if err != nil {
 			return err
 		}
@@ -269,12 +274,8 @@ func (t *tx) mergeChange(it *wire.Item, seq uint64) error {
 		return err
 	}
 	for _, dep := range c.Deps {
-		var n int
-		if _, err := t.one([]any{&n}, `SELECT count(*) FROM changes WHERE hash=? AND doc=?`, dep[:], d.id); err != nil {
-			return err
-		}
-		if n == 0 {
-			return errDiverged
+		if held, err := t.holds(d, dep); err != nil || !held {
+			return cmp.Or(err, errDiverged)
 		}
 	}
 	actor, err := t.actor(c.Actor)
@@ -286,6 +287,9 @@ func (t *tx) mergeChange(it *wire.Item, seq uint64) error {
 		return err
 	}
 	if uint64(last) >= c.Seq {
+		if held, err := t.holds(d, c.Hash()); err != nil || held { // it has a place already
+			return cmp.Or(err, errDiverged)
+		}
 		if err := t.fork(d, c); err != nil {
 			return err
 		}

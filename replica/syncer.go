@@ -130,8 +130,8 @@ func (s *Syncer) connect(ctx context.Context) error {
 		}
 		return fmt.Errorf("connect to %s: %w", s.cfg.URL, err)
 	}
-	var reader sync.WaitGroup
-	defer reader.Wait()
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
 	defer ws.Close()
 	ws.SetReadLimit(wire.MaxFrame)
 	alive := func() error { return ws.SetReadDeadline(time.Now().Add(s.cfg.Silence)) }
@@ -144,7 +144,7 @@ func (s *Syncer) connect(ctx context.Context) error {
 	frames, ended := make(chan []byte), make(chan error, 1)
 	stop := make(chan struct{})
 	defer close(stop)
-	reader.Go(func() {
+	helpers.Go(func() {
 		for {
 			alive() //nolint:errcheck // the read will say it
 			_, b, err := ws.ReadMessage()
@@ -156,6 +156,20 @@ func (s *Syncer) connect(ctx context.Context) error {
 			case frames <- b:
 			case <-stop:
 				return
+			}
+		}
+	})
+
+	// History is folded beside the connection, whenever something came: in a long pull also, so that the data does not
+	// first grow by all of it.
+	came := make(chan struct{}, 1)
+	defer close(came)
+	foldCtx, stopFolding := context.WithCancel(ctx)
+	defer stopFolding()
+	helpers.Go(func() {
+		for range came {
+			if _, err := s.r.Compact(foldCtx); err != nil && foldCtx.Err() == nil {
+				s.cfg.Log.Warn("history is not folded", "device", s.r.device, "err", err)
 			}
 		}
 	})
@@ -194,6 +208,10 @@ func (s *Syncer) connect(ctx context.Context) error {
 			var out [][]byte
 			if out, err = session.Receive(ctx, b); err == nil {
 				err = send(out...)
+			}
+			select {
+			case came <- struct{}{}:
+			default:
 			}
 			if err == nil && !worked && session.Connected != "" {
 				worked = true

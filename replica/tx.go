@@ -31,6 +31,11 @@ type tx struct {
 	cursor wire.Receipt
 	skew   int64
 
+	folded  uint64 // see standing
+	forgets int
+	opened  map[uint64]map[automerge.Hash]crdt.DocName // segments, by their last change
+	unseen  bool                                       // no query shows the difference
+
 	// what the projections have to look at again
 	contacts map[crdt.ContactID]struct{}
 	edited   map[contactField]struct{} // by others
@@ -74,6 +79,7 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 	st := r.committed.Load()
 	t := &tx{
 		ctx: ctx, r: r, now: r.now().UnixMilli(), writer: r.writer, cursor: st.cursor, skew: st.skew, zone: st.zone,
+		folded: st.folded, forgets: st.forgets,
 		docs: map[crdt.DocName]*document{}, actors: map[automerge.ActorID]int64{}, byID: map[int64]automerge.ActorID{},
 		contacts: map[crdt.ContactID]struct{}{}, edited: map[contactField]struct{}{}, entries: map[logKey]crdt.EntryID{}, facts: map[crdt.ContactID]*ranking.Facts{},
 	}
@@ -97,12 +103,14 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 		return full(err)
 	}
 	r.writer = t.writer
-	r.committed.Store(&standing{cursor: t.cursor, skew: t.skew, zone: t.zone})
+	r.committed.Store(&standing{cursor: t.cursor, skew: t.skew, zone: t.zone, folded: t.folded, forgets: t.forgets})
 	for a, id := range t.actors {
 		r.actors[a], r.byActor[id] = id, a
 	}
 	r.top.put(t.facts)
-	r.changed()
+	if !t.unseen {
+		r.changed()
+	}
 	return nil
 }
 
@@ -433,10 +441,7 @@ func (t *tx) seal(d *document) error {
 
 // store writes the row of a change and moves the document's heads. receipt is its place in the member's order, if known.
 func (t *tx) store(d *document, c *automerge.Change, actor int64, receipt any) error {
-	h := c.Hash()
-	err := t.exec(`INSERT INTO changes(doc, hash, actor, seq, max_op, chunk, at, receipt) VALUES(?,?,?,?,?,?,?,?)`,
-		d.id, h[:], actor, int64(c.Seq), int64(c.MaxOp()), c.Raw(), t.now, receipt)
-	if err != nil {
+	if err := t.insert(nil, d, c, actor, t.now, receipt); err != nil {
 		return err
 	}
 	d.ops = nil
@@ -444,6 +449,13 @@ func (t *tx) store(d *document, c *automerge.Change, actor int64, receipt any) e
 		return err
 	}
 	return t.saveHeads(d)
+}
+
+// insert writes the row of a change; a nil id is the next one.
+func (t *tx) insert(id any, d *document, c *automerge.Change, actor, at int64, receipt any) error {
+	h := c.Hash()
+	return t.exec(`INSERT INTO changes(id, doc, hash, actor, seq, max_op, chunk, at, receipt) VALUES(?,?,?,?,?,?,?,?,?)`,
+		id, d.id, h[:], actor, int64(c.Seq), int64(c.MaxOp()), c.Raw(), at, receipt)
 }
 
 // advance moves the heads of a document and the sequence of a writer past a change.
@@ -465,37 +477,29 @@ func (t *tx) saveHeads(d *document) error {
 	return t.exec(`UPDATE documents SET heads=?, max_op=? WHERE id=?`, heads, int64(d.maxOp), d.id)
 }
 
-// replay makes a document's registers anew from its changes, and has all that they show projected again.
-func (t *tx) replay(d *document) error {
-	err := t.query(func(rows *sql.Rows) error { // what is there now may not be there afterwards
-		var key string
-		if err := rows.Scan(&key); err != nil {
-			return err
-		}
-		return t.touch(d, key, false)
-	}, `SELECT DISTINCT key FROM registers WHERE doc=?`, d.id)
-	if err != nil {
-		return err
-	}
-	for _, q := range []string{`DELETE FROM registers WHERE doc=?`, `DELETE FROM writers WHERE doc=?`} {
-		if err := t.exec(q, d.id); err != nil {
-			return err
-		}
-	}
-	d.heads, d.maxOp, d.ops = nil, 0, nil
-	for after := int64(0); ; {
-		var chunk []byte
-		found, err := t.one([]any{&after, &chunk}, `SELECT id, chunk FROM changes WHERE doc=? AND id>? ORDER BY id LIMIT 1`, d.id, after)
+// replay makes the registers of documents anew from their changes, and has all that they show projected again.
+func (t *tx) replay(ds ...*document) error {
+	docs := map[crdt.DocName]*document{}
+	for _, d := range ds {
+		err := t.query(func(rows *sql.Rows) error { // what is there now may not be there afterwards
+			var key string
+			if err := rows.Scan(&key); err != nil {
+				return err
+			}
+			return t.touch(d, key, false)
+		}, `SELECT DISTINCT key FROM registers WHERE doc=?`, d.id)
 		if err != nil {
 			return err
 		}
-		if !found {
-			return t.saveHeads(d)
+		for _, q := range []string{`DELETE FROM registers WHERE doc=?`, `DELETE FROM writers WHERE doc=?`} {
+			if err := t.exec(q, d.id); err != nil {
+				return err
+			}
 		}
-		c, err := automerge.ParseChange(chunk)
-		if err != nil {
-			return fmt.Errorf("change %d of %s: %w", after, d.name, err)
-		}
+		d.heads, d.maxOp, d.ops = nil, 0, nil
+		docs[d.name] = d
+	}
+	err := t.history(docs, func(d *document, c *automerge.Change) error {
 		actor, err := t.actor(c.Actor)
 		if err != nil {
 			return err
@@ -505,10 +509,17 @@ func (t *tx) replay(d *document) error {
 				return err
 			}
 		}
-		if err := t.advance(d, c, actor); err != nil {
+		return t.advance(d, c, actor)
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range ds {
+		if err := t.saveHeads(d); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // Rebuild makes everything but the changes themselves anew from them. Its rows equal those that were kept up to date
@@ -524,7 +535,7 @@ func (t *tx) rebuild() error {
 		err := rows.Scan(&n)
 		names = append(names, n)
 		return err
-	}, `SELECT name FROM documents ORDER BY name DESC`) // the profile's zone first: it dates the others
+	}, `SELECT name FROM documents`)
 	if err != nil {
 		return err
 	}
@@ -533,14 +544,11 @@ func (t *tx) rebuild() error {
 			return err
 		}
 	}
-	for _, n := range names {
-		d, err := t.doc(n)
-		if err != nil {
-			return err
-		}
-		if err := t.replay(d); err != nil {
+	ds := make([]*document, len(names))
+	for i, n := range names {
+		if ds[i], err = t.doc(n); err != nil {
 			return err
 		}
 	}
-	return nil
+	return t.replay(ds...)
 }

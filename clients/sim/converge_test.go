@@ -69,12 +69,13 @@ type world struct {
 }
 
 type device struct {
-	id    store.Device
-	path  string
-	r     *replica.Replica
-	drift time.Duration // its clock is wrong by this much
-	old   string        // an older image of its database
-	link  *link
+	id     store.Device
+	path   string
+	r      *replica.Replica
+	drift  time.Duration // its clock is wrong by this much
+	old    string        // an older image of its database
+	foldAt int           // how many changes it folds
+	link   *link
 }
 
 // link is one connection: two sessions and what is on its way between them.
@@ -115,7 +116,7 @@ func converge(t *testing.T, seed uint64) {
 	for range 2 + w.rng.IntN(4) {
 		id, _, err := w.store.CreateDevice(w.ctx, member, "phone")
 		w.must(err)
-		d := &device{id: id, path: w.file("device"), drift: time.Duration(w.rng.IntN(7200)-3600) * time.Second}
+		d := &device{id: id, path: w.file("device"), drift: time.Duration(w.rng.IntN(7200)-3600) * time.Second, foldAt: 1 + w.rng.IntN(40)}
 		w.openDevice(d)
 		w.devs = append(w.devs, d)
 	}
@@ -141,6 +142,7 @@ func (w *world) openStore() {
 func (w *world) openDevice(d *device) {
 	r, err := replica.Open(w.ctx, replica.Config{
 		Path: d.path, Member: d.id.Member, Device: d.id.ID, Now: func() time.Time { return w.now.Add(d.drift) },
+		FoldAt: d.foldAt,
 	})
 	w.must(err)
 	d.r = r
@@ -170,8 +172,12 @@ func (w *world) step() {
 	case p < 50:
 		w.say("%d: cut", n)
 		d.link = nil
-	case p < 93:
+	case p < 90:
 		w.deliver(d)
+	case p < 93:
+		n, err := d.r.Compact(w.ctx)
+		w.must(err)
+		w.say("%d: folded %d", slices.Index(w.devs, d), n)
 	case p < 95:
 		w.say("%d: killed", n)
 		w.reopenDevice(d, d.path)
