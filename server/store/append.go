@@ -109,6 +109,10 @@ func pack(it Item) packed {
 		p.code, p.text = wire.CodeActor, fmt.Sprintf("writer %.80s is not a device's: it has to be the device id and a counter of 4 bytes", it.Change.Actor)
 		return p
 	}
+	if err := it.Change.CheckStrict(); err != nil {
+		p.code, p.text = wire.CodeInvalid, fmt.Sprintf("%v: no Automerge program could keep the document with this change in it; update the app", err)
+		return p
+	}
 	p.device = device
 	p.hash = it.Change.Hash()
 	if !it.Doc.IsLog() {
@@ -209,11 +213,6 @@ func (w *writer) push(p *push) (Ack, error) {
 	return ack, err
 }
 
-// maxJump bounds how far the operations of a change may start beyond those it builds on. An honest writer leaves no gap,
-// or a small one (official engines do when they write at older heads); a large one would use up the counters, 2^31 of a
-// document, and stop everybody from writing. With this bound that takes two million changes.
-const maxJump = 1 << 10
-
 // A checker goes through the items of one push in their order.
 type checker struct {
 	*writer
@@ -309,16 +308,22 @@ func (k *checker) check(it *packed) (d decision, err error) {
 	if c.StartOp <= top || c.StartOp <= pr.maxop {
 		return reject(wire.CodeInvalid, "operations start at %d, want more than %d, the last that came before: update the app", c.StartOp, max(top, pr.maxop))
 	}
-	if c.StartOp-max(top, pr.maxop) > maxJump {
-		return reject(wire.CodeInvalid, "operations start at %d, far beyond %d, the last that came before: "+
-			"a document's counters are not to be used up; update the app", c.StartOp, max(top, pr.maxop))
+	if top = max(top, pr.maxop); c.StartOp > top+1 {
+		// Whoever has seen others' changes and builds on his own alone goes on behind them, as official engines do at
+		// older heads. A gap behind all would use up the document's counters, of which there are 2^31.
+		if top, err = k.lastOp(d.doc); err != nil {
+			return d, err
+		}
+		if c.StartOp > top+1 {
+			return reject(wire.CodeInvalid, "operations start at %d and leave a gap after %d, the last of the document: update the app", c.StartOp, top)
+		}
 	}
 	if it.refs != nil {
 		if !k.push.again {
 			// What it builds on is here now and may not have been when its operations were looked for.
 			k.push.wanted = append(k.push.wanted, it.hash)
 		}
-		return reject(wire.CodeInvalid, "%v: no Automerge program could open the document with this change in it; update the app", it.refs)
+		return reject(wire.CodeInvalid, "%v: no Automerge program could keep the document with this change in it; update the app", it.refs)
 	}
 	pr.seq, pr.maxop, pr.last, pr.changed = c.Seq, max(pr.maxop, c.MaxOp()), it.hash, true
 	k.fresh[it.hash] = place{it.Doc, c.MaxOp()}
@@ -331,15 +336,9 @@ func (k *checker) lookup(doc int64, name crdt.DocName, h automerge.Hash) (at pla
 	if at, ok = k.fresh[h]; ok {
 		return at, true, nil
 	}
-	lasts, ok := k.lasts[doc]
-	if !ok {
-		if err := k.lastOf.each(func(row []driver.Value) bool {
-			lasts = append(lasts, lastChange{automerge.Hash(row[0].([]byte)), uint64(row[1].(int64))})
-			return true
-		}, k.member, doc); err != nil {
-			return place{}, false, err
-		}
-		k.lasts[doc] = lasts
+	lasts, err := k.lastChanges(doc)
+	if err != nil {
+		return place{}, false, err
 	}
 	for _, l := range lasts {
 		if l.hash == h {
@@ -370,6 +369,34 @@ func (k *checker) lookup(doc int64, name crdt.DocName, h automerge.Hash) (at pla
 		k.push.wanted = append(k.push.wanted, h)
 	}
 	return at, at.doc != "", nil
+}
+
+// lastChanges returns the last change of each actor in a document, as they were before this push.
+func (k *checker) lastChanges(doc int64) ([]lastChange, error) {
+	list, ok := k.lasts[doc]
+	if ok {
+		return list, nil
+	}
+	err := k.lastOf.each(func(row []driver.Value) bool {
+		list = append(list, lastChange{automerge.Hash(row[0].([]byte)), uint64(row[1].(int64))})
+		return true
+	}, k.member, doc)
+	k.lasts[doc] = list
+	return list, err
+}
+
+// lastOp returns the greatest operation counter of a document.
+func (k *checker) lastOp(doc int64) (top uint64, err error) {
+	list, err := k.lastChanges(doc)
+	for _, l := range list {
+		top = max(top, l.maxop)
+	}
+	for a, pr := range k.progress {
+		if a.doc == doc {
+			top = max(top, pr.maxop)
+		}
+	}
+	return top, err
 }
 
 // writerProgress reads what an actor has stored in a document.

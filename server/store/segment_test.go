@@ -52,7 +52,7 @@ func TestMigration(t *testing.T) {
 		t.Fatal(err)
 	}
 	execAll(t, dir, "DROP INDEX changes_ops", "ALTER TABLE changes DROP COLUMN actor", "ALTER TABLE members DROP COLUMN folded",
-		"DROP TABLE segments", "PRAGMA user_version = 1")
+		"DROP TABLE segments", "CREATE INDEX changes_hash ON changes (id >> 32, substr(hash, 1, 8))", "PRAGMA user_version = 1")
 	s = open(t, store.Config{Path: file(dir)})
 	cs, at, _, err := storetest.Since(t.Context(), s, d.Member, 0, 0, 0)
 	if err != nil || len(cs) != 4 || at != head {

@@ -981,7 +981,6 @@ func (h Harness) references(t *testing.T) {
 		for what, it := range map[string]store.Item{
 			"nothing is there":             next(crdt.ProfileDoc, put("zone", "CET", automerge.OpID{Counter: 1, Actor: "nobody's"})),
 			"it is of another key":         next(crdt.ProfileDoc, put("zone", "CET", id(mine, 1))),
-			"it is of another document":    next(crdt.ContactsDoc, put("zone", "CET", id(mine, 0))),
 			"an object that is a text":     next(crdt.ContactsDoc, automerge.Op{Obj: id(list, 1), Key: "k", Action: automerge.Put, Value: text("x")}),
 			"a key of a list":              next(crdt.ContactsDoc, automerge.Op{Obj: id(list, 0), Key: "k", Action: automerge.Put, Value: text("x")}),
 			"an element of no list":        next(crdt.ContactsDoc, automerge.Op{Obj: id(list, 0), IsList: true, Elem: id(list, 1), Insert: true, Action: automerge.Put, Value: text("x")}),
