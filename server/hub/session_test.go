@@ -223,3 +223,49 @@ func TestFramesOutOfTurn(t *testing.T) {
 		})
 	}
 }
+
+// What would make a document useless to other programs is refused by name and reaches no other device; what came with it
+// passes.
+func TestPoisonIsNotRelayed(t *testing.T) {
+	st, peers := newPeers(t, 2)
+	writer, other := peers[0], peers[1]
+	for _, p := range peers {
+		p.hello()
+		p.take()
+	}
+	text := automerge.Value{Kind: automerge.KindString, Str: "x"}
+	nobody := automerge.OpID{Counter: 1, Actor: "nobody's"}
+	for name, op := range map[string]automerge.Op{
+		"delete of nothing":      {Key: "name", Action: automerge.Delete},
+		"value of a delete":      {Key: "name", Action: automerge.Delete, Value: text, Pred: []automerge.OpID{nobody}},
+		"overwrite of nothing":   {Key: "name", Action: automerge.Put, Value: text, Pred: []automerge.OpID{nobody}},
+		"object that is nowhere": {Obj: nobody, Key: "name", Action: automerge.Put, Value: text},
+		"mark on the root":       {Key: "name", Action: automerge.Mark, Mark: "bold", Value: text},
+	} {
+		// A change before it, so that its operations are greater than what they name.
+		honest := writer.author.Edit(2)
+		poison := writer.author.Fork().Write("contacts", []automerge.Op{op})
+		writer.pushes++
+		push := &wire.Push{ID: writer.pushes, Items: []wire.Item{{Doc: honest.Doc, Change: honest.Change}, {Doc: poison.Doc, Change: poison.Change}}}
+		if err := writer.give(push); err != nil {
+			t.Fatal(err)
+		}
+		fs := writer.take()
+		a, ok := fs[len(fs)-1].(*wire.Answer)
+		if !ok || len(a.Refused) != 1 || a.Refused[0].Hash != poison.Change.Hash() || a.Refused[0].Code != wire.CodeInvalid || a.Refused[0].Text == "" {
+			t.Errorf("%s: answered %s %+v", name, kinds(fs), fs[len(fs)-1])
+		}
+		other.Wake()
+		for _, f := range other.take() {
+			for _, it := range f.(*wire.Changes).Items {
+				if it.Change.Hash() == poison.Change.Hash() {
+					t.Errorf("%s: it was relayed", name)
+				}
+			}
+		}
+	}
+	head, err := st.Head(t.Context(), writer.dev.Member)
+	if err != nil || head.Seq != 5 || other.at != head {
+		t.Errorf("order ends at %d, the other device at %d, %v", head.Seq, other.at.Seq, err)
+	}
+}
