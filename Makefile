@@ -9,7 +9,7 @@ RACE := $(if $(HAVE_CC),-race)
 DEVICE = ./crdt/... ./ranking ./replica/...
 WASM_TESTS = ./crdt/... ./ranking ./replica/importer
 
-.PHONY: run build test check format lint builds race wasm bench clean
+.PHONY: run build test check format lint builds race wasm npm bench bench-engine clean
 
 # A company's day on this machine; then the server stays up. On your own data:
 # make run ORDERS=file.csv CONTACTS=file.vcf [COLUMNS=customer=…,date=…,amount=…] [CODE=+34]
@@ -40,7 +40,17 @@ builds:
 	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build ./...
 	CGO_ENABLED=0 $(GO) build ./...
 
-race:
+# npm's automerge, which the tests hold ours against; installed anew when its lock file is newer.
+NPM_STAMP = crdt/automerge/js/node_modules/.stamp
+
+npm: $(if $(HAVE_NODE),$(NPM_STAMP))
+	$(if $(HAVE_NODE),,@echo "no Node.js: tests run without npm's engine")
+
+$(NPM_STAMP): crdt/automerge/js/package-lock.json
+	@cd $(<D) && if npm ci --ignore-scripts --no-audit --no-fund; then touch node_modules/.stamp; \
+	else echo "npm's engine is not installed: tests run without it"; fi
+
+race: npm
 	$(if $(HAVE_CC),,@echo "no C compiler: tests run without the race detector and without the reference engine")
 	$(GO) test $(RACE) -timeout 15m ./...
 
@@ -62,6 +72,12 @@ bench:
 	$(GO) test -run '^$$' -bench 'Live' -benchtime 1000x ./clients/sim
 	$(GO) test -run '^$$' -bench 'Rank' -benchmem ./ranking
 	$(GO) test -run '^$$' -bench . ./replica
+
+# The engine beside automerge-go, and npm's where Node.js and its packages are: apply, save, load, one edit, memory; one run,
+# one table, in some three minutes.
+bench-engine: npm
+	$(if $(HAVE_CC),,@echo "no C compiler: ours without automerge-go")
+	$(GO) test -count=1 -run '^TestEngineTable$$' -timeout 10m -v ./crdt/automerge -engines
 
 clean:
 	rm -rf bin data

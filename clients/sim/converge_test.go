@@ -195,9 +195,13 @@ func (w *world) step() {
 			w.reopenDevice(d, d.old)
 		}
 	case p < 97:
+		folded, err := w.store.Compact(w.ctx, d.id.Member, 1+w.rng.IntN(60))
+		w.must(err)
+		w.say("server: folded %d", folded)
+	case p < 98:
 		w.say("server: killed")
 		w.reopenStore(w.path)
-	case p < 98:
+	case p < 99:
 		if w.backup == "" {
 			w.say("server: backup")
 			w.backup = w.file("backup")
@@ -238,8 +242,13 @@ func (w *world) reopenStore(from string) {
 func (w *world) held() bool {
 	head, err := w.store.Head(w.ctx, w.devs[0].id.Member)
 	w.must(err)
-	rows, _, _, err := storetest.Since(w.ctx, w.store, w.devs[0].id.Member, 0, 1<<20, 1<<30)
-	w.must(err)
+	var rows []store.Stored
+	for more := true; more; {
+		var page []store.Stored
+		page, _, more, err = storetest.Since(w.ctx, w.store, w.devs[0].id.Member, uint64(len(rows)), 1<<20, 1<<30)
+		w.must(err)
+		rows = append(rows, page...)
+	}
 	if uint64(len(rows)) != head.Seq {
 		w.must(fmt.Errorf("%d rows up to %d", len(rows), head.Seq))
 	}

@@ -4,54 +4,62 @@ package automerge_test
 
 import (
 	"bytes"
-	"runtime"
-	"testing"
+	"encoding/hex"
+	"errors"
+	"fmt"
 
 	reference "github.com/automerge/automerge-go"
 )
 
 func init() {
-	engines = append(engines, engine{
-		name: "automerge-go",
-		apply: func(b *testing.B, s *sample) {
-			all, key := bytes.Join(s.chunks, nil), s.doc.Keys()[0]
-			for b.Loop() {
-				doc, err := reference.Load(all)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if v, err := doc.Path(key).Get(); err != nil || v.IsVoid() {
-					b.Fatal(v, err)
-				}
-				freeReference(b)
-			}
-		},
-		save: func(b *testing.B, s *sample) {
-			doc, err := reference.Load(bytes.Join(s.chunks, nil))
-			if err != nil {
-				b.Fatal(err)
-			}
-			for b.Loop() {
-				b.ReportMetric(float64(len(doc.Save())), "bytes")
-				freeReference(b)
-			}
-		},
-		load: func(b *testing.B, s *sample) {
-			for b.Loop() {
-				if _, err := reference.Load(s.saved); err != nil {
-					b.Fatal(err)
-				}
-				freeReference(b)
-			}
-		},
-	})
+	engines = append(engines, engine{name: "automerge-go", prepare: prepareReference, hold: func(saved []byte) (any, error) {
+		return reference.Load(saved)
+	}})
 }
 
-// freeReference runs untimed between turns: the reference's memory is outside of Go's heap (so that what is reported of
-// it counts little) and is freed by finalizers.
-func freeReference(b *testing.B) {
-	b.StopTimer()
-	runtime.GC()
-	runtime.GC()
-	b.StartTimer()
+func prepareReference(operation string, s *sample) (work, error) {
+	all, key := bytes.Join(s.chunks, nil), s.doc.Keys()[0]
+	switch operation {
+	case "apply":
+		return work{func() (int, error) {
+			doc, err := reference.Load(all)
+			if err != nil {
+				return 0, err
+			}
+			v, err := doc.Path(key).Get()
+			if err == nil && v.IsVoid() {
+				err = errors.New("no value")
+			}
+			return 0, err
+		}}, nil
+	case "load":
+		return work{func() (int, error) {
+			_, err := reference.Load(s.saved)
+			return 0, err
+		}}, nil
+	case "save":
+		doc, err := reference.Load(all)
+		return work{func() (int, error) { return len(doc.Save()), nil }}, err
+	case "edit":
+		doc, err := reference.Load(s.saved)
+		if err != nil {
+			return work{}, err
+		}
+		if err := doc.SetActorID(hex.EncodeToString([]byte(benchActor(99)))); err != nil {
+			return work{}, err
+		}
+		doc.SaveIncremental() // so that the next one has the edit alone
+		n := 0
+		return work{func() (int, error) {
+			n++
+			if err := doc.RootMap().Set(fmt.Sprint("edit/", n), "an edit"); err != nil {
+				return 0, err
+			}
+			if _, err := doc.Commit(""); err != nil {
+				return 0, err
+			}
+			return len(doc.SaveIncremental()), nil
+		}}, nil
+	}
+	return work{}, fmt.Errorf("no operation %q", operation)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"trio/crdt/automerge"
@@ -86,85 +87,137 @@ type sample struct {
 	saved  []byte
 }
 
-func samples(b *testing.B) []sample {
-	all := []sample{{name: "contacts", doc: contactsDoc(b, benchContacts)}, {name: "log", doc: logDoc(b, benchEntries)}}
-	for i := range all {
-		s := &all[i]
-		s.chunks = rawChunks(s.doc)
-		var err error
-		if s.saved, err = s.doc.Save(); err != nil {
-			b.Fatal(err)
-		}
+func newSample(tb testing.TB, name string, doc *automerge.Doc) sample {
+	saved, err := doc.Save()
+	if err != nil {
+		tb.Fatal(err)
 	}
-	return all
+	return sample{name: name, doc: doc, chunks: rawChunks(doc), saved: saved}
 }
+
+func samples(tb testing.TB) []sample {
+	return []sample{
+		newSample(tb, "contacts", contactsDoc(tb, benchContacts)),
+		newSample(tb, "log", logDoc(tb, benchEntries)),
+	}
+}
+
+// operations are what the engines are compared by:
+//
+//	apply  from the bytes of all changes to values that can be read
+//	save   from a document in memory, which was read from its changes, to a file
+//	load   from a saved file to values that can be read
+//	edit   one put into a loaded document, committed, and the bytes of the change
+var operations = []string{"apply", "save", "load", "edit"}
+
+// work is one operation, ready to be done again and again. turn returns the size of what it made, if it made a file; what
+// the engine has to clear away follows untimed in a garbage collection.
+type work struct{ turn func() (size int, err error) }
 
 // engine is one side of the comparison; where there is a C compiler the reference is another.
 type engine struct {
-	name              string
-	apply, save, load func(*testing.B, *sample)
+	name    string
+	prepare func(operation string, s *sample) (work, error)
+	hold    func(saved []byte) (any, error) // loads a document, to be kept in memory
+
+	// An engine that runs outside of this process measures itself: an operation of those above, or "memory". The others
+	// leave this nil.
+	measure func(operation string, s *sample) (measurement, error)
 }
 
 var engines = []engine{{
 	name: "ours",
-	apply: func(b *testing.B, s *sample) {
-		for b.Loop() {
-			doc := automerge.NewDoc()
-			for _, chunk := range s.chunks {
-				c, err := automerge.ParseChange(chunk)
+	prepare: func(operation string, s *sample) (work, error) {
+		switch operation {
+		case "apply":
+			return work{func() (int, error) {
+				_, err := applyChunks(s.chunks)
+				return 0, err
+			}}, nil
+		case "load":
+			return work{func() (int, error) {
+				_, err := automerge.Load(s.saved)
+				return 0, err
+			}}, nil
+		case "save":
+			doc, err := applyChunks(s.chunks)
+			return work{func() (int, error) {
+				saved, err := doc.Save()
+				return len(saved), err
+			}}, err
+		case "edit":
+			doc, err := automerge.Load(s.saved)
+			n := 0
+			return work{func() (int, error) {
+				n++
+				tx := doc.Begin(benchActor(99))
+				if err := tx.Put(fmt.Sprint("edit/", n), text("an edit")); err != nil {
+					return 0, err
+				}
+				c, err := tx.Commit(1767225600, "")
+				if err != nil {
+					return 0, err
+				}
+				raw, err := c.Encode()
+				return len(raw), err
+			}}, err
+		}
+		return work{}, fmt.Errorf("no operation %q", operation)
+	},
+	hold: func(saved []byte) (any, error) { return automerge.Load(saved) },
+}}
+
+func applyChunks(chunks [][]byte) (*automerge.Doc, error) {
+	doc := automerge.NewDoc()
+	for _, chunk := range chunks {
+		c, err := automerge.ParseChange(chunk)
+		if err != nil {
+			return nil, err
+		}
+		if err := doc.Apply(c); err != nil {
+			return nil, err
+		}
+	}
+	return doc, nil
+}
+
+func benchmark(b *testing.B, operation string) {
+	for _, s := range samples(b) {
+		for _, e := range engines {
+			if e.prepare == nil {
+				continue
+			}
+			b.Run(s.name+"/"+e.name, func(b *testing.B) {
+				w, err := e.prepare(operation, &s)
 				if err != nil {
 					b.Fatal(err)
 				}
-				if err := doc.Apply(c); err != nil {
-					b.Fatal(err)
-				}
-			}
-		}
-	},
-	save: func(b *testing.B, s *sample) {
-		doc := reload(b, s.doc)
-		for b.Loop() {
-			saved, err := doc.Save()
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.ReportMetric(float64(len(saved)), "bytes")
-		}
-	},
-	load: func(b *testing.B, s *sample) {
-		for b.Loop() {
-			if _, err := automerge.Load(s.saved); err != nil {
-				b.Fatal(err)
-			}
-		}
-	},
-}}
-
-func compare(b *testing.B, of func(*engine) func(*testing.B, *sample)) {
-	for _, s := range samples(b) {
-		for i := range engines {
-			b.Run(s.name+"/"+engines[i].name, func(b *testing.B) {
 				b.ReportAllocs()
-				of(&engines[i])(b, &s)
+				for b.Loop() {
+					size, err := w.turn()
+					if err != nil {
+						b.Fatal(err)
+					}
+					if size > 0 {
+						b.ReportMetric(float64(size), "bytes")
+					}
+					if e.name != "ours" && operation != "edit" {
+						// The reference's memory is outside of Go's heap and is freed by finalizers.
+						b.StopTimer()
+						runtime.GC()
+						runtime.GC()
+						b.StartTimer()
+					}
+				}
 			})
 		}
 	}
 }
 
-// BenchmarkApply goes from the bytes of all changes to values that can be read.
-func BenchmarkApply(b *testing.B) {
-	compare(b, func(e *engine) func(*testing.B, *sample) { return e.apply })
-}
-
-// BenchmarkSave goes from a document in memory, which was read from its changes, to a file.
-func BenchmarkSave(b *testing.B) {
-	compare(b, func(e *engine) func(*testing.B, *sample) { return e.save })
-}
-
-// BenchmarkLoad goes from a saved file to values that can be read.
-func BenchmarkLoad(b *testing.B) {
-	compare(b, func(e *engine) func(*testing.B, *sample) { return e.load })
-}
+func BenchmarkApply(b *testing.B) { benchmark(b, "apply") }
+func BenchmarkSave(b *testing.B)  { benchmark(b, "save") }
+func BenchmarkLoad(b *testing.B)  { benchmark(b, "load") }
+func BenchmarkEdit(b *testing.B)  { benchmark(b, "edit") }
 
 func rawChunks(d *automerge.Doc) [][]byte {
 	var chunks [][]byte
@@ -172,20 +225,6 @@ func rawChunks(d *automerge.Doc) [][]byte {
 		chunks = append(chunks, c.Raw())
 	}
 	return chunks
-}
-
-func reload(tb testing.TB, d *automerge.Doc) *automerge.Doc {
-	doc := automerge.NewDoc()
-	for _, chunk := range rawChunks(d) {
-		c, err := automerge.ParseChange(chunk)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		if err := doc.Apply(c); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	return doc
 }
 
 func BenchmarkParseChange(b *testing.B) {

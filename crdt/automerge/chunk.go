@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -140,18 +142,27 @@ func deflate(dst, b []byte) []byte {
 
 var inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
 
-// inflate appends b inflated to dst, which it returns with or without an error: at most limit bytes, and no more than the ratio above allows. The buffer doubles as
-// bytes really come out, so what it takes on the way is less than four times that.
+// inflate appends b inflated to dst, which it returns with or without an error: at most limit bytes, and no more than the
+// ratio above allows. The buffer doubles as bytes really come out, so what it takes on the way is less than four times that.
 func inflate(dst, b []byte, limit int) ([]byte, error) {
-	limit = min(limit, inflateLimit(len(b)))
-	src := bytes.NewReader(b)
+	buf := bytes.NewBuffer(dst)
+	err := inflateFrom(bytes.NewReader(b), limit, buf.ReadFrom)
+	return buf.Bytes(), err
+}
+
+// inflateFrom hands what src inflates to, within the limits that inflate states, to read.
+func inflateFrom(src interface {
+	io.Reader
+	Len() int
+}, limit int, read func(io.Reader) (int64, error),
+) error {
+	limit = min(limit, inflateLimit(src.Len()))
 	r := inflaters.Get().(io.ReadCloser)
 	defer inflaters.Put(r)
 	if err := r.(flate.Resetter).Reset(src, nil); err != nil {
-		return dst, err
+		return err
 	}
-	buf := bytes.NewBuffer(dst)
-	n, err := buf.ReadFrom(io.LimitReader(r, int64(limit)+1))
+	n, err := read(io.LimitReader(r, int64(limit)+1))
 	if err == nil && n > int64(limit) {
 		err = fmt.Errorf("it inflates to more than %d bytes", limit)
 	}
@@ -159,9 +170,37 @@ func inflate(dst, b []byte, limit int) ([]byte, error) {
 		err = fmt.Errorf("%d bytes follow what is deflated", src.Len())
 	}
 	if err != nil {
-		return buf.Bytes(), fmt.Errorf("inflating: %w", err)
+		return fmt.Errorf("inflating: %w", err)
 	}
-	return buf.Bytes(), nil
+	return nil
+}
+
+// inflateString is inflate for a column of a document. size is what it is expected to be, or 0: memory for a great column
+// is taken at once, as far as the limits allow it, and the column does not grow in steps.
+func inflateString(s string, limit, size int) (string, error) {
+	buf := scratch.Get().(*[]byte)
+	defer func() {
+		if cap(*buf) <= keepBytes {
+			scratch.Put(buf)
+		}
+	}()
+	src := strings.NewReader(s)
+	if size <= keepBytes/16 {
+		out := bytes.NewBuffer((*buf)[:0])
+		err := inflateFrom(src, limit, out.ReadFrom)
+		*buf = out.Bytes()
+		if err != nil {
+			return "", err
+		}
+		return out.String(), nil
+	}
+	var out strings.Builder
+	out.Grow(min(size, limit, inflateLimit(len(s))))
+	err := inflateFrom(src, limit, func(r io.Reader) (int64, error) {
+		*buf = slices.Grow((*buf)[:0], 32<<10)
+		return io.CopyBuffer(&out, r, (*buf)[:32<<10])
+	})
+	return out.String(), err // no copy
 }
 
 // Deflate turns a change chunk (type 1) into a compressed one (type 2) when it has more than 256 bytes and that makes it
@@ -181,7 +220,7 @@ func Deflate(raw []byte) []byte {
 		return raw
 	}
 	// Only what has more rows than every chunk may have can have too many for its size.
-	if limit := opLimit(len(out) - head); len(raw) > opsBase && limit < opLimit(len(raw)) && !weigh(string(raw), h.contents, limit) {
+	if limit := deflatedLimit(len(out) - head); len(raw) > opsBase && limit < opLimit(len(raw)) && !weigh(string(raw), h.contents, limit) {
 		return raw
 	}
 	copy(out[head:], raw[:8])

@@ -3,21 +3,50 @@ package automerge
 import (
 	"errors"
 	"fmt"
-	"maps"
+	"hash/maphash"
 	"slices"
+	"sync/atomic"
 )
 
-// Doc is a document in memory: its changes and the registers of its root map. It is made for tests, tools and documents
-// that fit; a replica keeps rows instead and uses ApplyOp. The zero value is not ready; use NewDoc or Load. A Doc is not
-// safe for concurrent use.
+// Doc is a document in memory: the bytes of its changes and the registers of its root map. It is made for tests, tools and
+// documents that fit; a replica keeps rows instead and uses ApplyOp. The zero value is not ready; use NewDoc or Load. A Doc
+// is not safe for concurrent use.
+//
+// It keeps the uncompressed chunk of each change and some 70 bytes for a change and as many for a key. Operations are not
+// kept: they are read from the chunks when somebody asks for changes.
 type Doc struct {
-	graph   Graph
-	changes []*Change
-	keys    map[string][]Entry
+	graph     Graph
+	raws      []string // chunks (type 1) of the applied changes, by their number in graph
+	registers []register
+	index     index             // registers by key
+	conflicts map[int32][]Entry // of the registers that have more than one entry
+	scratch   []Entry           // for apply
+	reading   Change            // for apply, too
+	canonical int               // so many of the first changes are known to be canonical
+	packed    bool              // a change is known not to be canonical: another engine packed it in its own way
 }
 
+// register is a key of the root map with its visible entry. What was deleted stays, without an entry: the history, which
+// stays as well, has its key anyway.
+type register struct {
+	key    string // part of a chunk
+	str    string // Value.Str, part of a chunk
+	num    int64
+	ctr    uint32 // of the entry's id, whose actor is
+	writer int32  // this number in graph.writers
+	kind   Kind
+	action Action
+	state  uint8
+}
+
+const (
+	registerEmpty = iota
+	registerOne
+	registerMore // in Doc.conflicts
+)
+
 // NewDoc returns an empty document.
-func NewDoc() *Doc { return &Doc{keys: map[string][]Entry{}} }
+func NewDoc() *Doc { return &Doc{} }
 
 // Apply adds changes in any order; those whose dependencies are missing wait, as Graph.Add states. A change that is
 // refused does not keep the others out; the error names each one that was.
@@ -28,6 +57,7 @@ func (d *Doc) Apply(changes ...*Change) error {
 		if err != nil {
 			errs = append(errs, err)
 		}
+		// What the graph counts as applied takes the numbers that follow.
 		for _, c := range ready {
 			d.apply(c)
 		}
@@ -36,25 +66,119 @@ func (d *Doc) Apply(changes ...*Change) error {
 }
 
 func (d *Doc) apply(c *Change) {
-	d.changes = append(d.changes, c)
+	if d.canonical == len(d.raws) && atomic.LoadUint32(&c.canonical) == canonicalYes {
+		d.canonical++
+	}
+	d.raws = append(d.raws, c.raw)
+	if !c.parsed {
+		// The strings of this change are from elsewhere. Those of the chunk, which is kept anyway, are kept in their place.
+		c = d.read(c.raw, c.hash)
+	}
+	// The graph's copy of the actor keeps no other bytes.
+	id := OpID{Counter: c.StartOp, Actor: d.graph.writers[d.graph.byActor[c.Actor]].id}
 	for i := range c.Ops {
 		op := &c.Ops[i]
 		if !op.Obj.IsRoot() {
 			continue
 		}
-		old := d.keys[op.Key]
-		if visible := ApplyOp(old, c.OpID(i), op); len(visible) > 0 {
-			d.keys[op.Key] = visible
-		} else if len(old) > 0 {
-			delete(d.keys, op.Key)
+		r := d.register(op.Key)
+		id.Counter = c.StartOp + uint64(i)
+		d.scratch = ApplyOp(d.entries(d.scratch[:0], r), id, op)
+		d.set(r, d.scratch)
+	}
+	// A great change, or one key with very many values, is not to leave its size behind.
+	if cap(d.reading.Ops) > keepRows {
+		d.reading.Ops = nil
+	}
+	if cap(d.scratch) > keepRows {
+		d.scratch = nil
+	}
+}
+
+// keepRows bounds the operations, and the entries, that a Doc has room for between changes.
+const keepRows = 64
+
+// grow makes room for changes and keys that are about to come.
+func (d *Doc) grow(changes, keys int) {
+	d.graph.grow(changes)
+	d.raws, d.registers = slices.Grow(d.raws, changes), slices.Grow(d.registers, keys)
+	d.index.grow(len(d.registers)+keys, d.hashOf)
+}
+
+// read parses a chunk that was checked before, into memory that the next call uses again.
+func (d *Doc) read(raw string, hash Hash) *Change {
+	c := &d.reading
+	*c = Change{raw: raw, hash: hash, Deps: c.Deps[:0], Ops: c.Ops[:0], parsed: true}
+	c.reparse()
+	return c
+}
+
+// register returns the number of a key's register, which it makes if there is none.
+func (d *Doc) register(key string) int32 {
+	hash := maphash.String(seed, key)
+	i, ok := d.index.find(hash, func(i int32) bool { return d.registers[i].key == key })
+	if !ok {
+		i = int32(len(d.registers))
+		d.index.add(hash, d.hashOf)
+		d.registers = append(d.registers, register{key: key})
+	}
+	return i
+}
+
+func (d *Doc) hashOf(i int32) uint64 { return maphash.String(seed, d.registers[i].key) }
+
+// visible returns a copy of the entries of a key.
+func (d *Doc) visible(key string) []Entry {
+	i, ok := d.index.find(maphash.String(seed, key), func(i int32) bool { return d.registers[i].key == key })
+	if !ok {
+		return nil
+	}
+	return d.entries(nil, i)
+}
+
+// entries appends the entries of a register to dst.
+func (d *Doc) entries(dst []Entry, i int32) []Entry {
+	switch r := &d.registers[i]; r.state {
+	case registerOne:
+		return append(dst, Entry{
+			ID:     OpID{Counter: uint64(r.ctr), Actor: d.graph.writers[r.writer].id},
+			Action: r.action,
+			Value:  Value{Kind: r.kind, Num: r.num, Str: r.str},
+		})
+	case registerMore:
+		return append(dst, d.conflicts[i]...)
+	}
+	return dst
+}
+
+func (d *Doc) set(i int32, entries []Entry) {
+	r := &d.registers[i]
+	if r.state == registerMore {
+		if len(entries) > 1 {
+			d.conflicts[i] = append(d.conflicts[i][:0], entries...)
+			return
 		}
+		delete(d.conflicts, i)
+	}
+	*r = register{key: r.key}
+	switch len(entries) {
+	case 0:
+	case 1:
+		e := &entries[0]
+		r.state, r.action, r.kind, r.num, r.str = registerOne, e.Action, e.Value.Kind, e.Value.Num, e.Value.Str
+		r.ctr, r.writer = uint32(e.ID.Counter), d.graph.byActor[e.ID.Actor]
+	default:
+		if d.conflicts == nil {
+			d.conflicts = map[int32][]Entry{}
+		}
+		r.state, d.conflicts[i] = registerMore, slices.Clone(entries)
 	}
 }
 
 // Get returns the winning value of a key of the root map. It is false when the key has none or when the winner is an
 // object; Conflicts tells these apart.
 func (d *Doc) Get(key string) (Value, bool) {
-	e, ok := Winner(d.keys[key])
+	e, ok := Winner(d.visible(key))
 	if !ok || e.IsObject() {
 		return Value{}, false
 	}
@@ -62,10 +186,19 @@ func (d *Doc) Get(key string) (Value, bool) {
 }
 
 // Conflicts returns all visible entries of a key, ascending, the winner last. The slice is the caller's.
-func (d *Doc) Conflicts(key string) []Entry { return slices.Clone(d.keys[key]) }
+func (d *Doc) Conflicts(key string) []Entry { return d.visible(key) }
 
 // Keys returns the keys of the root map that have a value, ascending by their bytes.
-func (d *Doc) Keys() []string { return slices.Sorted(maps.Keys(d.keys)) }
+func (d *Doc) Keys() []string {
+	keys := make([]string, 0, len(d.registers))
+	for i := range d.registers {
+		if r := &d.registers[i]; r.state != registerEmpty {
+			keys = append(keys, r.key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
 
 // Heads returns the heads of the document, ascending.
 func (d *Doc) Heads() []Hash { return d.graph.Heads() }
@@ -76,8 +209,29 @@ func (d *Doc) Pending() int { return d.graph.Pending() }
 // Missing returns the changes that pending ones wait for.
 func (d *Doc) Missing() []Hash { return d.graph.Missing() }
 
-// Changes returns the applied changes in causal order. The slice is the caller's, the changes are shared.
-func (d *Doc) Changes() []*Change { return slices.Clone(d.changes) }
+// Changes returns the applied changes in causal order. They are parsed anew for each call and are the caller's, all of them in
+// one piece of memory.
+func (d *Doc) Changes() []*Change {
+	slab := d.parsed()
+	changes := make([]*Change, len(slab))
+	for i := range slab {
+		changes[i] = &slab[i]
+	}
+	return changes
+}
+
+func (d *Doc) parsed() []Change {
+	slab := make([]Change, len(d.raws))
+	for i, raw := range d.raws {
+		c := &slab[i]
+		c.raw, c.hash, c.parsed = raw, d.graph.nodes[i].hash, true
+		c.reparse()
+		if i < d.canonical {
+			c.canonical = canonicalYes
+		}
+	}
+	return slab
+}
 
 // Tx collects operations of one actor for one change. Reads of the document do not see them before Commit.
 type Tx struct {
@@ -97,7 +251,7 @@ var (
 func (d *Doc) Begin(actor ActorID) *Tx {
 	return &Tx{
 		doc: d,
-		at:  len(d.changes),
+		at:  len(d.raws),
 		change: Change{
 			Actor:   actor,
 			Seq:     d.graph.Seq(actor) + 1,
@@ -112,7 +266,7 @@ func (t *Tx) visible(key string) []Entry {
 	if v, ok := t.keys[key]; ok {
 		return v
 	}
-	return t.doc.keys[key]
+	return t.doc.visible(key)
 }
 
 func (t *Tx) add(op Op) error {
@@ -130,7 +284,7 @@ func (t *Tx) add(op Op) error {
 	if err := op.check(id); err != nil {
 		return err
 	}
-	t.keys[op.Key] = ApplyOp(slices.Clone(visible), id, &op)
+	t.keys[op.Key] = ApplyOp(visible, id, &op)
 	t.change.Ops = append(t.change.Ops, op)
 	return nil
 }
@@ -166,14 +320,14 @@ func (t *Tx) Commit(time int64, message string) (*Change, error) {
 	switch {
 	case t.doc == nil:
 		return nil, errDone
-	case len(t.doc.changes) != t.at:
+	case len(t.doc.raws) != t.at:
 		return nil, errStale
 	case len(t.change.Ops) == 0:
 		return nil, errEmpty
 	}
 	c := t.change
 	c.Time, c.Message = time, message
-	if err := c.Seal(); err != nil {
+	if err := c.seal(true); err != nil {
 		return nil, err
 	}
 	if err := t.doc.Apply(&c); err != nil {

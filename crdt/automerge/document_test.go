@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -320,8 +322,18 @@ func TestSaveFallsBack(t *testing.T) {
 		"predecessor not there":   {{Key: "k", Action: automerge.Put}, {Key: "k", Action: automerge.Put, Pred: []automerge.OpID{{Counter: 1, Actor: "Z"}}}},
 		"predecessor elsewhere":   {{Key: "k", Action: automerge.Put}, {Key: "j", Action: automerge.Put, Pred: pred}},
 		"predecessor is a delete": {{Key: "k", Action: automerge.Put}, {Key: "k", Action: automerge.Delete, Pred: pred}, {Key: "k", Action: automerge.Put, Pred: []automerge.OpID{{Counter: 2, Actor: "a"}}}},
-		"nested":                  {{Key: "k", Action: automerge.MakeMap}, {Obj: pred[0], Key: "j", Action: automerge.Put}},
+		"object not there":        {{Key: "k", Action: automerge.MakeMap}, {Obj: automerge.OpID{Counter: 1, Actor: "Z"}, Key: "j", Action: automerge.Put}},
+		"object is a scalar":      {{Key: "k", Action: automerge.Put}, {Obj: pred[0], Key: "j", Action: automerge.Put}},
+		"object is a delete":      {{Key: "k", Action: automerge.Put}, {Key: "k", Action: automerge.Delete, Pred: pred}, {Obj: automerge.OpID{Counter: 2, Actor: "a"}, Key: "j", Action: automerge.Put}},
+		"object with a value":     {{Key: "k", Action: automerge.MakeMap, Value: text("x")}},
+		"key in a list":           {{Key: "k", Action: automerge.MakeList}, {Obj: pred[0], Key: "j", Action: automerge.Put}},
+		"element in a map":        {{Key: "k", Action: automerge.MakeMap}, {Obj: pred[0], IsList: true, Insert: true, Action: automerge.Put}},
+		"element not there":       {{Key: "k", Action: automerge.MakeText}, {Obj: pred[0], IsList: true, Insert: true, Elem: pred[0], Action: automerge.Put}},
+		"update of the head":      {{Key: "k", Action: automerge.MakeText}, {Obj: pred[0], IsList: true, Action: automerge.Put}},
+		"insertion with preds":    {{Key: "k", Action: automerge.MakeText}, {Obj: pred[0], IsList: true, Insert: true, Action: automerge.Put, Pred: pred}},
 		"mark":                    {{Key: "k", Action: automerge.Mark, Mark: "bold"}},
+		"expansion of no mark":    {{Key: "k", Action: automerge.Put, Expand: true}},
+		"unsigned increment":      {{Key: "k", Action: automerge.Put, Value: num(automerge.KindCounter, 1)}, {Key: "k", Action: automerge.Increment, Value: num(automerge.KindUint, 1), Pred: pred}},
 	} {
 		c := &automerge.Change{Actor: "a", Seq: 1, StartOp: 1, Ops: ops}
 		if err := c.Seal(); err != nil {
@@ -331,12 +343,73 @@ func TestSaveFallsBack(t *testing.T) {
 		if err := d.Apply(c); err != nil {
 			t.Fatal(name, err)
 		}
+		var ce *automerge.ChangeError
+		if b, err := automerge.SaveChanges([]*automerge.Change{c}); !errors.As(err, &ce) || ce.Hash != c.Hash() || b != nil {
+			t.Errorf("%s: SaveChanges: %x, %v", name, b, err)
+		}
 		saved := must(d.Save())(t)
 		if !bytes.Equal(saved, c.Raw()) {
 			t.Errorf("%s: saved as %x", name, saved)
 		}
 		sameDoc(t, name, must(automerge.Load(saved))(t), d)
 	}
+}
+
+func TestSaveChanges(t *testing.T) {
+	d := randomDoc(t, 1, 60)
+	changes := d.Changes()
+	saved := must(automerge.SaveChanges(changes))(t)
+	if !bytes.Equal(saved, must(d.Save())(t)) {
+		t.Error("Doc.Save saves other bytes")
+	}
+	if twice := must(automerge.SaveChanges(slices.Concat(changes, changes)))(t); !bytes.Equal(twice, saved) {
+		t.Error("changes that come twice are saved twice")
+	}
+	if none := must(automerge.SaveChanges(nil))(t); !bytes.Equal(none, must(automerge.NewDoc().Save())(t)) {
+		t.Errorf("no changes are saved as %x", none)
+	}
+	for name, c := range map[string]struct {
+		changes []*automerge.Change
+		want    string
+	}{
+		"a dependency comes later":  {[]*automerge.Change{changes[0], changes[2], changes[1]}, "does not come before it"},
+		"a dependency is not there": {changes[1:], "does not come before it"},
+		"not sealed":                {[]*automerge.Change{{Actor: "a", Seq: 1, StartOp: 1}}, "seal it first"},
+	} {
+		var ce *automerge.ChangeError
+		if b, err := automerge.SaveChanges(c.changes); !errors.As(err, &ce) || !strings.Contains(err.Error(), c.want) || b != nil {
+			t.Errorf("%s: %x, %v", name, b, err)
+		}
+	}
+}
+
+// TestChangesAreTheCallers has changes of one document written to, which the document may not see.
+func TestChangesAreTheCallers(t *testing.T) {
+	d := randomDoc(t, 2, 30)
+	want := must(d.Save())(t)
+	for _, c := range d.Changes() {
+		for i := range c.Ops {
+			c.Ops[i] = automerge.Op{Key: "other"}
+		}
+		clear(c.Deps)
+	}
+	if got := must(d.Save())(t); !bytes.Equal(got, want) {
+		t.Error("the document has changed")
+	}
+}
+
+// TestCanonicalAtOnce is for the race detector: readers share a change.
+func TestCanonicalAtOnce(t *testing.T) {
+	c := must(automerge.ParseChange(randomDoc(t, 3, 30).Changes()[0].Raw()))(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if !c.Canonical() {
+				t.Error("not canonical")
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestLoadNamesTheChunk(t *testing.T) {
@@ -376,4 +449,35 @@ func TestApplyMany(t *testing.T) {
 		put(t, one, "a", "k", num(automerge.KindInt, i))
 	}
 	sameDoc(t, "one key", must(automerge.Load(must(one.Save())(t)))(t), one)
+}
+
+// TestDocMemory holds a Doc to what it says that it keeps: the chunks, and some bytes for each change and key.
+func TestDocMemory(t *testing.T) {
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC() // what pools held is free after the second
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for name, d := range map[string]*automerge.Doc{"contacts": contactsDoc(t, 500), "log": logDoc(t, benchEntries)} {
+		saved := must(d.Save())(t)
+		raw := uint64(0)
+		for _, c := range d.Changes() {
+			raw += uint64(c.Len())
+		}
+		docs := make([]*automerge.Doc, 8)
+		before := heap()
+		for i := range docs {
+			docs[i] = must(automerge.Load(saved))(t)
+		}
+		kept := (heap() - before) / uint64(len(docs))
+		runtime.KeepAlive(docs)
+		runtime.KeepAlive(d)
+		runtime.KeepAlive(saved)
+		// The allocator rounds up what the chunks take, by an eighth at most.
+		if limit := raw + raw/8 + 80*uint64(len(d.Changes())+len(d.Keys())); kept > limit || kept < raw {
+			t.Errorf("%s: %d bytes kept for %d of chunks, over %d", name, kept, raw, limit)
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 var errNotEncodable = errors.New("value of an unknown kind above 15")
@@ -25,7 +26,9 @@ type encoder struct {
 	chunk      []byte
 	valueBytes []byte
 	inflated   int // document chunks: bytes of the columns before they were deflated
-	deps       int // document chunks: dependencies of all changes
+
+	// Of a change: where in cols the keys are and where the values start.
+	keyFrom, keyTo, valueFrom int
 }
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
@@ -36,8 +39,9 @@ const keepBytes = 1 << 20
 func getEncoder() *encoder { return encoders.Get().(*encoder) }
 
 func (e *encoder) free() {
-	clear(e.s[:cap(e.s)])
-	clear(e.actors[:cap(e.actors)])
+	// What was used is up to the length: an encoder takes each of these once for a change.
+	clear(e.s)
+	clear(e.actors)
 	if cap(e.u)*8+cap(e.cols)+cap(e.contents)+cap(e.chunk)+cap(e.valueBytes) < keepBytes {
 		encoders.Put(e)
 	}
@@ -130,6 +134,7 @@ func (e *encoder) index(c *Change, a ActorID) uint64 {
 func resize[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }
 
 func (e *encoder) packOps(c *Change) {
+	e.keyFrom, e.keyTo, e.valueFrom = 0, 0, 0
 	n := len(c.Ops)
 	if n == 0 {
 		return
@@ -182,6 +187,7 @@ func (e *encoder) packOps(c *Change) {
 		from := len(e.cols)
 		e.cols = appendRLE(e.cols, e.s, e.n2, appendText)
 		e.put(opKeyStr, from)
+		e.keyFrom, e.keyTo = from, len(e.cols)
 	}
 
 	marks, expand := false, false
@@ -208,6 +214,7 @@ func (e *encoder) packOps(c *Change) {
 	from = len(e.cols)
 	e.cols = append(e.cols, e.valueBytes...)
 	e.put(opValue, from)
+	e.valueFrom = from
 
 	e.v, e.i = e.v[:0], e.i[:0]
 	for i := range c.Ops {
@@ -314,7 +321,11 @@ func (e *encoder) checked(c *Change) (Hash, error) {
 
 // Seal finishes a change that was made here: it checks and encodes the fields and keeps the bytes and their hash. The
 // fields are not to be modified afterwards. Sealing again, or sealing what was parsed, does nothing.
-func (c *Change) Seal() error {
+func (c *Change) Seal() error { return c.seal(false) }
+
+// seal is Seal. With own, the operations are nobody else's: their keys and values become parts of the chunk, so that who
+// keeps some of them keeps nothing besides.
+func (c *Change) seal(own bool) error {
 	if c.raw != "" {
 		return nil
 	}
@@ -324,7 +335,22 @@ func (c *Change) Seal() error {
 	if err != nil {
 		return err
 	}
-	c.raw, c.hash = string(e.chunk), hash
+	c.raw, c.hash, c.canonical = string(e.chunk), hash, canonicalYes
+	if own {
+		// Behind the columns is Extra alone.
+		cols := c.raw[len(c.raw)-len(c.Extra)-len(e.cols):]
+		key, pos := column{s: cols[e.keyFrom:e.keyTo]}, e.valueFrom
+		for i := range c.Ops {
+			op := &c.Ops[i]
+			op.Key, _, _ = key.text()
+			n := valueLen(op.Value)
+			if op.Value.Str != "" {
+				op.Value.Str = cols[pos : pos+n]
+			}
+			pos += n
+		}
+		c.parsed = true
+	}
 	return nil
 }
 
@@ -342,16 +368,33 @@ func (c *Change) Raw() []byte {
 // Len returns the length of Raw, without a copy.
 func (c *Change) Len() int { return len(c.raw) }
 
+// States of Change.canonical.
+const (
+	canonicalUnknown = iota
+	canonicalYes
+	canonicalNo
+)
+
 // Canonical reports whether encoding the fields gives Raw byte for byte. It does not when the change has columns that we
-// do not know, or when another engine packed its columns in another way; the bytes are carried then, and no matter.
+// do not know, or when another engine packed its columns in another way; the bytes are carried then, and no matter. The
+// first call for a parsed change encodes it; the answer is kept.
 func (c *Change) Canonical() bool {
 	if c.raw == "" {
 		return false
 	}
+	if state := atomic.LoadUint32(&c.canonical); state != canonicalUnknown {
+		return state == canonicalYes
+	}
 	e := getEncoder()
 	defer e.free()
 	e.encode(c)
-	return string(e.chunk) == c.raw
+	same := string(e.chunk) == c.raw
+	state := uint32(canonicalNo)
+	if same {
+		state = canonicalYes
+	}
+	atomic.StoreUint32(&c.canonical, state)
+	return same
 }
 
 // MaxOp returns the counter of the last operation, or StartOp-1 for a change without operations.

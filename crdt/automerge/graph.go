@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/maphash"
+	"math"
 	"slices"
 	"strings"
 )
@@ -12,7 +14,7 @@ const (
 	// MaxPending bounds the changes that wait in a Graph for changes that they depend on.
 	MaxPending = 1 << 16
 
-	// MaxPendingBytes bounds the sum of the chunks of those changes.
+	// MaxPendingBytes bounds the memory of those changes: their chunks and, while they wait, their operations.
 	MaxPendingBytes = 64 << 20
 )
 
@@ -36,14 +38,17 @@ type ChangeError struct {
 func (e *ChangeError) Error() string { return fmt.Sprintf("change %s: %v", e.Hash, e.Err) }
 func (e *ChangeError) Unwrap() error { return e.Err }
 
-// Graph knows which changes of a document have been applied and which still wait for others. It keeps no operations. The
-// zero value is an empty graph. A Graph is not safe for concurrent use.
+// Graph knows which changes of a document have been applied and which still wait for others. It keeps no operations, and
+// of an applied change some 50 bytes and 4 for each dependency. The zero value is an empty graph. A Graph is not safe for
+// concurrent use.
 type Graph struct {
-	index  map[Hash]int32      // of applied changes, into nodes
-	nodes  []node              // in the order in which they were applied, which is causal
-	actors map[ActorID][]int32 // applied changes by sequence number - 1
-	heads  []Hash              // ascending
-	maxOp  uint64
+	nodes   []node  // applied changes in the order in which they were applied, which is causal
+	deps    []int32 // of one node after the other: what it depends on, in the order of the change's Deps
+	index   index   // nodes by hash
+	writers []writer
+	byActor map[ActorID]int32 // into writers
+	heads   []Hash            // ascending
+	maxOp   uint64
 
 	waiting      map[Hash]*waiter // changes that lack dependencies
 	lacking      map[Hash][]*waiter
@@ -52,20 +57,54 @@ type Graph struct {
 
 // node is an applied change.
 type node struct {
-	hash  Hash
-	maxOp uint64  // the greatest op counter of it and its history
-	deps  []int32 // nodes, in the order of the change's Deps
+	hash    Hash
+	maxOp   uint32 // the greatest op counter of it and its history; at most MaxOp
+	depsEnd uint32 // where its dependencies end in deps
 }
+
+// writer is an actor with applied changes.
+type writer struct {
+	id   ActorID
+	seq  uint64 // of its last change
+	last int32  // that change
+}
+
+// maxNodes bounds the changes of a Graph, and their dependencies together.
+const maxNodes = math.MaxInt32 - 1
+
+var errGraphFull = errors.New("the document has as many changes or dependencies as it may have")
 
 type waiter struct {
 	c       *Change
 	missing int // dependencies that are not applied yet
+	weight  int // bytes
 }
 
 // Has reports whether the change is applied.
 func (g *Graph) Has(h Hash) bool {
-	_, ok := g.index[h]
+	_, ok := g.find(h)
 	return ok
+}
+
+func (g *Graph) find(h Hash) (int32, bool) {
+	return g.index.find(maphash.Bytes(seed, h[:]), func(i int32) bool { return g.nodes[i].hash == h })
+}
+
+// hashOf is what index needs to grow.
+func (g *Graph) hashOf(i int32) uint64 { return maphash.Bytes(seed, g.nodes[i].hash[:]) }
+
+// grow makes room for n more changes.
+func (g *Graph) grow(n int) {
+	g.nodes, g.deps = slices.Grow(g.nodes, n), slices.Grow(g.deps, n)
+	g.index.grow(len(g.nodes)+n, g.hashOf)
+}
+
+func (g *Graph) depsOf(i int32) []int32 {
+	from := uint32(0)
+	if i > 0 {
+		from = g.nodes[i-1].depsEnd
+	}
+	return g.deps[from:g.nodes[i].depsEnd]
 }
 
 // Len returns the number of applied changes.
@@ -78,7 +117,12 @@ func (g *Graph) Heads() []Hash { return slices.Clone(g.heads) }
 func (g *Graph) MaxOp() uint64 { return g.maxOp }
 
 // Seq returns the sequence number of the actor's last applied change, 0 when there is none.
-func (g *Graph) Seq(a ActorID) uint64 { return uint64(len(g.actors[a])) }
+func (g *Graph) Seq(a ActorID) uint64 {
+	if i, ok := g.byActor[a]; ok {
+		return g.writers[i].seq
+	}
+	return 0
+}
 
 // Pending returns how many changes wait for others.
 func (g *Graph) Pending() int { return len(g.waiting) }
@@ -97,11 +141,11 @@ func (g *Graph) Missing() []Hash {
 
 // Deps returns what an applied change depends on, ascending; ok is false for one that is not applied.
 func (g *Graph) Deps(h Hash) (deps []Hash, ok bool) {
-	i, ok := g.index[h]
+	i, ok := g.find(h)
 	if !ok {
 		return nil, false
 	}
-	for _, d := range g.nodes[i].deps {
+	for _, d := range g.depsOf(i) {
 		deps = append(deps, g.nodes[d].hash)
 	}
 	return deps, true
@@ -113,7 +157,7 @@ func (g *Graph) Since(have []Hash) []Hash {
 	known := make([]bool, len(g.nodes))
 	last := -1
 	for _, h := range have {
-		if i, ok := g.index[h]; ok {
+		if i, ok := g.find(h); ok {
 			known[i] = true
 			last = max(last, int(i))
 		}
@@ -121,7 +165,7 @@ func (g *Graph) Since(have []Hash) []Hash {
 	// Dependencies come before what depends on them, so one walk back from the last marks all of the history.
 	for i := last; i >= 0; i-- {
 		if known[i] {
-			for _, d := range g.nodes[i].deps {
+			for _, d := range g.depsOf(int32(i)) {
 				known[d] = true
 			}
 		}
@@ -178,7 +222,7 @@ func (g *Graph) Add(c *Change) (ready []*Change, err error) {
 				continue
 			}
 			delete(g.waiting, w.c.hash)
-			g.pendingBytes -= len(w.c.raw)
+			g.pendingBytes -= w.weight
 			if err := g.apply(w.c); err != nil {
 				errs = append(errs, &ChangeError{w.c.hash, err})
 				continue
@@ -190,63 +234,72 @@ func (g *Graph) Add(c *Change) (ready []*Change, err error) {
 }
 
 func (g *Graph) wait(c *Change, missing int) error {
-	if n := uint64(len(g.actors[c.Actor])); c.Seq <= n {
+	if c.Seq <= g.Seq(c.Actor) {
 		return ErrFork
 	}
-	if len(g.waiting) >= MaxPending || g.pendingBytes+len(c.raw) > MaxPendingBytes {
+	weight := len(c.raw) + len(c.Ops)*opBytes
+	for i := range c.Ops {
+		weight += len(c.Ops[i].Pred) * idBytes
+	}
+	if len(g.waiting) >= MaxPending || g.pendingBytes+weight > MaxPendingBytes {
 		return ErrPendingFull
 	}
 	if g.waiting == nil {
 		g.waiting, g.lacking = map[Hash]*waiter{}, map[Hash][]*waiter{}
 	}
-	w := &waiter{c: c, missing: missing}
+	w := &waiter{c: c, missing: missing, weight: weight}
 	for _, d := range c.Deps {
 		if !g.Has(d) {
 			g.lacking[d] = append(g.lacking[d], w)
 		}
 	}
 	g.waiting[c.hash] = w
-	g.pendingBytes += len(c.raw)
+	g.pendingBytes += weight
 	return nil
 }
 
 // apply checks c, whose dependencies are all applied, against its history and makes it a head.
 func (g *Graph) apply(c *Change) error {
-	seqs := g.actors[c.Actor]
-	switch n := uint64(len(seqs)); {
+	w, known := g.byActor[c.Actor]
+	switch n := g.Seq(c.Actor); {
 	case c.Seq <= n:
 		return ErrFork
 	case c.Seq > n+1:
 		return fmt.Errorf("sequence number %d of actor %s does not follow %d", c.Seq, c.Actor, n)
 	}
-	var history uint64
-	for _, d := range c.Deps {
-		history = max(history, g.nodes[g.index[d]].maxOp)
+	if len(g.nodes) >= maxNodes || len(g.deps)+len(c.Deps) > maxNodes {
+		return errGraphFull
 	}
-	if len(seqs) > 0 {
+	var history uint64
+	from := len(g.deps)
+	for _, d := range c.Deps {
+		i, _ := g.find(d)
+		g.deps = append(g.deps, i)
+		history = max(history, uint64(g.nodes[i].maxOp))
+	}
+	if known {
 		// An actor's earlier changes are part of its history whether it names them or not: its op ids must be new.
-		history = max(history, g.nodes[seqs[len(seqs)-1]].maxOp)
+		history = max(history, uint64(g.nodes[g.writers[w].last].maxOp))
 	}
 	if c.StartOp <= history {
+		g.deps = g.deps[:from]
 		return fmt.Errorf("start op %d is not after operation %d of its history", c.StartOp, history)
 	}
-	if g.index == nil {
-		g.index, g.actors = map[Hash]int32{}, map[ActorID][]int32{}
-	}
-	maxOp := max(history, c.MaxOp())
-	n := node{hash: c.hash, maxOp: maxOp}
-	for _, d := range c.Deps {
-		n.deps = append(n.deps, g.index[d])
-	}
 	at := int32(len(g.nodes))
-	g.index[c.hash] = at
-	g.nodes = append(g.nodes, n)
+	maxOp := max(history, c.MaxOp())
+	g.index.add(maphash.Bytes(seed, c.hash[:]), g.hashOf)
+	g.nodes = append(g.nodes, node{hash: c.hash, maxOp: uint32(maxOp), depsEnd: uint32(len(g.deps))})
 	g.maxOp = max(g.maxOp, maxOp)
-	actor := c.Actor
-	if len(seqs) == 0 {
-		actor = ActorID(strings.Clone(string(actor))) // not to keep the chunk that it is part of
+	if !known {
+		if g.byActor == nil {
+			g.byActor = map[ActorID]int32{}
+		}
+		w = int32(len(g.writers))
+		actor := ActorID(strings.Clone(string(c.Actor))) // not to keep the chunk that it is part of
+		g.writers = append(g.writers, writer{id: actor})
+		g.byActor[actor] = w
 	}
-	g.actors[actor] = append(seqs, at)
+	g.writers[w].seq, g.writers[w].last = c.Seq, at
 	g.heads = slices.DeleteFunc(g.heads, func(h Hash) bool {
 		_, dep := slices.BinarySearchFunc(c.Deps, h, compareHashes)
 		return dep

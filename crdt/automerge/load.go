@@ -48,11 +48,11 @@ func (d *Doc) loadChunk(chunk []byte) error {
 		}
 		return d.Apply(c)
 	}
-	changes, err := parseDocument(chunk)
-	if err != nil {
+	// What is wrong with a document may show in its last field. Its changes are applied by then; Load gives up d.
+	if err := d.loadDocument(chunk); err != nil {
 		return fmt.Errorf("document: %w", err)
 	}
-	return d.Apply(changes...)
+	return nil
 }
 
 // loader rebuilds the changes of a document chunk. It reads the ids of the operations first, which say how many of them
@@ -62,17 +62,28 @@ type loader struct {
 	actors  []ActorID
 	heads   []Hash
 	changes []loadedChange
+	deps    []uint32  // of one change after the other
+	ops     []Op      // likewise
 	byActor [][]int32 // of each actor: its changes by sequence number
+	keys    int       // keys of the root map, as far as their rows are together
 	rows    []loadedID
 	succs   []loadedSucc // by id, then by the id in row
 	deletes []bool       // of each successor: it is the first of an operation without a row
 }
 
 type loadedChange struct {
-	Change
-	maxOp uint64
-	deps  []uint64
+	actor   int32
+	seq     uint32
+	maxOp   uint32
+	opsFrom uint32 // where its operations start in loader.ops
+	ops     uint32 // how many these are
+	depsEnd uint32 // where its dependencies end in loader.deps
+	time    int64
+	message string
+	extra   string
 }
+
+func (c *loadedChange) startOp() uint64 { return uint64(c.maxOp) + 1 - uint64(c.ops) }
 
 // loadedID is the id of an operation: its counter, and its change in place of its actor.
 type loadedID struct {
@@ -90,35 +101,36 @@ type loadedSucc struct {
 	row int32
 }
 
-// parseDocument rebuilds the changes of a document chunk, in the order of the chunk, which is causal.
-func parseDocument(chunk []byte) ([]*Change, error) {
+// loadDocument applies the changes of a document chunk, in the order of the chunk, which is causal.
+func (d *Doc) loadDocument(chunk []byte) error {
 	l, r, err := loadRows(chunk)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	changes, err := l.sealAll()
+	d.grow(len(l.changes), l.keys)
+	hashes, refused, err := l.seal(d)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := checkHeads(changes, l.heads); err != nil {
-		return nil, err
+	if err := l.checkHeads(hashes); err != nil {
+		return err
 	}
 	// The index of the heads may be missing in old files.
 	if r.pos < len(r.s) {
 		for _, head := range l.heads {
-			i, err := r.uleb("index of heads", uint64(len(changes)))
+			i, err := r.uleb("index of heads", uint64(len(hashes)))
 			if err != nil {
-				return nil, err
+				return err
 			}
-			if i == uint64(len(changes)) || changes[i].hash != head {
-				return nil, r.fail("index of heads", errHeads)
+			if i == uint64(len(hashes)) || hashes[i] != head {
+				return r.fail("index of heads", errHeads)
 			}
 		}
 	}
 	if r.pos < len(r.s) {
-		return nil, r.fail("index of heads", errors.New("bytes follow the chunk's last field"))
+		return r.fail("index of heads", errors.New("bytes follow the chunk's last field"))
 	}
-	return changes, nil
+	return refused
 }
 
 // loadRows reads a document chunk up to the index of its heads, where r stands then.
@@ -203,11 +215,13 @@ func (r *reader) columns(specs []columnSpec, names map[uint64]string, room *int)
 			continue
 		}
 		if spec.spec&colDeflate != 0 {
-			b, err := inflate(nil, []byte(s), *room)
-			if err != nil {
+			size := 0
+			if spec.spec&^colDeflate == opValue {
+				size = valueBytes(cols[opValueMeta].s)
+			}
+			if s, err = inflateString(s, *room, size); err != nil {
 				return nil, fmt.Errorf("column %s: %w", c.name, err)
 			}
-			s = string(b)
 		}
 		if *room -= len(s); *room < 0 {
 			return nil, fmt.Errorf("columns inflate to more than %d bytes", MaxDocumentBytes)
@@ -215,6 +229,40 @@ func (r *reader) columns(specs []columnSpec, names map[uint64]string, room *int)
 		c.s, c.base = s, base
 	}
 	return cols, nil
+}
+
+// valueBytes returns how many bytes a column of value metadata asks for. Where it is broken, the answer is too: it says what
+// to make room for, and no more.
+func valueBytes(meta string) int {
+	total := uint64(0)
+	for c := (column{s: meta}); c.pos < len(c.s) && total < MaxDocumentBytes; {
+		if c.head() != nil {
+			return 0
+		}
+		n := c.left
+		c.left = 0
+		switch c.mode {
+		case runNull:
+			continue
+		case runSame:
+			v, pos, err := readUleb(c.s, c.pos)
+			if err != nil {
+				return 0
+			}
+			c.pos = pos
+			total += min(v>>4, MaxDocumentBytes) * n
+		default:
+			for ; n > 0; n-- {
+				v, pos, err := readUleb(c.s, c.pos)
+				if err != nil {
+					return 0
+				}
+				c.pos = pos
+				total += min(v>>4, MaxDocumentBytes)
+			}
+		}
+	}
+	return int(min(total, MaxDocumentBytes))
 }
 
 func (l *loader) readChanges(cols map[uint64]*column) error {
@@ -231,7 +279,7 @@ func (l *loader) readChanges(cols map[uint64]*column) error {
 	}
 	l.changes = make([]loadedChange, n)
 	l.byActor = make([][]int32, len(l.actors))
-	allDeps := make([]uint64, 0, total)
+	l.deps = make([]uint32, 0, total)
 	for i := range l.changes {
 		c := &l.changes[i]
 		a, ok, err := cols[chActor].uint()
@@ -241,9 +289,10 @@ func (l *loader) readChanges(cols map[uint64]*column) error {
 		if !ok {
 			return cols[chActor].fail(errColNull)
 		}
-		if c.Actor, err = actorAt(cols[chActor], l.actors, a); err != nil {
+		if _, err = actorAt(cols[chActor], l.actors, a); err != nil {
 			return err
 		}
+		c.actor = int32(a)
 		seq, ok, err := cols[chSeq].delta()
 		if err != nil {
 			return err
@@ -252,7 +301,7 @@ func (l *loader) readChanges(cols map[uint64]*column) error {
 		if !ok || seq != int64(len(l.byActor[a])+1) {
 			return cols[chSeq].fail(fmt.Errorf("change %d of its writer has the sequence number %d", len(l.byActor[a])+1, seq))
 		}
-		c.Seq = uint64(seq)
+		c.seq = uint32(seq)
 		maxOp, ok, err := cols[chMaxOp].delta()
 		if err != nil {
 			return err
@@ -260,17 +309,16 @@ func (l *loader) readChanges(cols map[uint64]*column) error {
 		if !ok || maxOp < 0 || maxOp > MaxOp {
 			return cols[chMaxOp].fail(fmt.Errorf("max op %d is not between 0 and %d", maxOp, MaxOp))
 		}
-		c.maxOp = uint64(maxOp)
+		c.maxOp = uint32(maxOp)
 		if prev := l.byActor[a]; len(prev) > 0 && l.changes[prev[len(prev)-1]].maxOp > c.maxOp {
 			return cols[chMaxOp].fail(errNotAscending)
 		}
-		if c.Time, _, err = cols[chTime].delta(); err != nil {
+		if c.time, _, err = cols[chTime].delta(); err != nil {
 			return err
 		}
-		if c.Message, _, err = cols[chMessage].text(); err != nil {
+		if c.message, _, err = cols[chMessage].text(); err != nil {
 			return err
 		}
-		from := len(allDeps)
 		k, ok, err := cols[chDepsNum].uint()
 		if err != nil {
 			return err
@@ -286,9 +334,9 @@ func (l *loader) readChanges(cols map[uint64]*column) error {
 			if !ok || dep < 0 || dep >= int64(i) {
 				return cols[chDepsIndex].fail(fmt.Errorf("change %d depends on change %d, which is not before it", i, dep))
 			}
-			allDeps = append(allDeps, uint64(dep))
+			l.deps = append(l.deps, uint32(dep))
 		}
-		c.deps = allDeps[from:]
+		c.depsEnd = uint32(len(l.deps))
 		if cols[chExtraMeta].s != "" {
 			v, err := readValue(cols[chExtraMeta], cols[chExtra])
 			if err != nil {
@@ -296,7 +344,7 @@ func (l *loader) readChanges(cols map[uint64]*column) error {
 			}
 			switch {
 			case v.Kind == KindBytes && v.Str != "":
-				c.Extra = []byte(v.Str)
+				c.extra = v.Str
 			case v.Kind != KindBytes && v.Kind != KindNull:
 				return cols[chExtraMeta].fail(fmt.Errorf("value of kind %d where bytes belong", v.Kind))
 			}
@@ -320,7 +368,7 @@ func endAll(cols map[uint64]*column) error {
 // changeOf returns the change of an actor that made the operation with this counter.
 func (l *loader) changeOf(actor int, ctr uint64) (int32, bool) {
 	list := l.byActor[actor]
-	i, _ := slices.BinarySearchFunc(list, ctr, func(i int32, ctr uint64) int { return cmp.Compare(l.changes[i].maxOp, ctr) })
+	i, _ := slices.BinarySearchFunc(list, ctr, func(i int32, ctr uint64) int { return cmp.Compare(uint64(l.changes[i].maxOp), ctr) })
 	if i == len(list) {
 		return 0, false
 	}
@@ -372,16 +420,18 @@ func (l *loader) readIDs(cols map[uint64]*column) error {
 	}
 	l.rows = make([]loadedID, n)
 	l.succs = make([]loadedSucc, 0, total)
+	idActor, idCtr := cols[opIDActor], cols[opIDCtr]
+	succNum, succActor, succCtr := cols[opSuccNum], cols[opSuccActor], cols[opSuccCtr]
 	for i := range l.rows {
-		if l.rows[i], err = l.readID(cols[opIDActor], cols[opIDCtr]); err != nil {
+		if l.rows[i], err = l.readID(idActor, idCtr); err != nil {
 			return err
 		}
-		k, _, err := cols[opSuccNum].uint()
+		k, _, err := succNum.uint()
 		if err != nil {
 			return err
 		}
 		for ; k > 0; k-- {
-			id, err := l.readID(cols[opSuccActor], cols[opSuccCtr])
+			id, err := l.readID(succActor, succCtr)
 			if err != nil {
 				return err
 			}
@@ -396,7 +446,7 @@ func (l *loader) readIDs(cols map[uint64]*column) error {
 
 func (l *loader) opID(row int32) OpID {
 	id := l.rows[row]
-	return OpID{Counter: uint64(id.ctr), Actor: l.changes[id.change].Actor}
+	return OpID{Counter: uint64(id.ctr), Actor: l.actors[l.changes[id.change].actor]}
 }
 
 // allot gives each change room for its operations: the rows, and the deletes, which are known from the successors alone.
@@ -432,16 +482,15 @@ func (l *loader) allot() error {
 			total++
 		}
 	}
-	slab := make([]Op, total)
+	l.ops = make([]Op, total)
+	from := uint32(0)
 	for i := range l.changes {
-		c, n := &l.changes[i], int(counts[i])
-		c.StartOp = c.maxOp + 1 - uint64(n)
-		if uint64(n) > c.maxOp || n > 0 && uint64(least[i]) != c.StartOp {
+		c, n := &l.changes[i], counts[i]
+		c.opsFrom, c.ops = from, uint32(n)
+		if c.ops > c.maxOp || n > 0 && uint64(least[i]) != c.startOp() {
 			return fmt.Errorf("change %d has %d operations from %d and the max op %d", i, n, least[i], c.maxOp)
 		}
-		if n > 0 {
-			c.Ops, slab = slab[:n:n], slab[n:]
-		}
+		from += c.ops
 	}
 	return nil
 }
@@ -449,36 +498,45 @@ func (l *loader) allot() error {
 // op returns the place of an operation.
 func (l *loader) op(id loadedID) *Op {
 	c := &l.changes[id.change]
-	return &c.Ops[uint64(id.ctr)-c.StartOp]
+	return &l.ops[uint64(c.opsFrom)+uint64(id.ctr)-c.startOp()]
 }
 
 // readRows reads what the operations do.
 func (l *loader) readRows(cols map[uint64]*column) error {
+	objActor, objCtr := cols[opObjActor], cols[opObjCtr]
+	keyActor, keyCtr, keyStr := cols[opKeyActor], cols[opKeyCtr], cols[opKeyStr]
+	insert, action, meta, value := cols[opInsert], cols[opAction], cols[opValueMeta], cols[opValue]
+	expand, markName := cols[opExpand], cols[opMarkName]
+	last := ""
 	for i := range l.rows {
 		op := l.op(l.rows[i])
 		var err error
-		if op.Obj, err = readID(cols[opObjActor], cols[opObjCtr], l.actors); err != nil {
+		if op.Obj, err = readID(objActor, objCtr, l.actors); err != nil {
 			return err
 		}
-		if err = readKey(op, cols[opKeyActor], cols[opKeyCtr], cols[opKeyStr], l.actors); err != nil {
+		if err = readKey(op, keyActor, keyCtr, keyStr, l.actors); err != nil {
 			return err
 		}
-		if op.Insert, err = cols[opInsert].bool(); err != nil {
+		if op.Obj.IsRoot() && (i == 0 || op.Key != last) {
+			l.keys++
+			last = op.Key
+		}
+		if op.Insert, err = insert.bool(); err != nil {
 			return err
 		}
-		if op.Action, err = readAction(cols[opAction]); err != nil {
+		if op.Action, err = readAction(action); err != nil {
 			return err
 		}
 		if op.Action == Delete {
-			return cols[opAction].fail(errors.New("a delete has no row in a document"))
+			return action.fail(errors.New("a delete has no row in a document"))
 		}
-		if op.Value, err = readValue(cols[opValueMeta], cols[opValue]); err != nil {
+		if op.Value, err = readValue(meta, value); err != nil {
 			return err
 		}
-		if op.Expand, err = cols[opExpand].bool(); err != nil {
+		if op.Expand, err = expand.bool(); err != nil {
 			return err
 		}
-		if op.Mark, _, err = cols[opMarkName].text(); err != nil {
+		if op.Mark, _, err = markName.text(); err != nil {
 			return err
 		}
 	}
@@ -506,44 +564,60 @@ func (l *loader) addPreds() {
 	}
 }
 
-// sealAll encodes the changes in order, each after those that it depends on.
-func (l *loader) sealAll() ([]*Change, error) {
-	changes := make([]*Change, len(l.changes))
+// seal encodes the changes in order, each after those that it depends on, applies them to d and returns their hashes and
+// what d refused. It needs the rows no more and lets go of them.
+func (l *loader) seal(d *Doc) (hashes []Hash, refused, err error) {
+	l.rows, l.succs, l.deletes = nil, nil, nil
+	hashes = make([]Hash, len(l.changes))
+	var errs []error
+	from := uint32(0)
+	c := new(Change)
 	for i := range l.changes {
 		lc := &l.changes[i]
-		c := lc.Change
-		if len(lc.deps) > 0 {
-			c.Deps = make([]Hash, len(lc.deps))
-			for j, dep := range lc.deps {
-				c.Deps[j] = changes[dep].hash
-			}
-			slices.SortFunc(c.Deps, compareHashes)
+		*c = Change{
+			Actor: l.actors[lc.actor], Seq: uint64(lc.seq), StartOp: lc.startOp(), Time: lc.time, Message: lc.message, Deps: c.Deps[:0],
 		}
-		if err := c.Seal(); err != nil {
-			return nil, fmt.Errorf("change %d: %w", i, err)
+		if lc.ops > 0 {
+			c.Ops = l.ops[lc.opsFrom : lc.opsFrom+lc.ops : lc.opsFrom+lc.ops]
 		}
-		changes[i] = &c
+		if lc.extra != "" {
+			c.Extra = []byte(lc.extra)
+		}
+		for _, dep := range l.deps[from:lc.depsEnd] {
+			c.Deps = append(c.Deps, hashes[dep])
+		}
+		slices.SortFunc(c.Deps, compareHashes)
+		from = lc.depsEnd
+		if err := c.seal(true); err != nil {
+			return nil, nil, fmt.Errorf("change %d: %w", i, err)
+		}
+		hashes[i] = c.hash
+		if err := d.Apply(c); err != nil {
+			errs = append(errs, err)
+		}
+		// A change that waits, because another before it was refused, is kept as it is; the next may not take its place.
+		if d.graph.waiting[c.hash] != nil {
+			c = new(Change)
+		}
 	}
-	return changes, nil
+	return hashes, errors.Join(errs...), nil
 }
 
-// checkHeads compares the changes that no other depends on with heads, which ascend. The hashes cover all of the history,
-// so it is as it was written when they fit.
-func checkHeads(changes []*Change, heads []Hash) error {
-	covered := map[Hash]bool{}
-	for _, c := range changes {
-		for _, dep := range c.Deps {
-			covered[dep] = true
-		}
+// checkHeads compares the changes that no other depends on with the heads that the document states. The hashes cover all of
+// the history, so it is as it was written when they fit.
+func (l *loader) checkHeads(hashes []Hash) error {
+	covered := make([]bool, len(hashes))
+	for _, dep := range l.deps {
+		covered[dep] = true
 	}
 	var derived []Hash
-	for _, c := range changes {
-		if !covered[c.hash] {
-			derived = append(derived, c.hash)
+	for i, h := range hashes {
+		if !covered[i] {
+			derived = append(derived, h)
 		}
 	}
 	slices.SortFunc(derived, compareHashes)
-	if !slices.Equal(derived, heads) {
+	if !slices.Equal(derived, l.heads) {
 		return errHeads
 	}
 	return nil

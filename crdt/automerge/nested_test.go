@@ -43,3 +43,47 @@ func TestNestedFile(t *testing.T) {
 	}
 	golden(t, "nested.golden", got)
 }
+
+// Inflated spells out a document chunk, field by field and column by column, without what deflating does to the bytes: two
+// chunks with equal spellings differ in nothing but how they are deflated.
+func Inflated(chunk []byte) (string, error) {
+	h, err := readHeader(chunk)
+	if err != nil {
+		return "", err
+	}
+	if h.typ != ChunkDocument || h.end != len(chunk) {
+		return "", fmt.Errorf("chunk of type %d, %d of %d bytes", h.typ, h.end, len(chunk))
+	}
+	r := &reader{s: string(chunk), pos: h.contents}
+	actors, err := r.actors(nil, "actors")
+	if err != nil {
+		return "", err
+	}
+	heads, err := r.hashes("heads", MaxDeps)
+	if err != nil {
+		return "", err
+	}
+	out := fmt.Sprintf("actors %v\nheads %v\n", actors, heads)
+	var specs [2][]columnSpec
+	for i := range specs {
+		if specs[i], err = r.specs("columns", true); err != nil {
+			return "", err
+		}
+	}
+	for i, list := range specs {
+		for _, spec := range list {
+			s, err := r.take("columns", int(spec.n))
+			if err != nil {
+				return "", err
+			}
+			if spec.spec&colDeflate != 0 {
+				if s, err = inflateString(s, MaxDocumentBytes, 0); err != nil {
+					return "", err
+				}
+			}
+			name := [2]map[uint64]string{changeNames, opNames}[i][spec.spec&^colDeflate]
+			out += fmt.Sprintf("%d %s: %x\n", spec.spec&^colDeflate, name, s)
+		}
+	}
+	return out + fmt.Sprintf("tail %x\n", r.s[r.pos:]), nil
+}

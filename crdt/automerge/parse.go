@@ -28,13 +28,20 @@ const (
 	MaxColumns = 64
 
 	// MaxOps bounds the operations of one change, and their predecessors together.
-	MaxOps = 1 << 20
+	MaxOps = 1 << 19
 
 	// A run can claim any number of rows in a few bytes, so the rows of a change are also held to what its chunk weighs:
-	// opsBase, and opsPerByte for each byte of the chunk as it came (deflated, if it came so). Each row costs less than 250
-	// bytes of memory; so a change takes at most 4 MiB and 500 bytes for each byte received.
-	opsBase    = 16 << 10
-	opsPerByte = 2
+	// opsBase, and one for each byte of the uncompressed chunk, of which text that is typed takes one for each character.
+	// Where the chunk came deflated, they are held to opsPerDeflated for each byte that came as well. A row costs 170 bytes of
+	// memory at most, its predecessor included. So a change takes, besides its bytes, 2.8 MB and 170 bytes for each of them,
+	// 510 for each byte that came deflated, and never more than 90 MB. Who reads changes of strangers can ask for less with
+	// ParseChangeLimit.
+	opsBase        = 16 << 10
+	opsPerDeflated = 3
+
+	// Memory of an Op and of an OpID.
+	opBytes = 144
+	idBytes = 24
 
 	// MaxOp bounds the counter of an operation. The reference engine keeps counters in 32 bits; below 2^31 they are safe
 	// there, in a signed 32-bit number and in a JavaScript number alike.
@@ -44,8 +51,11 @@ const (
 	MaxSeq = 1<<31 - 1
 )
 
-// opLimit returns how many rows a chunk of n bytes as received may have.
-func opLimit(n int) uint64 { return min(MaxOps, opsBase+opsPerByte*uint64(n)) }
+// opLimit returns how many rows an uncompressed chunk of n bytes may have.
+func opLimit(n int) uint64 { return min(MaxOps, opsBase+uint64(n)) }
+
+// deflatedLimit returns how many rows a chunk of n bytes may have that is deflated.
+func deflatedLimit(n int) uint64 { return min(MaxOps, opsBase+opsPerDeflated*uint64(n)) }
 
 // reader reads the fixed part of a chunk. Strings are parts of s.
 type reader struct {
@@ -103,14 +113,19 @@ func (r *reader) actor(what string) (ActorID, error) {
 
 // hashes reads a counted list of hashes, which ascend without duplicates.
 func (r *reader) hashes(what string, limit uint64) ([]Hash, error) {
+	return r.hashesInto(nil, what, limit)
+}
+
+// hashesInto is hashes into dst, which has none, where it has room.
+func (r *reader) hashesInto(dst []Hash, what string, limit uint64) ([]Hash, error) {
 	n, err := r.uleb(what, limit)
 	if err != nil || n == 0 {
-		return nil, err
+		return dst, err
 	}
 	if n*32 > uint64(len(r.s)-r.pos) {
 		return nil, r.fail(what, errShort)
 	}
-	list := make([]Hash, n)
+	list := slices.Grow(dst, int(n))[:n]
 	for i := range list {
 		r.pos += copy(list[i][:], r.s[r.pos:])
 		if i > 0 && string(list[i-1][:]) >= string(list[i][:]) {
@@ -181,19 +196,40 @@ var errNotAscending = errors.New("entries do not ascend")
 // chunk stays the caller's. Checksum, every column and every reference are checked, as Check states. Columns that the
 // format gained later are carried in the bytes. Strings of the result are parts of that copy: keeping a key for long
 // keeps all of it.
-func ParseChange(chunk []byte) (*Change, error) {
+func ParseChange(chunk []byte) (*Change, error) { return ParseChangeLimit(chunk, MaxOps) }
+
+// ParseChangeLimit is ParseChange for chunks of strangers: a change of more operations than maxOps, or with more predecessors
+// in all, is refused before memory is taken for them.
+func ParseChangeLimit(chunk []byte, maxOps int) (*Change, error) {
 	raw, hash, contents, err := unpack(chunk)
 	if err != nil {
 		return nil, err
 	}
-	c := &Change{hash: hash, raw: raw}
-	if err := c.parse(raw, contents, opLimit(len(chunk))); err != nil {
+	limit := min(opLimit(len(raw)), uint64(max(maxOps, 0)))
+	if ChunkType(chunk[8]) == ChunkCompressed {
+		limit = min(limit, deflatedLimit(len(chunk)))
+	}
+	c := &Change{hash: hash, raw: raw, parsed: true}
+	if err := c.parse(raw, contents, limit); err != nil {
 		return nil, fmt.Errorf("change %s: %w", hash, err)
 	}
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("change %s: %w", hash, err)
 	}
 	return c, nil
+}
+
+// reparse reads the fields anew from raw, which was parsed or sealed before: nothing in it can be wrong. What c.Deps and
+// c.Ops have room for is used.
+func (c *Change) reparse() {
+	// The length of the contents takes what ulebLen says; it was read without an overlong form.
+	_, contents, err := readUleb(c.raw, 9)
+	if err == nil {
+		err = c.parse(c.raw, contents, MaxOps)
+	}
+	if err != nil {
+		panic("automerge: a change that was read cannot be read again: " + err.Error())
+	}
 }
 
 // weigh reports whether a change chunk has no more rows than limit.
@@ -221,7 +257,7 @@ func (c *Change) parse(s string, contents int, limit uint64) error {
 	if err := cols.parse(&r); err != nil {
 		return err
 	}
-	if c.Ops, err = cols.ops(actors, limit); err != nil {
+	if c.Ops, err = cols.ops(c.Ops[:0], actors, limit); err != nil {
 		return err
 	}
 	if r.pos < len(s) {
@@ -232,7 +268,7 @@ func (c *Change) parse(s string, contents int, limit uint64) error {
 
 // parseHead reads what precedes the columns and returns the actors of the change: its writer, then the others.
 func (c *Change) parseHead(r *reader) (actors []ActorID, err error) {
-	if c.Deps, err = r.hashes("dependencies", MaxDeps); err != nil {
+	if c.Deps, err = r.hashesInto(c.Deps, "dependencies", MaxDeps); err != nil {
 		return nil, err
 	}
 	if c.Actor, err = r.actor("actor"); err != nil {
@@ -344,15 +380,19 @@ func (o *opColumns) count(limit uint64) (rows, preds uint64, err error) {
 	return rows, preds, nil
 }
 
-func (o *opColumns) ops(actors []ActorID, limit uint64) ([]Op, error) {
+// ops reads the operations into dst, which has none, or where it has no room for them.
+func (o *opColumns) ops(dst []Op, actors []ActorID, limit uint64) ([]Op, error) {
 	rows, preds, err := o.count(limit)
 	if err != nil {
 		return nil, err
 	}
-	var ops []Op
 	var allPreds []OpID
-	if rows > 0 {
+	ops := dst
+	if uint64(cap(dst)) < rows {
 		ops = make([]Op, rows)
+	} else {
+		ops = ops[:rows]
+		clear(ops)
 	}
 	if preds > 0 {
 		allPreds = make([]OpID, 0, preds)
@@ -414,7 +454,7 @@ func (c column) rows(limit uint64) (uint64, error) {
 			return 0, err
 		}
 		if rows += c.left; rows > limit {
-			return 0, c.fail(fmt.Errorf("more than the %d operations that a chunk of this size may have", limit))
+			return 0, c.fail(fmt.Errorf("more than the %d operations that it may have here", limit))
 		}
 		n := c.left
 		if c.mode == runSame {

@@ -2,6 +2,8 @@ package automerge
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -9,17 +11,25 @@ import (
 // Save returns the document as one document chunk (type 0), in columns and deflated: the smallest form, which every
 // Automerge engine loads. Changes that wait for others follow it as chunks of their own.
 //
-// A document chunk is made of flat documents only. Where an operation is not on the root map, where a change was packed by
-// another engine in its own way or has columns that we do not know, where a predecessor is not there, and where the chunk
-// would pass a limit of Load, Save returns the change chunks one after the other in causal order, deflated; that is a valid
-// Automerge file too, and nothing is lost.
+// Where the history does not fit a document chunk, which SaveChanges says, Save returns the change chunks one after the
+// other in causal order, deflated; that is a valid Automerge file too, and nothing is lost.
 //
-// The same history, applied in another order, may be saved as other bytes with the same meaning.
+// Changes are saved in the order in which they were applied, as the official engine does. The same history, applied in
+// another order, may be saved as other bytes with the same meaning.
 func (d *Doc) Save() ([]byte, error) {
-	out, ok := d.saveColumns()
-	if !ok {
-		for _, c := range d.changes {
-			out = append(out, Deflate(c.Raw())...)
+	var out []byte
+	if !d.packed {
+		changes := d.parsed()
+		d.packed = !canonical(changes)
+		if !d.packed {
+			d.canonical = len(d.raws)
+			// What keeps a history from a document chunk is no error here.
+			out, _ = saveColumns(&d.graph, changes)
+		}
+	}
+	if out == nil {
+		for _, raw := range d.raws {
+			out = append(out, Deflate([]byte(raw))...)
 		}
 	}
 	var waiting []*Change
@@ -33,24 +43,77 @@ func (d *Doc) Save() ([]byte, error) {
 	return out, nil
 }
 
-// saver gathers the rows of a document chunk.
+func canonical(changes []Change) bool {
+	for i := range changes {
+		if !changes[i].Canonical() {
+			return false
+		}
+	}
+	return true
+}
+
+// SaveChanges returns changes, which are all of a document in causal order, as one document chunk. Lists, text, tables,
+// nested maps and marks are saved as they are, in the order of rows and with the bytes of the official engine, a column's
+// deflated form aside. Doc.Save saves the same changes in the same way.
+//
+// A document chunk has less in it than changes may have, and an error names the change that does not fit, or the limit:
+//
+//   - a change that another engine packed in its own way, or with columns that we do not know (see Change.Canonical)
+//   - an operation whose object, element or predecessor is not there, is of another kind, or lies elsewhere
+//   - a delete without predecessors or with a value: it is known from what it deletes alone
+//   - what the official engine does not write and would read as something else: an update that is a mark, an insertion with
+//     predecessors, a value on an object, a deletion or the end of a mark, an increment by an unsigned number
+//   - what would pass a limit of Load: actors, heads, rows, bytes
+//   - changes that are not in causal order or lack dependencies, as Graph.Add states
+func SaveChanges(changes []*Change) ([]byte, error) {
+	var g Graph
+	g.grow(len(changes))
+	slab := make([]Change, 0, len(changes))
+	for _, c := range changes {
+		ready, err := g.Add(c)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(ready) == 0 && g.Has(c.hash):
+			continue
+		case len(ready) == 0:
+			return nil, &ChangeError{c.hash, errors.New("a change that it depends on does not come before it")}
+		case !c.Canonical():
+			return nil, &ChangeError{c.hash, errors.New("another engine packed its columns in its own way")}
+		}
+		slab = append(slab, Change{
+			Actor: c.Actor, Seq: c.Seq, StartOp: c.StartOp, Time: c.Time, Message: c.Message, Ops: c.Ops, Extra: c.Extra, hash: c.hash,
+		})
+	}
+	return saveColumns(&g, slab)
+}
+
+// saver gathers the rows of a document chunk. An operation has a number, counted over all changes in their order.
 type saver struct {
-	changes []*Change
+	graph   *Graph
+	changes []Change // by their number in graph
 	actors  []ActorID
 	writer  []int32   // of each change: the index of its actor
 	byActor [][]int32 // of each actor: its changes in order of their operations
-	first   []int32   // of each change: the number of its first operation among all of the document
+	first   []int32   // of each change: the number of its first operation
 	rowOf   []int32   // of each operation: its row, or -1 for a delete
 	rows    []docRow
 	succs   []docSucc
+	objects []docRow // the rows that make objects, by id; rows know an object by its place here + 1, the root map by 0
+	nested  bool     // there are objects
+	lists   bool     // there are lists or text
+	maps    bool     // there are keys
+	marks   bool
+	expand  bool
 }
 
 // docRow is one row of the operation columns. Its id is (ctr, actor).
 type docRow struct {
-	op    *Op
-	ctr   uint32
-	actor int32
-	n     int32 // number of the operation
+	op     *Op
+	ctr    uint32
+	actor  int32
+	n      int32 // number of the operation
+	object int32
 }
 
 // docSucc says that the operation (ctr, actor) overwrites the one in row.
@@ -59,101 +122,292 @@ type docSucc struct {
 	ctr        uint32
 }
 
-// saveColumns returns the document chunk, or false where Save says that there is none.
-func (d *Doc) saveColumns() ([]byte, bool) {
-	s := &saver{changes: d.changes}
-	for a := range d.graph.actors {
-		s.actors = append(s.actors, a)
+// saveColumns returns the document chunk of the changes that g has applied, in its order; they are canonical.
+func saveColumns(g *Graph, changes []Change) ([]byte, error) {
+	s := &saver{graph: g, changes: changes}
+	for i := range g.writers {
+		s.actors = append(s.actors, g.writers[i].id)
 	}
 	slices.Sort(s.actors)
-	if len(s.actors) > MaxActors || len(d.graph.heads) > MaxDeps || len(s.changes) > MaxDocumentOps {
-		return nil, false
+	switch {
+	case len(s.actors) > MaxActors:
+		return nil, fmt.Errorf("%d actors are over the limit of %d", len(s.actors), MaxActors)
+	case len(g.heads) > MaxDeps:
+		return nil, fmt.Errorf("%d heads are over the limit of %d", len(g.heads), MaxDeps)
+	case len(changes) > MaxDocumentOps || len(g.deps) > MaxDocumentOps:
+		return nil, fmt.Errorf("%d changes with %d dependencies are over the limit of %d", len(changes), len(g.deps), MaxDocumentOps)
 	}
-	if !s.gather() || !s.succeed() {
-		return nil, false
+	for _, step := range []func() error{s.gather, s.place, s.sort, s.succeed} {
+		if err := step(); err != nil {
+			return nil, err
+		}
 	}
 	body := appendUleb(nil, uint64(len(s.actors)))
 	for _, a := range s.actors {
 		body = appendText(body, string(a))
 	}
-	body = appendUleb(body, uint64(len(d.graph.heads)))
-	for _, h := range d.graph.heads {
+	body = appendUleb(body, uint64(len(g.heads)))
+	for _, h := range g.heads {
 		body = append(body, h[:]...)
 	}
-	index := make(map[Hash]int32, len(s.changes))
-	for i, c := range s.changes {
-		index[c.hash] = int32(i)
-	}
-	var changes, ops encoder
-	s.packChanges(&changes, index)
+	var meta, ops encoder
+	s.packChanges(&meta)
 	s.packRows(&ops)
-	body = appendSpecs(body, changes.specs)
+	body = appendSpecs(body, meta.specs)
 	body = appendSpecs(body, ops.specs)
-	body = append(body, changes.cols...)
+	body = append(body, meta.cols...)
 	body = append(body, ops.cols...)
-	for _, h := range d.graph.heads {
-		body = appendUleb(body, uint64(index[h]))
+	for _, h := range g.heads {
+		i, _ := g.find(h)
+		body = appendUleb(body, uint64(i))
 	}
 	// What we save, Load must take.
-	inflated := changes.inflated + ops.inflated
-	rows := max(len(s.rows), len(s.succs), len(s.changes), changes.deps)
-	if len(body) > MaxDocumentBytes || inflated > MaxDocumentBytes || uint64(rows) > docLimit(len(body)) {
-		return nil, false
+	inflated := meta.inflated + ops.inflated
+	if len(body) > MaxDocumentBytes || inflated > MaxDocumentBytes {
+		return nil, fmt.Errorf("%d bytes are over the limit of %d", max(len(body), inflated), MaxDocumentBytes)
+	}
+	if rows, limit := max(len(s.rows), len(s.succs), len(changes), len(g.deps)), docLimit(len(body)); uint64(rows) > limit {
+		return nil, fmt.Errorf("%d rows in %d bytes: a document of this size may have %d", rows, len(body), limit)
 	}
 	chunk := append(appendHeader(make([]byte, 0, len(body)+16), ChunkDocument, len(body)), body...)
 	seal(chunk)
-	return chunk, true
+	return chunk, nil
 }
 
-// gather lists the rows in the order of the format: by key, then by id.
-func (s *saver) gather() bool {
+// fail names the operation that a document chunk has no room for.
+func (s *saver) fail(change int32, op uint64, why string) error {
+	return &ChangeError{s.changes[change].hash, fmt.Errorf("operation %d does not fit a document chunk: %s", op, why)}
+}
+
+// gather numbers the operations and lists the rows.
+func (s *saver) gather() error {
 	s.byActor = make([][]int32, len(s.actors))
 	s.writer = make([]int32, len(s.changes))
-	s.first = make([]int32, len(s.changes))
+	s.first = make([]int32, len(s.changes)+1)
 	total := 0
-	for i, c := range s.changes {
-		if total+len(c.Ops) > MaxDocumentOps || !c.Canonical() {
-			return false
-		}
+	for i := range s.changes {
+		c := &s.changes[i]
 		a, _ := slices.BinarySearch(s.actors, c.Actor)
 		s.writer[i] = int32(a)
 		s.byActor[a] = append(s.byActor[a], int32(i))
 		s.first[i] = int32(total)
-		total += len(c.Ops)
+		if total += len(c.Ops); total > MaxDocumentOps {
+			return fmt.Errorf("more operations than the limit of %d", MaxDocumentOps)
+		}
 	}
+	s.first[len(s.changes)] = int32(total)
 	s.rows = make([]docRow, 0, total)
 	s.rowOf = make([]int32, total)
-	for i, c := range s.changes {
+	for i := range s.changes {
+		c := &s.changes[i]
 		for j := range c.Ops {
-			op := &c.Ops[j]
-			if !op.Obj.IsRoot() || op.Action == Mark || op.Expand || op.Mark != "" {
-				return false
+			op, n := &c.Ops[j], s.first[i]+int32(j)
+			if why := misfit(op); why != "" {
+				return s.fail(int32(i), c.StartOp+uint64(j), why)
 			}
-			n := s.first[i] + int32(j)
 			if op.Action == Delete {
 				// A delete has no row: it lives in the successors of what it deletes.
-				if len(op.Pred) == 0 || op.Value != (Value{}) {
-					return false
-				}
 				s.rowOf[n] = -1
 				continue
 			}
+			s.rowOf[n] = int32(len(s.rows))
 			s.rows = append(s.rows, docRow{op: op, ctr: uint32(c.StartOp) + uint32(j), actor: s.writer[i], n: n})
+			s.lists, s.maps = s.lists || op.IsList, s.maps || !op.IsList
+			s.marks, s.expand = s.marks || op.Mark != "", s.expand || op.Expand
 		}
 	}
+	return nil
+}
+
+// misfit says what an operation has that no document chunk can keep, or that the official engine would read from one as
+// something else, so that the change would have another hash there.
+func misfit(op *Op) string {
+	switch {
+	case op.Insert && len(op.Pred) > 0:
+		return "an insertion with predecessors"
+	case op.IsList && !op.Insert && op.Elem.IsRoot():
+		return "an update of the head of a list"
+	case op.Action == Mark && !op.Insert:
+		return "a mark that is no insertion"
+	case op.Action != Mark && (op.Mark != "" || op.Expand):
+		return "the name or the expansion of a mark on what is no mark"
+	}
+	none := op.Value == Value{}
+	switch op.Action {
+	case Delete:
+		if len(op.Pred) == 0 || op.Insert || !none {
+			return "a delete without predecessors, with a value or of what it inserts"
+		}
+	case Increment:
+		if op.Value.Kind != KindInt || op.Insert {
+			return "an increment by an unsigned number, or one that is inserted"
+		}
+	case MakeMap, MakeList, MakeText, MakeTable:
+		if !none {
+			return "an object with a value"
+		}
+	case Mark:
+		if op.Mark == "" && !none {
+			return "the end of a mark with a value"
+		}
+	}
+	return ""
+}
+
+// place finds the object of each operation: its kind must be that of the operation.
+func (s *saver) place() error {
+	for i := range s.rows {
+		switch r := &s.rows[i]; r.op.Action {
+		case MakeMap, MakeList, MakeText, MakeTable:
+			s.objects = append(s.objects, *r)
+		}
+	}
+	if len(s.objects) == 0 {
+		// All that there is must be on the root map then.
+		for i := range s.changes {
+			for j := range s.changes[i].Ops {
+				if !s.changes[i].Ops[j].Obj.IsRoot() {
+					return s.fail(int32(i), s.changes[i].StartOp+uint64(j), "its object is not there")
+				}
+			}
+		}
+		return nil
+	}
+	slices.SortFunc(s.objects, compareIDs)
+	number := make([]int32, len(s.rows)) // of a row that makes an object
+	for i := range s.objects {
+		number[s.rowOf[s.objects[i].n]] = int32(i) + 1
+	}
+	for i := range s.changes {
+		c := &s.changes[i]
+		for j := range c.Ops {
+			op := &c.Ops[j]
+			if op.Obj.IsRoot() {
+				continue
+			}
+			at := c.StartOp + uint64(j)
+			row, ok := s.find(op.Obj)
+			if !ok || number[row] == 0 {
+				return s.fail(int32(i), at, "its object is not there")
+			}
+			made := s.rows[row].op.Action
+			if op.IsList != (made == MakeList || made == MakeText) {
+				return s.fail(int32(i), at, "a key in a list or an element in a map")
+			}
+			if own := s.rowOf[s.first[i]+int32(j)]; own >= 0 {
+				s.rows[own].object, s.nested = number[row], true
+			}
+		}
+	}
+	return nil
+}
+
+func compareIDs(a, b docRow) int {
+	return cmp.Or(cmp.Compare(a.ctr, b.ctr), cmp.Compare(a.actor, b.actor))
+}
+
+// sort puts the rows in the order of the format: by object; in a map by key, then by id; in a list by place.
+func (s *saver) sort() error {
 	slices.SortFunc(s.rows, func(a, b docRow) int {
+		if c := cmp.Compare(a.object, b.object); c != 0 {
+			return c
+		}
+		// Those of a list have no key.
 		if c := strings.Compare(a.op.Key, b.op.Key); c != 0 {
 			return c
 		}
-		if c := cmp.Compare(a.ctr, b.ctr); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.actor, b.actor)
+		return compareIDs(a, b)
 	})
-	for i, r := range s.rows {
-		s.rowOf[r.n] = int32(i)
+	for i := range s.rows {
+		s.rowOf[s.rows[i].n] = int32(i)
 	}
-	return true
+	for from := 0; from < len(s.rows); {
+		to := from + 1
+		for to < len(s.rows) && s.rows[to].object == s.rows[from].object {
+			to++
+		}
+		if s.rows[from].op.IsList {
+			if err := s.sortList(from, to); err != nil {
+				return err
+			}
+		}
+		from = to
+	}
+	return nil
+}
+
+// sortList puts the rows of one list, which are in the order of their ids, in the order of the list. After an element come
+// first the operations on it, by id, then what was inserted after it, the latest first, each with all that follows it.
+func (s *saver) sortList(from, to int) error {
+	rows := slices.Clone(s.rows[from:to])
+	n := len(rows)
+	// Of row i or, at n, of the head: the first insertion after it and the first operation on it; of each of these the next.
+	inserts, updates, next := filled(n+1), filled(n+1), filled(n)
+	elem := func(i int) (int32, error) {
+		op := rows[i].op
+		if op.Elem.IsRoot() {
+			return int32(n), nil
+		}
+		row, ok := s.find(op.Elem)
+		if !ok || int(row) < from || int(row) >= to || !rows[int(row)-from].op.Insert {
+			return 0, s.failRow(&rows[i], "its element is not there")
+		}
+		return row - int32(from), nil
+	}
+	for i := range rows {
+		if rows[i].op.Insert {
+			e, err := elem(i)
+			if err != nil {
+				return err
+			}
+			inserts[e], next[i] = int32(i), inserts[e]
+		}
+	}
+	for i := n - 1; i >= 0; i-- {
+		if !rows[i].op.Insert {
+			e, err := elem(i)
+			if err != nil {
+				return err
+			}
+			updates[e], next[i] = int32(i), updates[e]
+		}
+	}
+	at := from
+	put := func(i int32) {
+		s.rows[at], s.rowOf[rows[i].n] = rows[i], int32(at)
+		at++
+	}
+	// An element is older than what comes after it, so that there is no circle.
+	stack := []int32{inserts[n]}
+	for len(stack) > 0 {
+		i := stack[len(stack)-1]
+		if i < 0 {
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		stack[len(stack)-1] = next[i]
+		put(i)
+		for u := updates[i]; u >= 0; u = next[u] {
+			put(u)
+		}
+		stack = append(stack, inserts[i])
+	}
+	return nil
+}
+
+// filled returns n numbers that are no row.
+func filled(n int) []int32 {
+	list := make([]int32, n)
+	for i := range list {
+		list[i] = -1
+	}
+	return list
+}
+
+// failRow is fail for a row.
+func (s *saver) failRow(r *docRow, why string) error {
+	i, _ := slices.BinarySearch(s.first, r.n+1)
+	return s.fail(int32(i-1), uint64(r.ctr), why)
 }
 
 // find returns the row of an operation.
@@ -170,7 +424,7 @@ func (s *saver) find(id OpID) (int32, bool) {
 	if i == len(list) {
 		return 0, false
 	}
-	c := s.changes[list[i]]
+	c := &s.changes[list[i]]
 	if id.Counter < c.StartOp || id.Counter > c.MaxOp() {
 		return 0, false
 	}
@@ -179,147 +433,203 @@ func (s *saver) find(id OpID) (int32, bool) {
 }
 
 // succeed turns predecessors into successors, ordered by row and then by id.
-func (s *saver) succeed() bool {
-	for i, c := range s.changes {
+func (s *saver) succeed() error {
+	for i := range s.changes {
+		c := &s.changes[i]
 		for j := range c.Ops {
 			op := &c.Ops[j]
 			for _, p := range op.Pred {
 				row, ok := s.find(p)
-				if !ok || s.rows[row].op.Key != op.Key {
-					return false
+				if !ok || !s.overwrites(op, &s.rows[row]) {
+					return s.fail(int32(i), c.StartOp+uint64(j), "a predecessor is not there, or lies elsewhere")
 				}
 				s.succs = append(s.succs, docSucc{row, s.writer[i], uint32(c.StartOp) + uint32(j)})
 			}
 		}
 	}
 	if len(s.succs) > MaxDocumentOps {
-		return false
+		return fmt.Errorf("%d predecessors are over the limit of %d", len(s.succs), MaxDocumentOps)
 	}
 	slices.SortFunc(s.succs, func(a, b docSucc) int {
 		return cmp.Or(cmp.Compare(a.row, b.row), cmp.Compare(a.ctr, b.ctr), cmp.Compare(a.actor, b.actor))
 	})
-	return true
+	return nil
 }
 
-func (s *saver) packChanges(e *encoder, index map[Hash]int32) {
+// overwrites reports whether op works on the place of r.
+func (s *saver) overwrites(op *Op, r *docRow) bool {
+	if op.Obj != r.op.Obj || op.IsList != r.op.IsList {
+		return false
+	}
+	if !op.IsList {
+		return op.Key == r.op.Key
+	}
+	if r.op.Insert {
+		return op.Elem == OpID{Counter: uint64(r.ctr), Actor: s.actors[r.actor]}
+	}
+	return op.Elem == r.op.Elem
+}
+
+// index returns the number of an actor.
+func (s *saver) index(a ActorID) uint64 {
+	i, _ := slices.BinarySearch(s.actors, a)
+	return uint64(i)
+}
+
+// pack adds the column that add appends.
+func (e *encoder) pack(spec uint64, add func(dst []byte) []byte) {
+	from := len(e.cols)
+	e.cols = add(e.cols)
+	e.putDeflated(spec, from)
+}
+
+func (e *encoder) packUint(spec uint64, null []bool) {
+	e.pack(spec, func(dst []byte) []byte { return appendRLE(dst, e.u, null, appendUleb) })
+}
+
+// packDelta overwrites e.i.
+func (e *encoder) packDelta(spec uint64, null []bool) {
+	e.pack(spec, func(dst []byte) []byte { return appendDelta(dst, e.i, null) })
+}
+
+func (e *encoder) packText(spec uint64, null []bool) {
+	e.pack(spec, func(dst []byte) []byte { return appendRLE(dst, e.s, null, appendText) })
+}
+
+func (e *encoder) packBool(spec uint64) {
+	e.pack(spec, func(dst []byte) []byte { return appendBool(dst, e.n1) })
+}
+
+func (s *saver) packChanges(e *encoder) {
 	n := len(s.changes)
 	e.u, e.i, e.s, e.n1 = resize(e.u, n), resize(e.i, n), resize(e.s, n), resize(e.n1, n)
 	for i := range s.changes {
 		e.u[i] = uint64(s.writer[i])
 	}
-	from := len(e.cols)
-	e.cols = appendRLE(e.cols, e.u, nil, appendUleb)
-	e.putDeflated(chActor, from)
-	for i, c := range s.changes {
-		e.i[i] = int64(c.Seq)
+	e.packUint(chActor, nil)
+	for i := range s.changes {
+		e.i[i] = int64(s.changes[i].Seq)
 	}
-	from = len(e.cols)
-	e.cols = appendDelta(e.cols, e.i, nil)
-	e.putDeflated(chSeq, from)
-	for i, c := range s.changes {
-		e.i[i] = int64(c.MaxOp())
+	e.packDelta(chSeq, nil)
+	for i := range s.changes {
+		e.i[i] = int64(s.changes[i].MaxOp())
 	}
-	from = len(e.cols)
-	e.cols = appendDelta(e.cols, e.i, nil)
-	e.putDeflated(chMaxOp, from)
-	for i, c := range s.changes {
-		e.i[i] = c.Time
+	e.packDelta(chMaxOp, nil)
+	for i := range s.changes {
+		e.i[i] = s.changes[i].Time
 	}
-	from = len(e.cols)
-	e.cols = appendDelta(e.cols, e.i, nil)
-	e.putDeflated(chTime, from)
-	for i, c := range s.changes {
-		e.s[i], e.n1[i] = c.Message, c.Message == ""
+	e.packDelta(chTime, nil)
+	for i := range s.changes {
+		e.s[i], e.n1[i] = s.changes[i].Message, s.changes[i].Message == ""
 	}
-	from = len(e.cols)
-	e.cols = appendRLE(e.cols, e.s, e.n1, appendText)
-	e.putDeflated(chMessage, from)
-	e.i = e.i[:0]
-	for i, c := range s.changes {
-		e.u[i] = uint64(len(c.Deps))
-		for _, h := range c.Deps {
-			e.i = append(e.i, int64(index[h]))
+	e.packText(chMessage, e.n1)
+	for i := range s.changes {
+		e.u[i] = uint64(len(s.graph.depsOf(int32(i))))
+	}
+	e.packUint(chDepsNum, nil)
+	e.i = resize(e.i, len(s.graph.deps))
+	for i, dep := range s.graph.deps {
+		e.i[i] = int64(dep)
+	}
+	e.packDelta(chDepsIndex, nil)
+	for i := range s.changes {
+		e.u[i] = uint64(len(s.changes[i].Extra))<<4 | uint64(KindBytes)
+	}
+	e.packUint(chExtraMeta, nil)
+	e.pack(chExtra, func(dst []byte) []byte {
+		for i := range s.changes {
+			dst = append(dst, s.changes[i].Extra...)
 		}
-	}
-	e.deps = len(e.i)
-	from = len(e.cols)
-	e.cols = appendRLE(e.cols, e.u, nil, appendUleb)
-	e.putDeflated(chDepsNum, from)
-	from = len(e.cols)
-	e.cols = appendDelta(e.cols, e.i, nil)
-	e.putDeflated(chDepsIndex, from)
-	for i, c := range s.changes {
-		e.u[i] = uint64(len(c.Extra))<<4 | uint64(KindBytes)
-	}
-	from = len(e.cols)
-	e.cols = appendRLE(e.cols, e.u, nil, appendUleb)
-	e.putDeflated(chExtraMeta, from)
-	from = len(e.cols)
-	for _, c := range s.changes {
-		e.cols = append(e.cols, c.Extra...)
-	}
-	e.putDeflated(chExtra, from)
+		return dst
+	})
 }
 
 func (s *saver) packRows(e *encoder) {
 	n := len(s.rows)
-	e.u, e.i, e.s, e.n1 = resize(e.u, n), resize(e.i, n), resize(e.s, n), resize(e.n1, n)
-	for i := range s.rows {
-		e.s[i] = s.rows[i].op.Key
+	e.u, e.i, e.n1 = resize(e.u, n), resize(e.i, n), resize(e.n1, n)
+	if s.nested {
+		for i := range s.rows {
+			r := &s.rows[i]
+			if e.n1[i] = r.object == 0; !e.n1[i] {
+				e.u[i] = uint64(s.objects[r.object-1].actor)
+			}
+		}
+		e.packUint(opObjActor, e.n1)
+		for i := range s.rows {
+			if !e.n1[i] {
+				e.u[i] = uint64(s.objects[s.rows[i].object-1].ctr)
+			}
+		}
+		e.packUint(opObjCtr, e.n1)
 	}
-	from := len(e.cols)
-	e.cols = appendRLE(e.cols, e.s, nil, appendText)
-	e.putDeflated(opKeyStr, from)
+	if s.lists {
+		e.n2 = resize(e.n2, n)
+		for i := range s.rows {
+			op := s.rows[i].op
+			e.n1[i], e.n2[i] = !op.IsList || op.Elem.IsRoot(), !op.IsList
+			if !e.n1[i] {
+				e.u[i] = s.index(op.Elem.Actor)
+			}
+			e.i[i] = int64(op.Elem.Counter)
+		}
+		e.packUint(opKeyActor, e.n1)
+		e.packDelta(opKeyCtr, e.n2)
+	}
+	if s.maps {
+		e.s = resize(e.s, n)
+		for i := range s.rows {
+			e.s[i], e.n1[i] = s.rows[i].op.Key, s.rows[i].op.IsList
+		}
+		e.packText(opKeyStr, e.n1)
+	}
 	for i := range s.rows {
 		e.u[i] = uint64(s.rows[i].actor)
 	}
-	from = len(e.cols)
-	e.cols = appendRLE(e.cols, e.u, nil, appendUleb)
-	e.putDeflated(opIDActor, from)
+	e.packUint(opIDActor, nil)
 	for i := range s.rows {
 		e.i[i] = int64(s.rows[i].ctr)
 	}
-	from = len(e.cols)
-	e.cols = appendDelta(e.cols, e.i, nil)
-	e.putDeflated(opIDCtr, from)
-	clear(e.n1)
-	from = len(e.cols)
-	e.cols = appendBool(e.cols, e.n1)
-	e.putDeflated(opInsert, from)
+	e.packDelta(opIDCtr, nil)
+	for i := range s.rows {
+		e.n1[i] = s.rows[i].op.Insert
+	}
+	e.packBool(opInsert)
 	for i := range s.rows {
 		e.u[i] = uint64(s.rows[i].op.Action)
 	}
-	from = len(e.cols)
-	e.cols = appendRLE(e.cols, e.u, nil, appendUleb)
-	e.putDeflated(opAction, from)
+	e.packUint(opAction, nil)
 	for i := range s.rows {
 		e.u[i], e.valueBytes = appendValue(e.valueBytes, s.rows[i].op.Value)
 	}
-	from = len(e.cols)
-	e.cols = appendRLE(e.cols, e.u, nil, appendUleb)
-	e.putDeflated(opValueMeta, from)
-	from = len(e.cols)
-	e.cols = append(e.cols, e.valueBytes...)
-	e.putDeflated(opValue, from)
+	e.packUint(opValueMeta, nil)
+	e.pack(opValue, func(dst []byte) []byte { return append(dst, e.valueBytes...) })
 
 	clear(e.u)
 	for _, x := range s.succs {
 		e.u[x.row]++
 	}
-	from = len(e.cols)
-	e.cols = appendRLE(e.cols, e.u, nil, appendUleb)
-	e.putDeflated(opSuccNum, from)
-	e.u, e.i = e.u[:0], e.i[:0]
-	for _, x := range s.succs {
-		e.u = append(e.u, uint64(x.actor))
-		e.i = append(e.i, int64(x.ctr))
+	e.packUint(opSuccNum, nil)
+	e.u, e.i = resize(e.u, len(s.succs)), resize(e.i, len(s.succs))
+	for i, x := range s.succs {
+		e.u[i], e.i[i] = uint64(x.actor), int64(x.ctr)
 	}
-	from = len(e.cols)
-	e.cols = appendRLE(e.cols, e.u, nil, appendUleb)
-	e.putDeflated(opSuccActor, from)
-	from = len(e.cols)
-	e.cols = appendDelta(e.cols, e.i, nil)
-	e.putDeflated(opSuccCtr, from)
+	e.packUint(opSuccActor, nil)
+	e.packDelta(opSuccCtr, nil)
+
+	if s.expand {
+		for i := range s.rows {
+			e.n1[i] = s.rows[i].op.Expand
+		}
+		e.packBool(opExpand)
+	}
+	if s.marks {
+		e.s = resize(e.s, n)
+		for i := range s.rows {
+			e.s[i] = s.rows[i].op.Mark
+			e.n1[i] = e.s[i] == ""
+		}
+		e.packText(opMarkName, e.n1)
+	}
 }
 
 // putDeflated is put for document chunks: a column of more than 256 bytes is deflated where that makes it smaller, within

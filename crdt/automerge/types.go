@@ -112,6 +112,8 @@ type Change struct {
 	Extra   []byte // bytes after the columns, kept for writers newer than us
 
 	// What ParseChange and Seal keep; hash is zero and raw empty before.
-	hash Hash
-	raw  string // the uncompressed chunk (type 1), canonical or not; a string, so that parts of it are strings
+	hash      Hash
+	raw       string // the uncompressed chunk (type 1), canonical or not; a string, so that parts of it are strings
+	canonical uint32 // what Canonical found out; atomic, since readers of a sealed change may ask at the same time
+	parsed    bool   // keys and values are parts of raw
 }

@@ -307,7 +307,7 @@ func (u *unfolder) whole() (*automerge.Change, error) {
 	if len(chunk) > 8 && automerge.ChunkType(chunk[8]) != automerge.ChunkChange {
 		return nil, fmt.Errorf("chunk of type %d: want a change that is not compressed", chunk[8])
 	}
-	c, err := automerge.ParseChange(chunk)
+	c, err := automerge.ParseChangeLimit(chunk, u.rows)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package automerge
+
+const raceEnabled = false
