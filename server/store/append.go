@@ -5,8 +5,10 @@ import (
 	"compress/flate"
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"trio/crdt"
@@ -18,7 +20,8 @@ import (
 //
 // What a push builds on is mostly what was stored last, and the committer looks that up by itself. What stands in a
 // segment, or was overwritten, is found out here, outside of the committer, which would keep others waiting: stored facts
-// do not change. If the committer still misses something, the push comes back for it once.
+// do not change. If the committer still misses something, the push comes back for it: once for each change that it names
+// and once for each of its own, at most.
 func (s *SQLite) Append(ctx context.Context, m crdt.MemberID, items []Item) (Ack, error) {
 	p := push{member: m, items: make([]packed, len(items))}
 	for i := range items {
@@ -57,7 +60,6 @@ func (s *SQLite) append(ctx context.Context, p *push) (ack Ack, err error) {
 			}
 			return ack, err
 		}
-		p.again = true
 		if err := s.resolve(ctx, p); err != nil {
 			return Ack{}, err
 		}
@@ -69,7 +71,6 @@ type push struct {
 	member crdt.MemberID
 	items  []packed
 	known  map[automerge.Hash]place // what resolve found out
-	again  bool                     // resolve has looked for what the committer wanted
 	// of the committer
 	folded uint64
 	wanted []automerge.Hash // nothing was stored: these are to be looked for
@@ -91,7 +92,11 @@ type packed struct {
 	size   int // of the chunk before it was deflated; 0: it was not
 	code   wire.Code
 	text   string // why it can be rejected without looking
-	refs   error  // what resolve says of the operations that it builds on
+	// What resolve says: what is wrong with the operations that it builds on, and whether its writer's last change is among
+	// what it builds on, if that had to be looked for.
+	refs  error
+	asked bool
+	heir  bool
 }
 
 func pack(it Item) packed {
@@ -122,24 +127,44 @@ func pack(it Item) packed {
 	return p
 }
 
-// What is known of an actor's work in one document.
+// What is known of an actor's work in one document: its last sequence number, greatest operation counter and last change,
+// the place of that in the member's order, whether nothing builds on it yet (head), and whether it builds on all that
+// came before it in the document (whole).
 type progress struct {
-	seq, maxop uint64
-	last       automerge.Hash
-	changed    bool
+	seq, maxop, at uint64
+	last           automerge.Hash
+	head, whole    bool
+	changed        bool
 }
 
-type actorDoc struct {
-	actor automerge.ActorID
-	doc   int64
+// scanWriter reads a row of writers from its actor on.
+func scanWriter(row []driver.Value) (automerge.ActorID, *progress) {
+	return automerge.ActorID(row[0].([]byte)), &progress{
+		seq: uint64(row[1].(int64)), maxop: uint64(row[2].(int64)), last: automerge.Hash(row[3].([]byte)),
+		head: row[4].(int64) != 0, at: uint64(row[5].(int64)), whole: row[6].(int64) != 0,
+	}
+}
+
+const (
+	writerColumns = "actor, seq, maxop, last, head, at, whole"
+	writersOf     = "SELECT " + writerColumns + " FROM writers WHERE member = ? AND doc = ?"
+)
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // A decision is what becomes of an item.
 type decision struct {
-	dup  bool
-	code wire.Code // 0: stored or a duplicate
-	text string
-	doc  int64
+	dup    bool
+	code   wire.Code // 0: stored or a duplicate
+	text   string
+	doc    int64
+	writer *progress
+	whole  bool
 }
 
 // push checks the items, each on its own, stores those that pass and moves the member's head. When it has to know more of
@@ -165,8 +190,8 @@ func (w *writer) push(p *push) (Ack, error) {
 	}
 
 	k := &checker{
-		writer: w, push: p, member: member, devices: map[crdt.DeviceID]bool{}, progress: map[actorDoc]*progress{},
-		fresh: map[automerge.Hash]place{}, lasts: map[int64][]lastChange{},
+		writer: w, push: p, member: member, devices: map[crdt.DeviceID]bool{}, docs: map[int64]*docState{},
+		fresh: map[automerge.Hash]place{},
 	}
 	decisions := make([]decision, len(p.items))
 	for i := range p.items {
@@ -192,9 +217,10 @@ func (w *writer) push(p *push) (Ack, error) {
 		ack.Receipt.Chain = ack.Receipt.Chain.Next(it.hash)
 		id := member<<seqBits | int64(ack.Receipt.Seq)
 		if _, err := w.addChange.exec(id, d.doc, it.hash[:], ack.Receipt.Chain[:],
-			int64(it.Change.MaxOp()), int64(it.size), it.data, it.actor); err != nil {
+			int64(it.Change.MaxOp()), int64(it.size), it.data, it.actor, flag(d.whole)); err != nil {
 			return ack, err
 		}
+		d.writer.at, d.writer.whole = ack.Receipt.Seq, d.whole
 		for j := range it.Feed {
 			r := &it.Feed[j]
 			if _, err := w.addFeed.exec(tenant, member, r.Entry[:], r.Device[:], w.now.UnixMilli(), r.Body); err != nil {
@@ -202,10 +228,13 @@ func (w *writer) push(p *push) (Ack, error) {
 			}
 		}
 	}
-	for a, pr := range k.progress {
-		if pr.changed {
-			if _, err := w.setWriter.exec(member, a.doc, []byte(a.actor), int64(pr.seq), int64(pr.maxop), pr.last[:]); err != nil {
-				return ack, err
+	for doc, st := range k.docs {
+		for actor, pr := range st.writers {
+			if pr.changed {
+				if _, err := w.setWriter.exec(member, doc, []byte(actor), int64(pr.seq), int64(pr.maxop), pr.last[:],
+					flag(pr.head), int64(pr.at), flag(pr.whole)); err != nil {
+					return ack, err
+				}
 			}
 		}
 	}
@@ -213,26 +242,67 @@ func (w *writer) push(p *push) (Ack, error) {
 	return ack, err
 }
 
+// maxWriters bounds the writers of one document, which are read at each push. A device becomes a new writer when it is
+// put back from a backup or a change of it is refused.
+const maxWriters = 1024
+
 // A checker goes through the items of one push in their order.
 type checker struct {
 	*writer
-	push     *push
-	member   int64
-	devices  map[crdt.DeviceID]bool
-	progress map[actorDoc]*progress
-	fresh    map[automerge.Hash]place // items that will be stored
-	lasts    map[int64][]lastChange   // of each document: the last change of each actor
-	tail     map[automerge.Hash]inDoc // changes that stand one by one; nil until one is asked for
+	push    *push
+	member  int64
+	devices map[crdt.DeviceID]bool
+	docs    map[int64]*docState
+	fresh   map[automerge.Hash]place // items that will be stored
+	tail    map[automerge.Hash]inDoc // changes that stand one by one; nil until one is asked for
+}
+
+// docState is a document of the member, with the items so far.
+type docState struct {
+	writers map[automerge.ActorID]*progress
+}
+
+// top returns the greatest operation counter.
+func (d *docState) top() (top uint64) {
+	for _, w := range d.writers {
+		top = max(top, w.maxop)
+	}
+	return top
+}
+
+// isWhole reports whether deps are all the heads of the document.
+func (d *docState) isWhole(deps []automerge.Hash) bool {
+	heads := 0
+	for _, w := range d.writers {
+		if w.head {
+			if heads++; !slices.Contains(deps, w.last) {
+				return false
+			}
+		}
+	}
+	return heads == len(deps)
+}
+
+// add counts a change as stored; its place is for the caller to set.
+func (d *docState) add(c *automerge.Change) *progress {
+	w := d.writers[c.Actor]
+	if w == nil {
+		w = &progress{}
+	}
+	w.whole = d.isWhole(c.Deps)
+	for _, x := range d.writers {
+		if x.head && slices.Contains(c.Deps, x.last) {
+			x.head, x.changed = false, true
+		}
+	}
+	w.seq, w.maxop, w.last, w.head, w.changed = c.Seq, max(w.maxop, c.MaxOp()), c.Hash(), true, true
+	d.writers[c.Actor] = w
+	return w
 }
 
 // inDoc is place as the committer knows it.
 type inDoc struct {
 	doc   int64
-	maxop uint64
-}
-
-type lastChange struct {
-	hash  automerge.Hash
 	maxop uint64
 }
 
@@ -248,13 +318,13 @@ func (k *checker) check(it *packed) (d decision, err error) {
 		return d, err
 	}
 	c := it.Change
-	key := actorDoc{c.Actor, d.doc}
-	pr := k.progress[key]
+	doc, err := k.state(d.doc)
+	if err != nil {
+		return d, err
+	}
+	pr := doc.writers[c.Actor]
 	if pr == nil {
-		if pr, err = k.writerProgress(k.member, key); err != nil {
-			return d, err
-		}
-		k.progress[key] = pr
+		pr = &progress{}
 	}
 	// What was stored before has a number that is used. The other look-up is for the same bytes in two documents: a hash
 	// must name one thing. Only a change that builds on nothing can get there, as the others need their dependencies.
@@ -281,6 +351,9 @@ func (k *checker) check(it *packed) (d decision, err error) {
 		}
 		if !own {
 			return reject(wire.CodeActor, "device %s, which wrote this, is not one of this member's: sign in on that device with this account", it.device)
+		}
+		if len(doc.writers) >= maxWriters {
+			return reject(wire.CodeActor, "%d devices and copies of devices have written %s: there may be no more", maxWriters, it.Doc)
 		}
 	}
 	switch {
@@ -311,21 +384,24 @@ func (k *checker) check(it *packed) (d decision, err error) {
 	if top = max(top, pr.maxop); c.StartOp > top+1 {
 		// Whoever has seen others' changes and builds on his own alone goes on behind them, as official engines do at
 		// older heads. A gap behind all would use up the document's counters, of which there are 2^31.
-		if top, err = k.lastOp(d.doc); err != nil {
-			return d, err
-		}
-		if c.StartOp > top+1 {
+		if top = doc.top(); c.StartOp > top+1 {
 			return reject(wire.CodeInvalid, "operations start at %d and leave a gap after %d, the last of the document: update the app", c.StartOp, top)
 		}
 	}
-	if it.refs != nil {
-		if !k.push.again {
-			// What it builds on is here now and may not have been when its operations were looked for.
+	d.whole = doc.isWhole(c.Deps)
+	wrong := it.refs
+	if wrong == nil && pr.seq > 0 && !d.whole && !it.heir && !slices.Contains(c.Deps, pr.last) {
+		wrong = errors.New("the change does not build on the one that its writer made before")
+	}
+	if wrong != nil {
+		if !it.asked {
+			// What it builds on is here now and may not have been when it was looked for.
+			it.asked = true
 			k.push.wanted = append(k.push.wanted, it.hash)
 		}
-		return reject(wire.CodeInvalid, "%v: no Automerge program could keep the document with this change in it; update the app", it.refs)
+		return reject(wire.CodeInvalid, "%v: no Automerge program could keep the document with this change in it; update the app", wrong)
 	}
-	pr.seq, pr.maxop, pr.last, pr.changed = c.Seq, max(pr.maxop, c.MaxOp()), it.hash, true
+	d.writer = doc.add(c)
 	k.fresh[it.hash] = place{it.Doc, c.MaxOp()}
 	return d, nil
 }
@@ -336,13 +412,13 @@ func (k *checker) lookup(doc int64, name crdt.DocName, h automerge.Hash) (at pla
 	if at, ok = k.fresh[h]; ok {
 		return at, true, nil
 	}
-	lasts, err := k.lastChanges(doc)
+	st, err := k.state(doc)
 	if err != nil {
 		return place{}, false, err
 	}
-	for _, l := range lasts {
-		if l.hash == h {
-			return place{name, l.maxop}, true, nil
+	for _, w := range st.writers {
+		if w.last == h {
+			return place{name, w.maxop}, true, nil
 		}
 	}
 	if k.tail == nil {
@@ -371,43 +447,23 @@ func (k *checker) lookup(doc int64, name crdt.DocName, h automerge.Hash) (at pla
 	return at, at.doc != "", nil
 }
 
-// lastChanges returns the last change of each actor in a document, as they were before this push.
-func (k *checker) lastChanges(doc int64) ([]lastChange, error) {
-	list, ok := k.lasts[doc]
-	if ok {
-		return list, nil
+// state reads who has written a document, and how far.
+func (k *checker) state(doc int64) (*docState, error) {
+	if d := k.docs[doc]; d != nil {
+		return d, nil
 	}
-	err := k.lastOf.each(func(row []driver.Value) bool {
-		list = append(list, lastChange{automerge.Hash(row[0].([]byte)), uint64(row[1].(int64))})
+	d, err := readState(k.writersOf, k.member, doc)
+	k.docs[doc] = d
+	return d, err
+}
+
+func readState(writersOf *stmt, member, doc int64) (*docState, error) {
+	d := &docState{writers: map[automerge.ActorID]*progress{}}
+	return d, writersOf.each(func(row []driver.Value) bool {
+		actor, w := scanWriter(row)
+		d.writers[actor] = w
 		return true
-	}, k.member, doc)
-	k.lasts[doc] = list
-	return list, err
-}
-
-// lastOp returns the greatest operation counter of a document.
-func (k *checker) lastOp(doc int64) (top uint64, err error) {
-	list, err := k.lastChanges(doc)
-	for _, l := range list {
-		top = max(top, l.maxop)
-	}
-	for a, pr := range k.progress {
-		if a.doc == doc {
-			top = max(top, pr.maxop)
-		}
-	}
-	return top, err
-}
-
-// writerProgress reads what an actor has stored in a document.
-func (w *writer) writerProgress(member int64, k actorDoc) (*progress, error) {
-	row, err := w.writerOf.row(member, k.doc, []byte(k.actor))
-	if err != nil || row == nil {
-		return &progress{}, err
-	}
-	pr := &progress{seq: uint64(row[0].(int64)), maxop: uint64(row[1].(int64))}
-	copy(pr.last[:], row[2].([]byte))
-	return pr, nil
+	}, member, doc)
 }
 
 // docID returns the number of a document name, new ones included.

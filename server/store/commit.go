@@ -158,8 +158,8 @@ type writer struct {
 
 	begin, commit, undo                 *stmt
 	member, head, device                *stmt
-	doc, addDoc, writerOf, setWriter    *stmt
-	addChange, addFeed, lastOf, hashes  *stmt
+	doc, addDoc, writersOf, setWriter   *stmt
+	addChange, addFeed, hashes          *stmt
 	folded, setFolded                   *stmt
 	dropChanges, dropSegments           *stmt
 	addSegment                          *stmt
@@ -220,16 +220,15 @@ func (w *writer) texts() []text {
 		{&w.device, "SELECT member FROM devices WHERE uid = ?"},
 		{&w.doc, "SELECT id FROM docs WHERE name = ?"},
 		{&w.addDoc, "INSERT INTO docs (name) VALUES (?)"},
-		{&w.writerOf, "SELECT seq, maxop, last FROM writers WHERE member = ? AND doc = ? AND actor = ?"},
-		{&w.setWriter, "INSERT OR REPLACE INTO writers VALUES (?, ?, ?, ?, ?, ?)"},
+		{&w.writersOf, writersOf},
+		{&w.setWriter, "INSERT OR REPLACE INTO writers (member, doc, " + writerColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&w.hashes, "SELECT hash, doc, maxop FROM changes WHERE id > ? AND id <= ?"},
-		{&w.lastOf, "SELECT last, maxop FROM writers WHERE member = ? AND doc = ?"},
-		{&w.addChange, "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&w.addChange, "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&w.folded, "SELECT folded FROM members WHERE id = ?"},
 		{&w.setFolded, "UPDATE members SET folded = ? WHERE id = ?"},
 		{&w.dropChanges, "DELETE FROM changes WHERE id > ? AND id <= ?"},
 		{&w.dropSegments, "DELETE FROM segments WHERE id > ? AND id <= ?"},
-		{&w.addSegment, "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)"},
+		{&w.addSegment, "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&w.addFeed, "INSERT INTO feed (tenant, member, entry, device, arrived, body) VALUES (?, ?, ?, ?, ?, ?) " +
 			"ON CONFLICT DO NOTHING"},
 		{&w.addTenant, "INSERT INTO tenants (name, created) VALUES (?, ?)"},

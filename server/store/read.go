@@ -16,7 +16,8 @@ type reader struct {
 	*conn
 	member, changes, chain, doc *stmt
 	segment, marks, spans       *stmt
-	find, ops, logOps, docID    *stmt
+	tail, ops, logOps, docID    *stmt
+	change, partials, writersOf *stmt
 	unfolded, begin, commit     *stmt
 	feed, feedHead              *stmt
 	deviceByHash, tenantByHash  *stmt
@@ -45,9 +46,12 @@ func (r *reader) texts() []text {
 		{&r.doc, "SELECT name FROM docs WHERE id = ?"},
 		{&r.docID, "SELECT id FROM docs WHERE name = ?"},
 		{&r.segment, "SELECT " + segmentColumns + " FROM segments WHERE id > ? AND id <= ? ORDER BY id LIMIT 1"},
-		{&r.marks, "SELECT id, marks FROM segments WHERE id > ? AND id <= ?"},
-		{&r.spans, "SELECT id, spans FROM segments WHERE id > ? AND id <= ?"},
-		{&r.find, "SELECT doc, maxop FROM changes WHERE id > ? AND id <= ? AND hash = ?"},
+		{&r.marks, "SELECT id, after, marks FROM segments WHERE id > ? AND id <= ?"},
+		{&r.spans, "SELECT after, spans FROM segments WHERE id > ? AND id <= ?"},
+		{&r.tail, "SELECT id, hash, doc, maxop, whole FROM changes WHERE id > ? AND id <= ?"},
+		{&r.change, "SELECT size, data FROM changes WHERE id = ?"},
+		{&r.partials, "SELECT id FROM changes WHERE id > ? AND id <= ? AND whole = 0"},
+		{&r.writersOf, writersOf},
 		{&r.ops, "SELECT id, size, data FROM changes WHERE id >> 32 = ? AND doc = ? AND actor = ? AND maxop >= ? ORDER BY maxop"},
 		{&r.logOps, "SELECT id, size, data FROM changes WHERE id > ? AND id <= ? AND doc = ? AND maxop >= ? ORDER BY id"},
 		{&r.unfolded, "SELECT id, uid FROM members m WHERE id > ? AND (seq - folded >= ? OR seq - folded >= ? AND EXISTS (" +

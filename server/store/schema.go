@@ -2,8 +2,12 @@ package store
 
 import (
 	"crypto/rand"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+
+	"trio/crdt"
+	"trio/crdt/automerge"
 )
 
 // applicationID marks a file as Trio's server store ("Trio" in ASCII); it is what file(1) and we see.
@@ -26,7 +30,7 @@ var layouts = [schemaVersion]func(*conn) error{
 		if err := c.exec(layout2); err != nil {
 			return err
 		}
-		return nameActors(c)
+		return replay(c)
 	},
 }
 
@@ -129,6 +133,10 @@ CREATE INDEX feed_tenant ON feed (tenant);
 // changes.actor is the mark of the actor of a change that may be overwritten, which is one of any document but a log. With
 // it the change that made an operation is found.
 //
+// changes.whole and writers.whole say that a change builds on all that came before it in its document, as nearly all do.
+// Whether one change is in the history of another then takes a few steps at most. segments.partial has the places of those
+// that do not. writers.head says that nothing builds on the actor's last change, writers.at is its place.
+//
 // There are too few rows of changes for an index by hash: each push would pay for what hardly one asks.
 const layout2 = `
 DROP INDEX changes_hash;
@@ -136,17 +144,22 @@ DROP INDEX changes_hash;
 ALTER TABLE members ADD COLUMN folded INTEGER NOT NULL DEFAULT 0;
 
 ALTER TABLE changes ADD COLUMN actor INTEGER;
+ALTER TABLE changes ADD COLUMN whole INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE writers ADD COLUMN head INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE writers ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE writers ADD COLUMN whole INTEGER NOT NULL DEFAULT 0;
 
 CREATE INDEX changes_ops ON changes (id >> 32, doc, actor, maxop) WHERE actor IS NOT NULL;
 
 CREATE TABLE segments (
-	id     INTEGER PRIMARY KEY,
-	after  INTEGER NOT NULL,
-	before BLOB NOT NULL,
-	chain  BLOB NOT NULL,
-	spans  BLOB NOT NULL,
-	marks  BLOB NOT NULL,
-	data   BLOB NOT NULL
+	id      INTEGER PRIMARY KEY,
+	after   INTEGER NOT NULL,
+	before  BLOB NOT NULL,
+	chain   BLOB NOT NULL,
+	spans   BLOB NOT NULL,
+	partial BLOB NOT NULL,
+	marks   BLOB NOT NULL,
+	data    BLOB NOT NULL
 ) STRICT;
 `
 
@@ -204,28 +217,62 @@ func migrate(c *conn) error {
 	return nil
 }
 
-// nameActors gives the changes of layout 1 the marks of their actors.
-func nameActors(c *conn) error {
-	next, err := c.prepare("SELECT c.id, c.size, c.data FROM changes c JOIN docs d ON d.id = c.doc " +
-		"WHERE c.id > ? AND d.name NOT LIKE 'log-%' ORDER BY c.id LIMIT 1")
+// replay fills in what layout 2 says of the changes of layout 1.
+func replay(c *conn) error {
+	next, err := c.prepare("SELECT c.id, c.doc, d.name, c.size, c.data FROM changes c JOIN docs d ON d.id = c.doc " +
+		"WHERE c.id > ? ORDER BY c.id LIMIT 1")
 	if err != nil {
 		return err
 	}
-	set, err := c.prepare("UPDATE changes SET actor = ? WHERE id = ?")
+	change, err := c.prepare("UPDATE changes SET actor = ?, whole = ? WHERE id = ?")
 	if err != nil {
 		return err
+	}
+	last, err := c.prepare("UPDATE writers SET head = ?, at = ?, whole = ? WHERE member = ? AND doc = ? AND actor = ?")
+	if err != nil {
+		return err
+	}
+	docs := map[int64]*docState{} // of one member
+	finish := func(member int64) error {
+		for doc, d := range docs {
+			for actor, w := range d.writers {
+				if _, err := last.exec(flag(w.head), int64(w.at), flag(w.whole), member, doc, []byte(actor)); err != nil {
+					return err
+				}
+			}
+		}
+		clear(docs)
+		return nil
 	}
 	for id := int64(-1); ; {
 		row, err := next.row(id)
-		if err != nil || row == nil {
+		if err != nil {
 			return err
 		}
+		if id >= 0 && (row == nil || row[0].(int64)>>seqBits != id>>seqBits) {
+			if err := finish(id >> seqBits); err != nil {
+				return err
+			}
+		}
+		if row == nil {
+			return nil
+		}
 		id = row[0].(int64)
-		ch, err := parseRow(row[2].([]byte), int(row[1].(int64)))
+		ch, err := parseRow(row[4].([]byte), int(row[3].(int64)))
 		if err != nil {
 			return fmt.Errorf("change %d of member %d: %w", id&maxSeq, id>>seqBits, err)
 		}
-		if _, err := set.exec(actorMark(ch.Actor), id); err != nil {
+		doc := row[1].(int64)
+		if docs[doc] == nil {
+			docs[doc] = &docState{writers: map[automerge.ActorID]*progress{}}
+		}
+		var mark driver.Value
+		if !crdt.DocName(row[2].(string)).IsLog() {
+			mark = actorMark(ch.Actor)
+		}
+		w := docs[doc].add(ch)
+		w.at = uint64(id) & maxSeq
+		if _, err := change.exec(mark, flag(w.whole), id); err != nil {
 			return err
 		}
 	}

@@ -51,7 +51,9 @@ func TestMigration(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	execAll(t, dir, "DROP INDEX changes_ops", "ALTER TABLE changes DROP COLUMN actor", "ALTER TABLE members DROP COLUMN folded",
+	execAll(t, dir, "DROP INDEX changes_ops", "ALTER TABLE changes DROP COLUMN actor", "ALTER TABLE changes DROP COLUMN whole",
+		"ALTER TABLE writers DROP COLUMN head", "ALTER TABLE writers DROP COLUMN at", "ALTER TABLE writers DROP COLUMN whole",
+		"ALTER TABLE members DROP COLUMN folded",
 		"DROP TABLE segments", "CREATE INDEX changes_hash ON changes (id >> 32, substr(hash, 1, 8))", "PRAGMA user_version = 1")
 	s = open(t, store.Config{Path: file(dir)})
 	cs, at, _, err := storetest.Since(t.Context(), s, d.Member, 0, 0, 0)
@@ -70,7 +72,19 @@ func TestMigration(t *testing.T) {
 	if ack, err := s.Append(t.Context(), d.Member, []store.Item{overwrite}); err != nil || ack.New != 1 {
 		t.Fatal(ack, err)
 	}
-	if n, err := s.Compact(t.Context(), d.Member, 1); err != nil || n != 5 {
+	// A change beside those there are, and one of the same writer that goes on with it: what the first one says of heads is
+	// as it would have been without the migration.
+	b := storetest.NewAuthor(d, 2, rand.New(rand.NewPCG(2, 1)))
+	b.See(crdt.ContactsDoc, large.Change)
+	beside := b.Edit(1)
+	more := b.Write(crdt.ContactsDoc, []automerge.Op{{
+		Key: large.Change.Ops[71].Key, Action: automerge.Put, Pred: []automerge.OpID{large.Change.OpID(71)},
+		Value: automerge.Value{Kind: automerge.KindString, Str: "new"},
+	}})
+	if ack, err := s.Append(t.Context(), d.Member, []store.Item{beside, more}); err != nil || ack.New != 2 {
+		t.Fatal(ack, err)
+	}
+	if n, err := s.Compact(t.Context(), d.Member, 1); err != nil || n != 7 {
 		t.Fatal(n, err)
 	}
 }

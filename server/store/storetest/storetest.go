@@ -502,6 +502,14 @@ func (w *worker) step(other *model) error {
 		var items []store.Item
 		for range 1 + w.rnd.IntN(4) {
 			items = append(items, item())
+			if it, ok := w.m.some(w.rnd); ok && it.Doc == crdt.ContactsDoc && len(it.Change.Ops) > 0 { // over what is there
+				w.a.See(it.Doc, it.Change)
+				i := w.rnd.IntN(len(it.Change.Ops))
+				items = append(items, w.a.Write(it.Doc, []automerge.Op{{
+					Key: it.Change.Ops[i].Key, Action: automerge.Put, Pred: []automerge.OpID{it.Change.OpID(i)},
+					Value: automerge.Value{Kind: automerge.KindUint, Num: w.rnd.Int64N(1000)},
+				}}))
+			}
 		}
 		ack, err := w.s.Append(ctx, member, items)
 		if err != nil {
@@ -992,6 +1000,26 @@ func (h Harness) references(t *testing.T) {
 				t.Errorf("%s, %s: code %d", place, what, code)
 			}
 		}
+		// What is in the document and not in the history of the change: given without it, it is poison all the same.
+		beside := NewAuthor(d, uint32(100+len(place)), rnd)
+		first := beside.Write(crdt.ProfileDoc, []automerge.Op{put("a", "1"), put("b", "2"), put("c", "3")})
+		p.push(d.Member, first)
+		unseen := a.Fork()
+		if code := p.refused(d.Member, unseen.Write(crdt.ProfileDoc, []automerge.Op{put("x", "1"), put("y", "1"), put("z", "1"), put("zz", "1"), put("a", "2", id(first, 0))})); code != wire.CodeInvalid {
+			t.Errorf("%s, it is written over and not built on: code %d", place, code)
+		}
+		// A writer that forgets its own last change.
+		late := NewAuthor(d, uint32(100+len(place)), rnd)
+		late.See(crdt.ProfileDoc, mine.Change)
+		forgets := late.Write(crdt.ProfileDoc, []automerge.Op{put("d", "4")})
+		c := &automerge.Change{Actor: forgets.Change.Actor, Seq: 2, StartOp: 20, Time: 1, Deps: forgets.Change.Deps, Ops: forgets.Change.Ops}
+		c.StartOp = first.Change.MaxOp() + 1
+		c.StartOp = max(c.StartOp, mine.Change.MaxOp()+1)
+		must(c.Seal())
+		if code := p.refused(d.Member, store.Item{Doc: crdt.ProfileDoc, Change: c}); code != wire.CodeInvalid {
+			t.Errorf("%s, a writer that forgets what it wrote: code %d", place, code)
+		}
+		a.See(crdt.ProfileDoc, first.Change)
 		zone := a.Write(crdt.ProfileDoc, []automerge.Op{put("zone", "CET", id(mine, 0)), put("new", "1")})
 		again := a.Write(crdt.ProfileDoc, []automerge.Op{put("zone", "EET", id(zone, 0)), {Key: "new", Action: automerge.Delete, Pred: []automerge.OpID{id(zone, 1)}}})
 		p.push(d.Member, zone, again) // the second builds on what comes in the same push
