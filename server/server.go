@@ -1,33 +1,39 @@
 // Package server puts the rooms of the sync server together behind one HTTP handler: the WebSocket of devices (hub),
-// corporate's feed (feed) and the health of the store.
+// corporate's feed (feed) and the health of the store. Each route stands behind ops.Guard, which bounds, counts and logs.
 package server
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
+	"net/netip"
 	"time"
 
 	"github.com/gorilla/mux"
 
+	"trio/crdt/wire"
 	"trio/server/feed"
 	"trio/server/hub"
+	"trio/server/ops"
 	"trio/server/store"
 )
 
 // Config of a Server. Zero fields have the defaults stated behind them.
 type Config struct {
-	Store store.Store
-	Log   *slog.Logger     // slog.Default()
-	Now   func() time.Time // time.Now
+	Store   store.Store
+	Log     *slog.Logger     // slog.Default()
+	Now     func() time.Time // time.Now
+	Metrics *ops.Metrics     // ones of its own, which nobody reads
+	Limits  ops.Limits       // as stated there
+	Proxies []netip.Prefix   // none: proxies whose X-Forwarded-For is believed
+	HSTS    bool             // false: browsers are told to come by TLS only
+	Crowded func() bool      // never: more connections are open than are to be served
 }
 
 // Server answers devices and corporate over HTTP.
 type Server struct {
 	hub    *hub.Hub
+	health *ops.Health
 	router *mux.Router
 	stop   context.CancelFunc // ends requests that wait
 }
@@ -37,47 +43,70 @@ func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = ops.NewMetrics()
+	}
+	cfg.Limits = cfg.Limits.Default()
+	st := ops.Meter(cfg.Store, cfg.Metrics)
+	code := func(err error) wire.Code { return hub.AsError(err).Code }
 	stopping, stop := context.WithCancel(context.Background())
-	s := &Server{stop: stop, hub: hub.New(hub.Config{Store: cfg.Store, Log: cfg.Log, Now: cfg.Now}), router: mux.NewRouter()}
-	s.router.Handle("/v1/sync", s.hub).Methods(http.MethodGet)
-	s.router.Handle(feed.Path, feed.Handler(cfg.Store, feed.Log(cfg.Log), feed.Until(stopping))).Methods(http.MethodGet)
-	s.router.HandleFunc("/v1/device", func(w http.ResponseWriter, r *http.Request) {
-		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		dev, err := cfg.Store.DeviceByToken(r.Context(), token)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			answer(w, http.StatusUnauthorized, map[string]any{"error": "the device token is not known here"})
-		case err != nil:
-			cfg.Log.Error("device not read", "err", err)
-			answer(w, http.StatusInternalServerError, map[string]any{"error": "the server could not do that: try again"})
-		default:
-			answer(w, http.StatusOK, map[string]any{"member": dev.Member, "device": dev.ID, "name": dev.MemberName, "revoked": dev.Revoked})
-		}
-	}).Methods(http.MethodGet)
-	s.router.HandleFunc("/healthz", func(w http.ResponseWriter, r *http.Request) {
-		status, word := http.StatusOK, "ok"
-		if err := cfg.Store.Health(r.Context()); err != nil {
-			cfg.Log.Error("store is not healthy", "err", err)
-			status, word = http.StatusServiceUnavailable, "the store does not take writes"
-		}
-		answer(w, status, map[string]any{"status": word, "connections": s.hub.Connections()})
-	}).Methods(http.MethodGet)
+	s := &Server{
+		stop: stop, health: ops.NewHealth(st, cfg.Log), router: mux.NewRouter(),
+		hub: hub.New(hub.Config{
+			Store: st, Now: cfg.Now, Member: cfg.Limits.Member,
+			Log: slog.New(cfg.Metrics.CountRefusals(cfg.Log.Handler(), code)),
+		}),
+	}
+	cfg.Metrics.Watch("devices_connected", "Devices that sync now; one that is connected twice counts twice.",
+		func() float64 { return float64(s.hub.Connections()) })
+	guard := ops.NewGuard(ops.GuardConfig{
+		Store: st, Log: cfg.Log, Metrics: cfg.Metrics, Limits: cfg.Limits, Proxies: cfg.Proxies, HSTS: cfg.HSTS, Crowded: cfg.Crowded,
+	})
+	// All routes are read by GET and take no body.
+	for path, rt := range map[string]struct {
+		ops.Route
+		http.Handler
+	}{
+		"/v1/sync":   {ops.Route{Name: "sync", Access: ops.Devices}, s.hub},
+		"/v1/device": {ops.Route{Name: "device", Access: ops.Devices}, http.HandlerFunc(device)},
+		feed.Path:    {ops.Route{Name: "feed", Access: ops.Companies}, feed.Handler(st, feed.Log(cfg.Log), feed.Until(stopping))},
+		"/healthz":   {ops.Route{Name: "healthz", Quiet: true}, http.HandlerFunc(s.health.Alive)},
+		"/readyz":    {ops.Route{Name: "readyz", Quiet: true}, http.HandlerFunc(s.health.Ready)},
+	} {
+		s.router.Handle(path, guard.Wrap(rt.Route, rt.Handler)).Methods(http.MethodGet)
+	}
+	s.router.NotFoundHandler = guard.Wrap(ops.Route{Name: "unknown"}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ops.Refuse(w, r, http.StatusNotFound, "path", "nothing is served at this path", "devices sync at /v1/sync, companies read "+feed.Path)
+	}))
+	s.router.MethodNotAllowedHandler = guard.Wrap(ops.Route{Name: "unknown"}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", http.MethodGet)
+		ops.Refuse(w, r, http.StatusMethodNotAllowed, "method", "this path is only read", "use GET")
+	}))
 	return s
 }
 
-func answer(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(v) //nolint:errcheck // the caller left
+// device tells a device who it is.
+func device(w http.ResponseWriter, r *http.Request) {
+	if dev, ok := ops.Caller(r.Context()); ok {
+		ops.Answer(w, http.StatusOK, map[string]any{"member": dev.Member, "device": dev.ID, "name": dev.MemberName, "revoked": dev.Revoked})
+		return
+	}
+	ops.Refuse(w, r, http.StatusUnauthorized, "device", "the device token is not known here", "ask your company for a new one")
 }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
 
-// Shutdown tells every connected device to come back and waits for the connections to end. Call it before
-// http.Server.Shutdown, which leaves WebSockets open.
+// Connections returns how many devices are connected.
+func (s *Server) Connections() int { return s.hub.Connections() }
+
+// Health returns the server's, for the operator's listener.
+func (s *Server) Health() *ops.Health { return s.health }
+
+// Shutdown has the server be ready no more, tells every connected device to come back and waits for the connections to
+// end. http.Server.Shutdown leaves WebSockets open; call both.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.health.Drain()
 	s.stop()
 	return s.hub.Shutdown(ctx)
 }

@@ -8,8 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -22,7 +20,6 @@ import (
 	"trio/clients/desktop"
 	"trio/clients/sim"
 	"trio/crdt"
-	"trio/server"
 	"trio/server/store"
 )
 
@@ -31,10 +28,13 @@ const usage = `trio tells field promoters the next three things to do, with or w
 usage: trio COMMAND [FLAG ...]
 
   serve    the sync server
+  config   check: says what is wrong with the settings of serve
+  health   asks a server that runs here how it is
   demo     a company's day on this machine, on made-up or real input; then the server stays up
   admin    companies, members, devices and keys of a data folder
   pull     append a company's new activity to a file
   device   a promoter's book on this computer
+  version  which build this is
 
 trio COMMAND -h tells more.
 `
@@ -46,7 +46,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) int {
-	commands := map[string]func(context.Context, []string) error{"serve": serve, "demo": demo, "admin": admin}
+	commands := map[string]func(context.Context, []string) error{
+		"serve": serve, "config": configure, "health": health, "version": version, "demo": demo, "admin": admin,
+	}
 	if len(args) == 0 {
 		fmt.Fprint(os.Stderr, usage)
 		return 2
@@ -71,6 +73,12 @@ func run(ctx context.Context, args []string) int {
 		case errors.Is(err, errUsage):
 			return 2
 		case err != nil:
+			if ws, ok := errors.AsType[wrongs](err); ok {
+				for _, w := range ws {
+					fmt.Fprintf(os.Stderr, "error: %s\nhint: %s\n", w.msg, w.hint)
+				}
+				return 2
+			}
 			fmt.Fprintf(os.Stderr, "error: %v\n", err)
 			var w *wrong
 			if errors.As(err, &w) {
@@ -112,70 +120,15 @@ func noMore(fs *flag.FlagSet) error {
 	return &wrong{fmt.Sprintf("argument %q is not expected", fs.Arg(0)), fmt.Sprintf("see %s -h", fs.Name()), 2}
 }
 
+// dbName is the server's database in its data folder.
+const dbName = "trio.db"
+
 // openStore opens the database of a data folder, and makes both when they are not there.
 func openStore(ctx context.Context, dir string, now func() time.Time) (*store.SQLite, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return store.Open(ctx, store.Config{Path: filepath.Join(dir, "trio.db"), Now: now, Logger: slog.Default()})
-}
-
-// running is a server on its listener.
-type running struct {
-	addr  net.Addr
-	http  *http.Server
-	trio  *server.Server
-	ended chan error
-}
-
-func start(st store.Store, addr string, now func() time.Time) (*running, error) {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	s := server.New(server.Config{Store: st, Now: now})
-	r := &running{
-		addr: l.Addr(), trio: s, ended: make(chan error, 1),
-		http: &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10},
-	}
-	go func() { r.ended <- r.http.Serve(l) }()
-	return r, nil
-}
-
-// stop tells devices to come back and lets requests end, for ten seconds at most.
-func (r *running) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	return errors.Join(r.trio.Shutdown(ctx), r.http.Shutdown(ctx))
-}
-
-// wait serves until ctx ends or the listener fails.
-func (r *running) wait(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return r.stop()
-	case err := <-r.ended:
-		return errors.Join(err, r.stop())
-	}
-}
-
-func serve(ctx context.Context, args []string) error {
-	fs := flag.NewFlagSet("trio serve", flag.ContinueOnError)
-	data := fs.String("data", "data", "`folder` of the server's data")
-	listen := fs.String("listen", "127.0.0.1:8787", "`address` to listen on")
-	if err := errors.Join(parse(fs, args), noMore(fs)); err != nil {
-		return err
-	}
-	st, err := openStore(ctx, *data, nil)
-	if err != nil {
-		return err
-	}
-	r, err := start(st, *listen, time.Now)
-	if err == nil {
-		slog.Info("serving", "addr", r.addr.String(), "data", *data)
-		err = r.wait(ctx)
-	}
-	return errors.Join(err, st.Close())
+	return store.Open(ctx, store.Config{Path: filepath.Join(dir, dbName), Now: now, Logger: slog.Default()})
 }
 
 func demo(ctx context.Context, args []string) error {
@@ -208,9 +161,13 @@ func demo(ctx context.Context, args []string) error {
 		return err
 	}
 	defer st.Close()
-	r, err := start(st, *listen, now)
+	c := &config{}
+	settings(c) // all of them as they are by default, and no listener for an operator
+	c.Data, c.Listen, c.Operator = dir, *listen, ""
+	r, err := start(st, c, now, slog.Default())
 	if err != nil {
-		if r, err = start(st, "127.0.0.1:0", now); err != nil {
+		c.Listen = "127.0.0.1:0"
+		if r, err = start(st, c, now, slog.Default()); err != nil {
 			return err
 		}
 	}
@@ -308,11 +265,12 @@ func tidy(data string, keep int) (removed []string, err error) {
 
 func admin(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("trio admin", flag.ContinueOnError)
-	data := fs.String("data", "data", "`folder` of the server's data")
+	data := fs.String("data", "", "`folder` of the server's data (default: what trio serve would take)")
+	file := fs.String("config", "", "`file` with the server's settings")
 	fs.Usage = func() {
 		fmt.Fprint(fs.Output(), `trio admin sets a company up; the server may run meanwhile
 
-usage: trio admin [--data DIR] COMMAND
+usage: trio admin [--data DIR | --config FILE] COMMAND
 
   company NAME             make a company; prints its number
   key COMPANY NAME         make an API key of a company; prints it, once
@@ -342,7 +300,18 @@ after the database was put back from a backup, with the server stopped:
 	case len(args)-1 != want:
 		return &wrong{fmt.Sprintf("%s takes %d arguments, not %d", args[0], want, len(args)-1), "see trio admin -h", 2}
 	}
-	if _, err := os.Stat(filepath.Join(*data, "trio.db")); errors.Is(err, os.ErrNotExist) && args[0] != "company" {
+	if *data == "" {
+		var from []string
+		if *file != "" {
+			from = []string{"--config", *file}
+		}
+		c, err := load(flag.NewFlagSet("trio admin", flag.ContinueOnError), from, os.Environ())
+		if err != nil {
+			return err
+		}
+		*data = c.Data
+	}
+	if _, err := os.Stat(filepath.Join(*data, dbName)); errors.Is(err, os.ErrNotExist) && args[0] != "company" {
 		return &wrong{
 			fmt.Sprintf("there is no server's data in %s", *data),
 			"name the folder: trio admin --data DIR …; trio serve and trio admin company make one", 1,

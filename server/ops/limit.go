@@ -1,0 +1,129 @@
+package ops
+
+import (
+	"container/list"
+	"fmt"
+	"math"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Rate is how often something may happen: PerSecond in the long run, Burst at once.
+type Rate struct {
+	PerSecond float64
+	Burst     int
+}
+
+// Limits of a server towards its callers. Zero fields have the defaults stated behind them.
+type Limits struct {
+	// Strangers bounds the requests without a valid token or key of one address (of one /64 in IPv6). A valid token always
+	// passes: many phones stand behind one address. 5/s, burst 100.
+	Strangers Rate
+	// Device bounds the requests of one device, connecting included: 1/s, burst 60.
+	Device Rate
+	// Company bounds the feed requests of one company: 20/s, burst 100. A request that comes early waits up to MaxPace for
+	// its turn; only then is it refused.
+	Company Rate
+	// Member is how many connections one member's devices may have at a time; the oldest gives way: 32.
+	Member int
+}
+
+// MaxPace is how long a feed request waits for its turn before it is refused.
+const MaxPace = 5 * time.Second
+
+// maxCallers bounds the callers of each kind that are remembered, about 8 MB a kind; the one that was quiet longest is
+// forgotten first.
+const maxCallers = 1 << 15
+
+// The limits as metrics and logs name them.
+const (
+	limitConnections = "connections"
+	limitStrangers   = "strangers"
+	limitDevice      = "device"
+	limitCompany     = "company"
+	limitBody        = "body"
+)
+
+// Default fills zero fields in.
+func (l Limits) Default() Limits {
+	fill := func(r *Rate, perSecond float64, burst int) {
+		if r.PerSecond == 0 {
+			r.PerSecond = perSecond
+		}
+		if r.Burst == 0 {
+			r.Burst = burst
+		}
+	}
+	fill(&l.Strangers, 5, 100)
+	fill(&l.Device, 1, 60)
+	fill(&l.Company, 20, 100)
+	if l.Member == 0 {
+		l.Member = 32
+	}
+	return l
+}
+
+// limiter holds a token bucket for each caller of one kind.
+type limiter[K comparable] struct {
+	rate Rate
+	max  int
+
+	mu      sync.Mutex
+	callers map[K]*list.Element
+	recent  *list.List // of *caller[K]; the one that came last in front
+}
+
+type caller[K comparable] struct {
+	key    K
+	bucket *rate.Limiter
+}
+
+func newLimiter[K comparable](r Rate) *limiter[K] {
+	return &limiter[K]{rate: r, max: maxCallers, callers: map[K]*list.Element{}, recent: list.New()}
+}
+
+func (l *limiter[K]) bucket(k K) *rate.Limiter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e, ok := l.callers[k]; ok {
+		l.recent.MoveToFront(e)
+		return e.Value.(*caller[K]).bucket
+	}
+	if l.recent.Len() >= l.max {
+		last := l.recent.Back()
+		delete(l.callers, last.Value.(*caller[K]).key)
+		l.recent.Remove(last)
+	}
+	c := &caller[K]{k, rate.NewLimiter(rate.Limit(l.rate.PerSecond), l.rate.Burst)}
+	l.callers[k] = l.recent.PushFront(c)
+	return c.bucket
+}
+
+// take takes one turn of a caller that must come within pace of now. It returns how long to wait for the turn; not ok, it
+// took none, and the wait is until it makes sense to come back.
+func (l *limiter[K]) take(k K, now time.Time, pace time.Duration) (wait time.Duration, ok bool) {
+	r := l.bucket(k).ReserveN(now, 1)
+	if wait = r.DelayFrom(now); wait <= pace {
+		return wait, true
+	}
+	r.CancelAt(now)
+	return wait, false
+}
+
+// retryAfter is a wait as Retry-After states it: whole seconds, at least one.
+func retryAfter(wait time.Duration) string {
+	return fmt.Sprintf("%.0f", max(1, math.Ceil(wait.Seconds())))
+}
+
+// network is what the limit of strangers counts as one caller: an IPv4 address, or an IPv6 network of one customer.
+func network(a netip.Addr) netip.Prefix {
+	bits := 32
+	if a.Is6() {
+		bits = 64
+	}
+	p, _ := a.Prefix(bits) // of an invalid address: all of them together
+	return p
+}

@@ -1,0 +1,217 @@
+package ops
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"trio/crdt/wire"
+)
+
+// Metrics counts what one server does. Make it with NewMetrics.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	sockets     prometheus.Gauge
+	turnedAway  prometheus.Counter
+	received    prometheus.Counter
+	sent        prometheus.Counter
+	requests    *prometheus.CounterVec   // route, status
+	seconds     *prometheus.HistogramVec // route
+	limited     *prometheus.CounterVec   // limit
+	connRefused *prometheus.CounterVec   // code
+	stored      prometheus.Counter
+	duplicates  prometheus.Counter
+	refused     *prometheus.CounterVec // code
+	push        prometheus.Histogram
+	pushFailed  *prometheus.CounterVec // reason
+	served      prometheus.Counter
+}
+
+// NewMetrics returns metrics that are all zero, beside those of the Go runtime and of the process.
+func NewMetrics() *Metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "trio_" + name, Help: help})
+	}
+	counters := func(name, help, label string, more ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "trio_" + name, Help: help}, append([]string{label}, more...))
+	}
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		sockets: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "trio_connections", Help: "Open TCP connections of the public listener, WebSockets included.",
+		}),
+		turnedAway:  counter("connections_dropped_total", "TCP connections closed unread because too many were open."),
+		received:    counter("received_bytes_total", "Bytes read from the public listener's connections, TLS included."),
+		sent:        counter("sent_bytes_total", "Bytes written to the public listener's connections, TLS included."),
+		requests:    counters("http_requests_total", "HTTP requests answered, by route and status; 101 is a device that connected.", "route", "status"),
+		limited:     counters("requests_limited_total", "HTTP requests refused for a limit, by limit.", "limit"),
+		connRefused: counters("device_refusals_total", "Device connections refused or ended by the server, by the protocol's code.", "code"),
+		stored:      counter("changes_stored_total", "New changes made durable."),
+		duplicates:  counter("changes_duplicate_total", "Changes pushed that were stored before."),
+		refused:     counters("changes_refused_total", "Changes that the store refused, by the protocol's code.", "code"),
+		pushFailed:  counters("pushes_failed_total", "Pushes that the store did not take, by reason; devices push them again.", "reason"),
+		served:      counter("feed_records_total", "Feed records read for companies."),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "trio_http_request_seconds", Help: "Time to answer an HTTP request, by route; requests that wait for news included.",
+			Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10, 30},
+		}, []string{"route"}),
+		push: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "trio_push_seconds", Help: "Time from a push being handed to the store until it is on disk.",
+			Buckets: []float64{.001, .002, .004, .008, .016, .032, .064, .125, .25, .5, 1, 4},
+		}),
+	}
+	// What has happened never is told as zero, not as missing.
+	for _, limit := range []string{limitConnections, limitStrangers, limitDevice, limitCompany, limitBody} {
+		m.limited.WithLabelValues(limit)
+	}
+	for code := range codes {
+		if code >= wire.CodeActor {
+			m.refused.WithLabelValues(codeName(code))
+		} else {
+			m.connRefused.WithLabelValues(codeName(code))
+		}
+	}
+	for _, reason := range []string{reasonBusy, reasonFull, reasonOther} {
+		m.pushFailed.WithLabelValues(reason)
+	}
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "trio_build_info", Help: "1, with the build's version, revision and Go version as labels.", ConstLabels: buildLabels(),
+	})
+	info.Set(1)
+	m.registry.MustRegister(
+		m.sockets, m.turnedAway, m.received, m.sent, m.requests, m.seconds, m.limited, m.connRefused, m.stored, m.duplicates,
+		m.refused, m.push, m.pushFailed, m.served, info,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return m
+}
+
+// Watch has a gauge read from a function each time the metrics are scraped.
+func (m *Metrics) Watch(name, help string, read func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "trio_" + name, Help: help}, read))
+}
+
+// WatchFile has the size of a file as a gauge in bytes; a file that is not there has none.
+func (m *Metrics) WatchFile(name, help, path string) {
+	m.Watch(name, help, func() float64 {
+		info, err := os.Stat(path)
+		if err != nil {
+			return 0
+		}
+		return float64(info.Size())
+	})
+}
+
+// Handler serves the metrics in Prometheus' text format.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+func (m *Metrics) answered(route string, status int, took time.Duration) {
+	m.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
+	m.seconds.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// codes are the protocol's codes with the names that metrics and logs give them.
+var codes = map[wire.Code]string{
+	wire.CodeFrame: "frame", wire.CodeVersion: "version", wire.CodeDevice: "device", wire.CodeOrder: "order",
+	wire.CodeInternal: "internal", wire.CodeBusy: "busy", wire.CodeFull: "full", wire.CodeRevoked: "revoked",
+	wire.CodeActor: "actor", wire.CodeDeps: "dependencies", wire.CodeSequence: "sequence", wire.CodeDocument: "document",
+	wire.CodeInvalid: "invalid", wire.CodeSchema: "schema",
+}
+
+func codeName(c wire.Code) string {
+	if s, ok := codes[c]; ok {
+		return s
+	}
+	return "other"
+}
+
+// CountRefusals returns a handler that passes records on and counts, by code, those that tell of a device refused: the
+// warnings and errors with an attribute "err". code says which one the device is told for an error.
+func (m *Metrics) CountRefusals(next slog.Handler, code func(error) wire.Code) slog.Handler {
+	return &refusals{next, m, code}
+}
+
+type refusals struct {
+	slog.Handler
+	m    *Metrics
+	code func(error) wire.Code
+}
+
+func (h *refusals) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn || h.Handler.Enabled(ctx, l)
+}
+
+func (h *refusals) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelWarn {
+		var named slog.Attr
+		r.Attrs(func(a slog.Attr) bool {
+			err, ok := a.Value.Any().(error)
+			if ok && a.Key == "err" {
+				name := codeName(h.code(err))
+				h.m.connRefused.WithLabelValues(name).Inc()
+				named = slog.String("code", name)
+			}
+			return !ok
+		})
+		if named.Key != "" {
+			r = r.Clone()
+			r.AddAttrs(named)
+		}
+	}
+	if !h.Handler.Enabled(ctx, r.Level) {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h *refusals) WithAttrs(as []slog.Attr) slog.Handler {
+	return &refusals{h.Handler.WithAttrs(as), h.m, h.code}
+}
+
+func (h *refusals) WithGroup(name string) slog.Handler {
+	return &refusals{h.Handler.WithGroup(name), h.m, h.code}
+}
+
+// Build says which build of the program this is.
+type Build struct{ Version, Revision, Time, Go string }
+
+// ThisBuild reads it from the program. Revision and Time are empty in a build that was not made in a checkout.
+func ThisBuild() Build {
+	b := Build{Version: "unknown"}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	b.Version, b.Go = info.Main.Version, info.GoVersion
+	modified := false
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.Revision = s.Value
+		case "vcs.time":
+			b.Time = s.Value
+		case "vcs.modified":
+			modified = s.Value == "true"
+		}
+	}
+	if modified {
+		b.Revision += "+changes"
+	}
+	return b
+}
+
+func buildLabels() prometheus.Labels {
+	b := ThisBuild()
+	return prometheus.Labels{"version": b.Version, "revision": b.Revision, "go_version": b.Go}
+}

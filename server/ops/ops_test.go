@@ -1,0 +1,335 @@
+package ops
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"trio/crdt"
+	"trio/crdt/wire"
+	"trio/server/store"
+)
+
+// fake is a store that knows one company and one device, and answers as it is told.
+type fake struct {
+	store.Store
+	ack    store.Ack
+	err    error
+	health int // times asked
+}
+
+func (f *fake) Append(context.Context, crdt.MemberID, []store.Item) (store.Ack, error) {
+	return f.ack, f.err
+}
+
+func (f *fake) Feed(context.Context, store.Tenant, string, int) ([]store.Activity, string, error) {
+	return make([]store.Activity, 3), "", f.err
+}
+
+func (f *fake) Health(context.Context) error { f.health++; return f.err }
+
+func (f *fake) TenantByAPIKey(_ context.Context, key string) (store.Tenant, error) {
+	if f.err == nil && key != "key" {
+		return 0, store.ErrNotFound
+	}
+	return 1, f.err
+}
+
+func (f *fake) DeviceByToken(_ context.Context, token string) (store.Device, error) {
+	if f.err == nil && token != "token" {
+		return store.Device{}, store.ErrNotFound
+	}
+	return store.Device{Name: "phone"}, f.err
+}
+
+func scrape(t *testing.T, m *Metrics) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	return w.Body.String()
+}
+
+func wantMetrics(t *testing.T, m *Metrics, lines ...string) {
+	t.Helper()
+	got := scrape(t, m)
+	for _, l := range lines {
+		if !strings.Contains(got, "\n"+l+"\n") {
+			t.Errorf("no line %q", l)
+		}
+	}
+}
+
+// TestMeter: every push and page is counted once, and passes as it is.
+func TestMeter(t *testing.T) {
+	m, f := NewMetrics(), &fake{}
+	st := Meter(f, m)
+	f.ack = store.Ack{New: 3, Dup: 2, Rejected: []store.Rejection{{Code: wire.CodeSequence}, {Code: wire.CodeDeps}, {Code: wire.CodeDeps}, {Code: 999}}}
+	if ack, err := st.Append(t.Context(), crdt.MemberID{}, nil); err != nil || ack.New != 3 {
+		t.Errorf("%v %v", ack, err)
+	}
+	st.Feed(t.Context(), 1, "", 10) //nolint:errcheck // the count is looked at
+	for _, f.err = range []error{store.ErrBusy, fmt.Errorf("write: %w", store.ErrFull), store.ErrClosed, io.ErrUnexpectedEOF} {
+		if _, err := st.Append(t.Context(), crdt.MemberID{}, nil); !errors.Is(err, f.err) {
+			t.Error(err)
+		}
+	}
+	wantMetrics(t, m, "trio_changes_stored_total 3", "trio_changes_duplicate_total 2", `trio_changes_refused_total{code="dependencies"} 2`,
+		`trio_changes_refused_total{code="sequence"} 1`, `trio_changes_refused_total{code="other"} 1`, "trio_feed_records_total 3",
+		"trio_push_seconds_count 1", `trio_pushes_failed_total{reason="busy"} 1`, `trio_pushes_failed_total{reason="full"} 1`,
+		`trio_pushes_failed_total{reason="other"} 2`)
+}
+
+// TestCountRefusals: refusals are counted whatever the level of the log, and other lines pass as they are.
+func TestCountRefusals(t *testing.T) {
+	m := NewMetrics()
+	var out bytes.Buffer
+	inner := slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelError})
+	log := slog.New(m.CountRefusals(inner, func(error) wire.Code { return wire.CodeBusy })).With("conn", "c1")
+	log.Warn("frame refused", "err", io.EOF)
+	log.Info("device does not read", "err", io.EOF)
+	log.Error("nothing to send", "err", io.EOF)
+	log.Error("no error in it", "n", 1)
+	wantMetrics(t, m, `trio_device_refusals_total{code="busy"} 2`)
+	if got := out.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "conn=c1 err=EOF code=busy") {
+		t.Error(got)
+	}
+}
+
+// TestLimiter: turns come back with time, callers do not share them, and only so many callers are kept.
+func TestLimiter(t *testing.T) {
+	l := newLimiter[int](Rate{PerSecond: 2, Burst: 2})
+	l.max = 3
+	now := time.Now()
+	take := func(k int, want bool, wantWait, pace time.Duration) {
+		t.Helper()
+		if wait, ok := l.take(k, now, pace); ok != want || wait.Round(time.Millisecond) != wantWait {
+			t.Errorf("caller %d: %v, %v, want %v, %v", k, ok, wait, want, wantWait)
+		}
+	}
+	take(1, true, 0, 0)
+	take(1, true, 0, 0)
+	take(1, false, 500*time.Millisecond, 0)
+	take(1, false, 500*time.Millisecond, 0) // a refusal costs no turn
+	take(1, true, 500*time.Millisecond, time.Second)
+	take(2, true, 0, 0)
+	now = now.Add(time.Second)
+	take(1, true, 0, 0)
+	take(1, false, 500*time.Millisecond, 0)
+	for k := range 100 {
+		take(k+10, true, 0, 0)
+	}
+	if len(l.callers) != 3 || l.recent.Len() != 3 {
+		t.Errorf("%d callers are kept", len(l.callers))
+	}
+	take(1, true, 0, 0) // forgotten
+	for wait, want := range map[time.Duration]string{0: "1", time.Millisecond: "1", 1001 * time.Millisecond: "2", time.Minute: "60"} {
+		if got := retryAfter(wait); got != want {
+			t.Errorf("Retry-After %s for %v, want %s", got, wait, want)
+		}
+	}
+}
+
+// TestPace: a company that pulls too fast is slowed down first, and refused only beyond.
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGuard(GuardConfig{
+			Store: &fake{}, Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics(), Limits: Limits{Company: Rate{PerSecond: 1, Burst: 1}},
+		})
+		h := g.Wrap(Route{Name: "feed", Access: Companies}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
+		answers := make(chan *httptest.ResponseRecorder)
+		began := time.Now()
+		for range 7 {
+			go func() {
+				w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/v1/feed", nil)
+				r.Header.Set("Authorization", "Bearer key")
+				h.ServeHTTP(w, r)
+				answers <- w
+			}()
+		}
+		served, refused := 0, 0
+		for range 7 {
+			if w := <-answers; w.Code == http.StatusOK {
+				served++
+			} else if refused++; w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "6" {
+				t.Errorf("%d %v", w.Code, w.Header())
+			}
+		}
+		if took := time.Since(began).Round(time.Millisecond); served != 6 || refused != 1 || took != 5*time.Second {
+			t.Errorf("%d served, %d refused in %v", served, refused, took)
+		}
+	})
+}
+
+// TestAddr: only what a trusted proxy says is believed, and only its last word.
+func TestAddr(t *testing.T) {
+	g := NewGuard(GuardConfig{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}})
+	for _, tt := range []struct {
+		peer  string
+		hops  []string
+		want  string
+		group string
+	}{
+		{"203.0.113.9:1", nil, "203.0.113.9", "203.0.113.9/32"},
+		{"203.0.113.9:1", []string{"198.51.100.1"}, "203.0.113.9", "203.0.113.9/32"},
+		{"10.0.0.1:1", nil, "10.0.0.1", "10.0.0.1/32"},
+		{"10.0.0.1:1", []string{"198.51.100.1"}, "198.51.100.1", "198.51.100.1/32"},
+		{"10.0.0.1:1", []string{"1.1.1.1, 198.51.100.1", "10.9.9.9"}, "198.51.100.1", "198.51.100.1/32"},
+		{"10.0.0.1:1", []string{"198.51.100.1, rubbish"}, "10.0.0.1", "10.0.0.1/32"},
+		{"[::1]:1", []string{"2001:db8:1:2:3::4"}, "2001:db8:1:2:3::4", "2001:db8:1:2::/64"},
+		{"[::ffff:203.0.113.9]:1", nil, "203.0.113.9", "203.0.113.9/32"},
+		{"[fe80::1%eth0]:1", nil, "fe80::1", "fe80::/64"},
+		{"pipe", nil, "invalid IP", "invalid Prefix"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = tt.peer
+		r.Header["X-Forwarded-For"] = tt.hops
+		if a := g.addr(r); a.String() != tt.want || network(a).String() != tt.group {
+			t.Errorf("%s %q: %s in %s, want %s in %s", tt.peer, tt.hops, a, network(a), tt.want, tt.group)
+		}
+	}
+}
+
+// TestFailures: a panic is answered and logged with the request's id; a store that fails is not a caller's fault.
+func TestFailures(t *testing.T) {
+	var out bytes.Buffer
+	f := &fake{}
+	g := NewGuard(GuardConfig{Store: f, Log: slog.New(slog.NewTextHandler(&out, nil)), Metrics: NewMetrics()})
+	ask := func(rt Route, h http.HandlerFunc) *httptest.ResponseRecorder {
+		out.Reset()
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Authorization", "Bearer token")
+		r.Header.Set("X-Request-Id", "r1")
+		g.Wrap(rt, h).ServeHTTP(w, r)
+		return w
+	}
+	w := ask(Route{Name: "x"}, func(http.ResponseWriter, *http.Request) { panic("no") })
+	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), `"request":"r1"`) || !strings.Contains(out.String(), `panic=no`) {
+		t.Errorf("%d %s %s", w.Code, w.Body, out.String())
+	}
+	func() {
+		defer func() {
+			if recover() != http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+				t.Error("an answer that was cut is not cut")
+			}
+		}()
+		ask(Route{Name: "x"}, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	}()
+	if w := ask(Route{Name: "x", Access: Devices}, func(w http.ResponseWriter, r *http.Request) {
+		d, ok := Caller(r.Context())
+		fmt.Fprint(w, d.Name, ok, RequestID(r.Context()))
+	}); w.Body.String() != "phonetruer1" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	f.err = errors.New("disk is gone")
+	for _, a := range []Access{Devices, Companies} {
+		w := ask(Route{Name: "x", Access: a}, func(http.ResponseWriter, *http.Request) { t.Error("it was let in") })
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "disk") || !strings.Contains(out.String(), "disk is gone") {
+			t.Errorf("%d %s %s", w.Code, w.Body, out.String())
+		}
+	}
+}
+
+// TestReady: the store is asked at most once a second, and not at all by a server that goes down.
+func TestReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		h := NewHealth(f, slog.New(slog.DiscardHandler))
+		ready := func() (int, string) {
+			w := httptest.NewRecorder()
+			h.Ready(w, nil)
+			return w.Code, strings.TrimSpace(w.Body.String())
+		}
+		for range 10 {
+			if code, body := ready(); code != 200 {
+				t.Error(code, body)
+			}
+		}
+		f.err = store.ErrFull
+		if code, _ := ready(); code != 200 || f.health != 1 {
+			t.Errorf("status %d, asked %d times", code, f.health)
+		}
+		time.Sleep(2 * time.Second)
+		if code, body := ready(); code != 503 || !strings.Contains(body, "does not take writes") || f.health != 2 {
+			t.Errorf("status %d %s, asked %d times", code, body, f.health)
+		}
+		time.Sleep(2 * time.Second)
+		h.Drain()
+		if code, body := ready(); code != 503 || !strings.Contains(body, "draining") || f.health != 2 {
+			t.Errorf("status %d %s, asked %d times", code, body, f.health)
+		}
+	})
+}
+
+// TestListener: what goes over a connection is counted, a crowd is told apart, and far beyond it nobody is read.
+func TestListener(t *testing.T) {
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := NewMetrics()
+	l := Listen(tcp, m, 2)
+	defer l.Close()
+	accepted := make(chan net.Conn, 100)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			accepted <- c
+		}
+	}()
+	var mine, theirs []net.Conn
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", tcp.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		mine = append(mine, c)
+		return c
+	}
+	for i := range 18 {
+		if crowded := l.Crowded(); crowded != (i > 2) {
+			t.Errorf("%d connections: crowded is %v", i, crowded)
+		}
+		dial()
+		theirs = append(theirs, <-accepted)
+	}
+	if _, err := dial().Read(make([]byte, 1)); err == nil {
+		t.Error("the nineteenth was read")
+	}
+	if _, err := theirs[0].Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(mine[0], make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mine[0].Write([]byte("hi")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(theirs[0], make([]byte, 2)); err != nil {
+		t.Fatal(err)
+	}
+	wantMetrics(t, m, "trio_connections 18", "trio_connections_dropped_total 1", "trio_sent_bytes_total 5", "trio_received_bytes_total 2")
+	for _, c := range append(theirs, theirs...) { // closing twice counts once
+		c.Close()
+	}
+	if l.Crowded() {
+		t.Error("crowded with nobody there")
+	}
+	wantMetrics(t, m, "trio_connections 0")
+	for _, c := range mine {
+		c.Close()
+	}
+}
