@@ -9,7 +9,7 @@ RACE := $(if $(HAVE_CC),-race)
 DEVICE = ./crdt/... ./ranking ./replica/...
 WASM_TESTS = ./crdt/... ./ranking ./replica/importer
 
-.PHONY: run build test check format lint builds race wasm npm bench bench-engine clean
+.PHONY: run build test check format lint builds race wasm npm fuzz bench bench-engine clean
 
 # A company's day on this machine; then the server stays up. On your own data:
 # make run ORDERS=file.csv CONTACTS=file.vcf [COLUMNS=customer=…,date=…,amount=…] [CODE=+34]
@@ -22,7 +22,7 @@ build:
 # Everything that CI runs.
 test: check
 
-check: format lint builds race wasm
+check: format lint builds race wasm fuzz
 
 format:
 	@out=$$($(TOOL) gofumpt -l .); if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
@@ -63,11 +63,25 @@ else
 	GOOS=js GOARCH=wasm $(GO) vet $(WASM_TESTS)
 endif
 
+# Every decoder, with bytes that grow out of its corpus (testdata/fuzz): a little each time, FUZZ=10m when one was changed.
+FUZZ = 500x
+
+fuzz:
+	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\)(.*/\1/p' $$dir/*_test.go); do \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZ) $$dir >fuzz.log 2>&1 || { cat fuzz.log; exit 1; }; \
+			echo "fuzz $$dir $$name"; \
+		done; \
+	done; rm -f fuzz.log
+
 # Ours beside automerge-go, and the server's time for a pushed change; one run, one machine.
 bench:
-	$(GO) test -run '^$$' -bench 'Apply|Save|Load' -benchmem ./crdt/automerge
+	$(GO) test -run '^$$' -bench 'Apply|Save|Load|Sync' -benchmem ./crdt/automerge
 	$(GO) test -run '^$$' -bench 'Bundle|Push|Pull' -benchmem ./crdt/wire
 	$(GO) test -run '^$$' -bench 'Push' -benchtime 20000x ./server/hub
+	$(GO) test -run '^$$' -bench 'FirstPull' -benchtime 20x ./server/hub
+	$(GO) test -run '^$$' -bench 'Idle' -benchtime 2x ./server/hub
+	$(GO) test -run '^$$' -bench 'Year' -benchtime 1x ./server/store
 	$(GO) test -run '^$$' -bench 'Append' -benchtime 20000x ./server/store
 	$(GO) test -run '^$$' -bench 'Live' -benchtime 1000x ./clients/sim
 	$(GO) test -run '^$$' -bench 'Rank' -benchmem ./ranking
