@@ -18,6 +18,10 @@ const (
 	MaxPendingBytes = 64 << 20
 )
 
+// maxForks bounds the changes of one actor with one sequence number that wait side by side. One of them may turn out to
+// be right.
+const maxForks = 8
+
 var (
 	// ErrFork says that an actor wrote two changes with one sequence number. One of its devices was copied or restored
 	// from a backup; the later writer must take a new actor id.
@@ -52,6 +56,7 @@ type Graph struct {
 
 	waiting      map[Hash]*waiter // changes that lack dependencies
 	lacking      map[Hash][]*waiter
+	places       map[place][]*waiter // the same by actor and sequence number
 	pendingBytes int
 }
 
@@ -130,8 +135,8 @@ func (g *Graph) Pending() int { return len(g.waiting) }
 // Missing returns, ascending, the changes that pending ones depend on and that are neither applied nor pending.
 func (g *Graph) Missing() []Hash {
 	var list []Hash
-	for h := range g.lacking {
-		if g.waiting[h] == nil {
+	for h, by := range g.lacking {
+		if g.waiting[h] == nil && slices.ContainsFunc(by, func(w *waiter) bool { return w.c != nil }) {
 			list = append(list, h)
 		}
 	}
@@ -179,6 +184,12 @@ func (g *Graph) Since(have []Hash) []Hash {
 	return list
 }
 
+// place is where a change stands among those of its actor.
+type place struct {
+	actor ActorID
+	seq   uint64
+}
+
 func compareHashes(a, b Hash) int { return bytes.Compare(a[:], b[:]) }
 
 // Add takes a sealed or parsed change and returns the changes that are ready to be applied because of it, in causal order:
@@ -213,21 +224,31 @@ func (g *Graph) Add(c *Change) (ready []*Change, err error) {
 	}
 	ready = append(ready, c)
 	var errs []error
-	for i := 0; i < len(ready) && len(g.lacking) > 0; i++ {
+	for i := 0; i < len(ready) && len(g.waiting) > 0; i++ {
+		at := place{ready[i].Actor, ready[i].Seq}
+		for _, w := range g.places[at] { // their place is taken: they will never be ready
+			errs = append(errs, &ChangeError{w.c.hash, ErrFork})
+			g.forget(w)
+		}
+		delete(g.places, at)
 		h := ready[i].hash
 		list := g.lacking[h]
 		delete(g.lacking, h)
 		for _, w := range list {
-			if w.missing--; w.missing > 0 {
+			if w.missing--; w.missing > 0 || w.c == nil {
 				continue
 			}
-			delete(g.waiting, w.c.hash)
-			g.pendingBytes -= w.weight
-			if err := g.apply(w.c); err != nil {
-				errs = append(errs, &ChangeError{w.c.hash, err})
+			c := w.c
+			g.forget(w)
+			at := place{c.Actor, c.Seq}
+			if g.places[at] = slices.DeleteFunc(g.places[at], func(x *waiter) bool { return x == w }); len(g.places[at]) == 0 {
+				delete(g.places, at)
+			}
+			if err := g.apply(c); err != nil {
+				errs = append(errs, &ChangeError{c.hash, err})
 				continue
 			}
-			ready = append(ready, w.c)
+			ready = append(ready, c)
 		}
 	}
 	return ready, errors.Join(errs...)
@@ -241,11 +262,14 @@ func (g *Graph) wait(c *Change, missing int) error {
 	for i := range c.Ops {
 		weight += len(c.Ops[i].Pred) * idBytes
 	}
+	if len(g.places[place{c.Actor, c.Seq}]) >= maxForks {
+		return ErrFork
+	}
 	if len(g.waiting) >= MaxPending || g.pendingBytes+weight > MaxPendingBytes {
 		return ErrPendingFull
 	}
 	if g.waiting == nil {
-		g.waiting, g.lacking = map[Hash]*waiter{}, map[Hash][]*waiter{}
+		g.waiting, g.lacking, g.places = map[Hash]*waiter{}, map[Hash][]*waiter{}, map[place][]*waiter{}
 	}
 	w := &waiter{c: c, missing: missing, weight: weight}
 	for _, d := range c.Deps {
@@ -254,8 +278,17 @@ func (g *Graph) wait(c *Change, missing int) error {
 		}
 	}
 	g.waiting[c.hash] = w
+	at := place{c.Actor, c.Seq}
+	g.places[at] = append(g.places[at], w)
 	g.pendingBytes += weight
 	return nil
+}
+
+// forget takes a change out of those that wait. What it lacks may still name it, without its change.
+func (g *Graph) forget(w *waiter) {
+	delete(g.waiting, w.c.hash)
+	g.pendingBytes -= w.weight
+	w.c = nil
 }
 
 // apply checks c, whose dependencies are all applied, against its history and makes it a head.

@@ -455,7 +455,7 @@ func fixDigest(b []byte) {
 			return
 		}
 	}
-	u := &unfolder{raw: raw, bytes: MaxInflated, built: MaxInflated, rows: maxRows}
+	u := &unfolder{raw: raw, bytes: MaxInflated, built: MaxInflated, rows: MaxRows}
 	u.proof.reset()
 	if _, err := u.items(text, n); err == nil {
 		copy(r.b, u.proof.sum())

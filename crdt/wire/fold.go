@@ -127,8 +127,8 @@ func (w *folder) add(it *Item, last bool) error {
 	d := &w.docs[doc]
 
 	rows, built := weigh(c)
-	if w.rows += rows; w.rows > maxRows {
-		return fmt.Errorf("%w: more than %d operations, predecessors and dependencies", ErrTooLarge, maxRows)
+	if w.rows += rows; w.rows > MaxRows {
+		return fmt.Errorf("%w: more than %d operations, predecessors and dependencies", ErrTooLarge, MaxRows)
 	}
 	// Keys that repeat weigh nothing in a chunk; written out they could weigh any multiple of it.
 	if built <= 2*len(chunk)+maxRepeat && w.built+built <= MaxInflated && foldable(c) {

@@ -108,7 +108,7 @@ func (r *reader) bundle() []Item {
 		r.fail(fmt.Errorf("bundle method %d is not known", method[0]))
 		return nil
 	}
-	u.raw, u.bytes, u.built, u.rows = raw, MaxInflated, MaxInflated, maxRows
+	u.raw, u.bytes, u.built, u.rows = raw, MaxInflated, MaxInflated, MaxRows
 	u.proof.reset()
 	items, err := u.items(body, n)
 	switch {
@@ -313,7 +313,7 @@ func (u *unfolder) whole() (*automerge.Change, error) {
 	}
 	rows, _ := weigh(c)
 	if u.rows -= rows; u.rows < 0 {
-		return nil, fmt.Errorf("more than %d operations, predecessors and dependencies", maxRows)
+		return nil, fmt.Errorf("more than %d operations, predecessors and dependencies", MaxRows)
 	}
 	return c, nil
 }

@@ -27,7 +27,7 @@ const (
 	MaxHave     = 16384    // hashes in one Have
 	maxText     = 1 << 10  // bytes of a name or a sentence
 	maxDocs     = 512      // documents in one bundle
-	maxRows     = 1 << 18  // operations, predecessors and dependencies of one bundle, together
+	MaxRows     = 1 << 18  // operations, predecessors and dependencies of one bundle, together
 )
 
 // ErrTooLarge says that a frame breaks a limit that fewer changes or hashes would keep: cut it into several.
