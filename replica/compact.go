@@ -14,7 +14,7 @@ import (
 
 // ErrDamaged: a part of the history that was folded cannot be opened. What screens show is not made from it.
 var ErrDamaged = errors.New("a part of this device's stored history is damaged: what it shows is not touched, and the server has all " +
-	"of the history; let the device send what is only on it, then remove its data and sign in again")
+	"of the history; once nothing is left unsent, remove its data and sign in again; if it can no longer send, ask for help before")
 
 // errMoved: what was to be folded is not what it was when it was read.
 var errMoved = errors.New("the order of changes was compared anew meanwhile")

@@ -366,6 +366,9 @@ func (t *tx) takeOut(d *document, but automerge.Hash, bad func(*automerge.Change
 			return nil
 		}
 		for _, op := range c.Ops {
+			if !op.Obj.IsRoot() {
+				continue // its object has the name of the change that is gone
+			}
 			op.Pred = nil
 			t.lost = append(t.lost, lostOp{d.name, op})
 		}

@@ -343,6 +343,7 @@ func (s *Session) page(from wire.Receipt, p *store.Page) (b []byte, held []autom
 		return b, nil, err
 	}
 	f := &wire.Changes{From: from, To: p.At}
+	rows := 0
 	add := func(h automerge.Hash, item func() (wire.Item, error)) error {
 		s.mu.Lock()
 		_, has := s.held[h]
@@ -353,8 +354,15 @@ func (s *Session) page(from wire.Receipt, p *store.Page) (b []byte, held []autom
 			return nil
 		}
 		it, err := item()
+		if err != nil {
+			return err
+		}
+		// A few bytes may be thousands of operations: no more of them are taken apart than a frame can hold.
+		if rows += len(it.Change.Ops); rows > wire.MaxRows {
+			return wire.ErrTooLarge
+		}
 		f.Items = append(f.Items, it)
-		return err
+		return nil
 	}
 	if p.Segment != nil {
 		items, err := p.Segment.Open()

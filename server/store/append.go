@@ -18,10 +18,9 @@ import (
 
 // Append stores one push of one member; see Store.
 //
-// What a push builds on is mostly what was stored last, and the committer looks that up by itself. What stands in a
-// segment, or was overwritten, is found out here, outside of the committer, which would keep others waiting: stored facts
-// do not change. If the committer still misses something, the push comes back for it: once for each change that it names
-// and once for each of its own, at most.
+// What a push builds on is mostly what was stored last, and the committer looks that up by itself. What was overwritten, or
+// stands in a segment, is found out here, outside of the committer, which would keep others waiting: stored facts do not
+// change. If the committer still misses something, the push comes round again with all that it names looked up.
 func (s *SQLite) Append(ctx context.Context, m crdt.MemberID, items []Item) (Ack, error) {
 	p := push{member: m, items: make([]packed, len(items))}
 	for i := range items {
@@ -45,7 +44,7 @@ func (s *SQLite) append(ctx context.Context, p *push) (ack Ack, err error) {
 	if err := s.resolve(ctx, p); err != nil {
 		return Ack{}, err
 	}
-	for {
+	for p.rounds = 1; ; p.rounds++ {
 		err := s.do(ctx, len(p.items), func(w *writer) error {
 			var err error
 			ack, err = w.push(p)
@@ -54,11 +53,16 @@ func (s *SQLite) append(ctx context.Context, p *push) (ack Ack, err error) {
 		if err == nil {
 			err = p.err
 		}
-		if err != nil || len(p.wanted) == 0 {
+		switch {
+		case err != nil:
+			return Ack{}, err
+		case !p.unsure:
 			if ack.Receipt.Seq-p.folded >= foldFrom {
 				s.fold.want(p.member)
 			}
-			return ack, err
+			return ack, nil
+		case p.rounds == maxRounds:
+			return Ack{}, fmt.Errorf("%w: what this builds on changes all the time", ErrBusy)
 		}
 		if err := s.resolve(ctx, p); err != nil {
 			return Ack{}, err
@@ -66,15 +70,20 @@ func (s *SQLite) append(ctx context.Context, p *push) (ack Ack, err error) {
 	}
 }
 
+// maxRounds bounds how often a push comes round. The second time all that it names is known; only what was stored or folded
+// meanwhile can make a third one necessary.
+const maxRounds = 4
+
 // A push is what the committer gets: all that can be done without the database is done.
 type push struct {
 	member crdt.MemberID
 	items  []packed
 	known  map[automerge.Hash]place // what resolve found out
+	rounds int
 	// of the committer
 	folded uint64
-	wanted []automerge.Hash // nothing was stored: these are to be looked for
-	err    error            // what is wrong with the push as a whole
+	unsure bool  // nothing was stored: resolve has to look first
+	err    error // what is wrong with the push as a whole
 }
 
 // place says where a change is: in which document, "" for nowhere.
@@ -92,11 +101,11 @@ type packed struct {
 	size   int // of the chunk before it was deflated; 0: it was not
 	code   wire.Code
 	text   string // why it can be rejected without looking
-	// What resolve says: what is wrong with the operations that it builds on, and whether its writer's last change is among
-	// what it builds on, if that had to be looked for.
-	refs  error
-	asked bool
-	heir  bool
+	// What resolve says, once it has looked: what is wrong with the operations that it builds on, and whether its writer's
+	// change before it is among what it builds on.
+	looked bool
+	refs   error
+	heir   bool
 }
 
 func pack(it Item) packed {
@@ -168,10 +177,10 @@ type decision struct {
 }
 
 // push checks the items, each on its own, stores those that pass and moves the member's head. When it has to know more of
-// the past it writes nothing and leaves its question in p.wanted.
+// the past it writes nothing and sets p.unsure.
 func (w *writer) push(p *push) (Ack, error) {
 	var ack Ack
-	p.err, p.wanted = nil, p.wanted[:0]
+	p.err, p.unsure = nil, false
 	row, err := w.member.row(p.member[:])
 	if err != nil {
 		return ack, err
@@ -199,7 +208,7 @@ func (w *writer) push(p *push) (Ack, error) {
 			return ack, err
 		}
 	}
-	if len(p.wanted) > 0 {
+	if p.unsure {
 		return Ack{}, nil
 	}
 	for i := range p.items {
@@ -242,9 +251,13 @@ func (w *writer) push(p *push) (Ack, error) {
 	return ack, err
 }
 
-// maxWriters bounds the writers of one document, which are read at each push. A device becomes a new writer when it is
-// put back from a backup or a change of it is refused.
-const maxWriters = 1024
+const (
+	// maxWriters bounds the writers of one document, which are read at each push. A device becomes a new writer when it is
+	// put back from a backup or a change of it is refused.
+	maxWriters = 256
+	// maxDeps bounds what a change may build on: what others have written at the same time, one change of each.
+	maxDeps = 64
+)
 
 // A checker goes through the items of one push in their order.
 type checker struct {
@@ -260,43 +273,61 @@ type checker struct {
 // docState is a document of the member, with the items so far.
 type docState struct {
 	writers map[automerge.ActorID]*progress
+	byLast  map[automerge.Hash]*progress
+	heads   int
+	top     uint64 // the greatest operation counter
 }
 
-// top returns the greatest operation counter.
-func (d *docState) top() (top uint64) {
-	for _, w := range d.writers {
-		top = max(top, w.maxop)
-	}
-	return top
+func newDocState() *docState {
+	return &docState{writers: map[automerge.ActorID]*progress{}, byLast: map[automerge.Hash]*progress{}}
 }
 
-// isWhole reports whether deps are all the heads of the document.
-func (d *docState) isWhole(deps []automerge.Hash) bool {
-	heads := 0
-	for _, w := range d.writers {
+func readState(writersOf *stmt, member, doc int64) (*docState, error) {
+	d := newDocState()
+	return d, writersOf.each(func(row []driver.Value) bool {
+		actor, w := scanWriter(row)
+		d.writers[actor], d.byLast[w.last] = w, w
+		d.top = max(d.top, w.maxop)
 		if w.head {
-			if heads++; !slices.Contains(deps, w.last) {
-				return false
-			}
+			d.heads++
 		}
+		return true
+	}, member, doc)
+}
+
+// isWhole reports whether deps, which differ, are all the heads of the document.
+func (d *docState) isWhole(deps []automerge.Hash) bool {
+	if len(deps) != d.heads {
+		return false
 	}
-	return heads == len(deps)
+	return !slices.ContainsFunc(deps, func(h automerge.Hash) bool {
+		w := d.byLast[h]
+		return w == nil || !w.head
+	})
 }
 
 // add counts a change as stored; its place is for the caller to set.
 func (d *docState) add(c *automerge.Change) *progress {
+	whole := d.isWhole(c.Deps)
+	for _, h := range c.Deps {
+		if w := d.byLast[h]; w != nil && w.head {
+			w.head, w.changed = false, true
+			d.heads--
+		}
+	}
 	w := d.writers[c.Actor]
 	if w == nil {
 		w = &progress{}
+		d.writers[c.Actor] = w
 	}
-	w.whole = d.isWhole(c.Deps)
-	for _, x := range d.writers {
-		if x.head && slices.Contains(c.Deps, x.last) {
-			x.head, x.changed = false, true
-		}
+	if w.head {
+		d.heads-- // what its writer has forgotten, as old databases may say
 	}
-	w.seq, w.maxop, w.last, w.head, w.changed = c.Seq, max(w.maxop, c.MaxOp()), c.Hash(), true, true
-	d.writers[c.Actor] = w
+	delete(d.byLast, w.last)
+	w.seq, w.maxop, w.last, w.head, w.whole, w.changed = c.Seq, max(w.maxop, c.MaxOp()), c.Hash(), true, whole, true
+	d.byLast[w.last] = w
+	d.heads++
+	d.top = max(d.top, w.maxop)
 	return w
 }
 
@@ -363,6 +394,9 @@ func (k *checker) check(it *packed) (d decision, err error) {
 	case c.Seq > pr.seq+1:
 		return reject(wire.CodeDeps, "this is change %d of its writer in %s, change %d is missing: send that first", c.Seq, it.Doc, pr.seq+1)
 	}
+	if len(c.Deps) > maxDeps {
+		return reject(wire.CodeInvalid, "the change builds on %d others at once, at most %d may be: update the app", len(c.Deps), maxDeps)
+	}
 	var top uint64
 	for _, h := range c.Deps {
 		if pr.seq > 0 && h == pr.last {
@@ -384,21 +418,22 @@ func (k *checker) check(it *packed) (d decision, err error) {
 	if top = max(top, pr.maxop); c.StartOp > top+1 {
 		// Whoever has seen others' changes and builds on his own alone goes on behind them, as official engines do at
 		// older heads. A gap behind all would use up the document's counters, of which there are 2^31.
-		if top = doc.top(); c.StartOp > top+1 {
+		if top = doc.top; c.StartOp > top+1 {
 			return reject(wire.CodeInvalid, "operations start at %d and leave a gap after %d, the last of the document: update the app", c.StartOp, top)
 		}
 	}
 	d.whole = doc.isWhole(c.Deps)
+	heir := pr.seq == 0 || d.whole || slices.Contains(c.Deps, pr.last)
 	wrong := it.refs
-	if wrong == nil && pr.seq > 0 && !d.whole && !it.heir && !slices.Contains(c.Deps, pr.last) {
+	switch {
+	case !it.looked && (!heir || c.Refers()):
+		// It may come to be refused for good, so it is to be looked at with all that it builds on, which is here now. The
+		// items after it are checked as if it were fine: they may have questions of their own.
+		k.push.unsure = true
+	case wrong == nil && !heir && !it.heir:
 		wrong = errors.New("the change does not build on the one that its writer made before")
 	}
 	if wrong != nil {
-		if !it.asked {
-			// What it builds on is here now and may not have been when it was looked for.
-			it.asked = true
-			k.push.wanted = append(k.push.wanted, it.hash)
-		}
 		return reject(wire.CodeInvalid, "%v: no Automerge program could keep the document with this change in it; update the app", wrong)
 	}
 	d.writer = doc.add(c)
@@ -416,10 +451,8 @@ func (k *checker) lookup(doc int64, name crdt.DocName, h automerge.Hash) (at pla
 	if err != nil {
 		return place{}, false, err
 	}
-	for _, w := range st.writers {
-		if w.last == h {
-			return place{name, w.maxop}, true, nil
-		}
+	if w := st.byLast[h]; w != nil {
+		return place{name, w.maxop}, true, nil
 	}
 	if k.tail == nil {
 		k.tail = map[automerge.Hash]inDoc{}
@@ -442,7 +475,7 @@ func (k *checker) lookup(doc int64, name crdt.DocName, h automerge.Hash) (at pla
 		return place{}, false, nil
 	}
 	if at, ok = k.push.known[h]; !ok {
-		k.push.wanted = append(k.push.wanted, h)
+		k.push.unsure = true
 	}
 	return at, at.doc != "", nil
 }
@@ -455,15 +488,6 @@ func (k *checker) state(doc int64) (*docState, error) {
 	d, err := readState(k.writersOf, k.member, doc)
 	k.docs[doc] = d
 	return d, err
-}
-
-func readState(writersOf *stmt, member, doc int64) (*docState, error) {
-	d := &docState{writers: map[automerge.ActorID]*progress{}}
-	return d, writersOf.each(func(row []driver.Value) bool {
-		actor, w := scanWriter(row)
-		d.writers[actor] = w
-		return true
-	}, member, doc)
 }
 
 // docID returns the number of a document name, new ones included.

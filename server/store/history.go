@@ -9,43 +9,40 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/crdt/wire"
 )
 
-// resolve finds out what a push builds on as far as the committer does not: the places of the changes that it wanted,
-// whether the operations that its changes overwrite or work on are in their history, and whether their writer's last
-// change is, where that was asked.
+// resolve finds out what a push builds on as far as the committer does not: whether the operations that its changes
+// overwrite or work on are in their history, whether their writer's change before is, and, once the committer has asked,
+// where all that they name is stored. Each segment is opened once for a push.
 func (s *SQLite) resolve(ctx context.Context, p *push) error {
-	asked := len(p.wanted) > 0
+	refers := false
 	for i := range p.items {
-		asked = asked || p.items[i].code == 0 && p.items[i].Change.Refers()
+		refers = refers || p.items[i].code == 0 && p.items[i].Change.Refers()
 	}
-	if !asked {
+	if !refers && p.rounds == 0 {
 		return nil
+	}
+	select { // some readers are left for others
+	case s.resolving <- struct{}{}:
+		defer func() { <-s.resolving }()
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.closing:
+		return ErrClosed
 	}
 	return s.readAt(ctx, func(r *reader) error {
 		member, _, folded, err := r.head(p.member)
 		if err != nil {
 			return err
 		}
-		l := &historian{s: s, r: r, member: member, folded: folded, push: p, fresh: map[automerge.Hash]*packed{}, states: map[crdt.DocName]*docState{}}
-		for i := range p.items {
-			if it := &p.items[i]; it.code == 0 {
-				l.fresh[it.hash] = it
-			}
-		}
-		for _, h := range p.wanted {
-			n, err := l.stored(h)
-			if err != nil {
-				return err
-			}
-			if p.known == nil {
-				p.known = map[automerge.Hash]place{}
-			}
-			p.known[h] = place{n.doc, n.maxop}
+		l := &historian{
+			ctx: ctx, s: s, r: r, member: member, folded: folded, push: p, fresh: map[automerge.Hash]int{}, states: map[crdt.DocName]*docState{},
+			nodes: map[automerge.Hash]*node{}, opened: map[uint64]bool{}, roots: map[automerge.Hash]*past{}, ops: map[docOp]*madeOp{}, scanned: map[uint64]bool{},
 		}
 		return l.check()
 	})
@@ -53,19 +50,25 @@ func (s *SQLite) resolve(ctx context.Context, p *push) error {
 
 // A historian answers for one push what is in the history of its changes.
 type historian struct {
+	ctx    context.Context
 	s      *SQLite
 	r      *reader
 	member int64
 	folded uint64
 	push   *push
-	fresh  map[automerge.Hash]*packed
+	fresh  map[automerge.Hash]int // items that are not stored
 	states map[crdt.DocName]*docState
-	tail   map[automerge.Hash]node // of the changes that stand one by one
-	marks  []wire.Segment          // of all segments, without their data
-	ops    map[docOp]*madeOp       // what was asked for; nil while it is not found
-	all    bool                    // what was not asked for will be
+	nodes  map[automerge.Hash]*node // stored changes that were looked for; nil: there is none
+	tail   bool                     // all that stand one by one are in nodes
+	marks  []wire.Segment           // of all segments, without their data
+	opened map[uint64]bool          // segments of which all changes are in nodes
+	roots  map[automerge.Hash]*past // what is in the history of a stored change, itself included
+	pasts  []*itemPast              // of each item; nil: a dependency is not here
 	steps  int
-	last   *past
+
+	ops     map[docOp]*madeOp // what was asked for; nil while it is not found
+	all     bool              // elements of lists that were not asked for will be
+	scanned map[uint64]bool   // segments that have answered with all
 }
 
 // docOp names an operation of a document.
@@ -74,38 +77,69 @@ type docOp struct {
 	id  automerge.OpID
 }
 
-// madeOp is an operation and the change that made it.
+// madeOp is an operation and the change that made it: the item of this push, or the place of a stored one.
 type madeOp struct {
 	automerge.Op
-	in node
+	item int // -1: stored
+	at   uint64
 }
 
-// A node is a change: one that is stored, at a place in the member's order, or one of this push. The zero node is none.
+// A node is a stored change.
 type node struct {
-	hash  automerge.Hash
-	doc   crdt.DocName
-	at    uint64 // 0: of this push
-	maxop uint64
-	whole bool // it builds on all that is stored of the document before it
-	deps  []automerge.Hash
+	doc    crdt.DocName
+	at     uint64 // in the member's order
+	maxop  uint64
+	whole  bool // it builds on all that is stored of the document before it
+	deps   []automerge.Hash
+	parsed bool // deps is valid
 }
 
-// maxSteps bounds the changes that are looked up, one by one, to see what is in the history of the changes of a push. An
-// honest one needs as many as were written at the same time on several devices, or as a mark in a text spans.
-const maxSteps = 1 << 16
+const (
+	// maxSteps bounds the stored changes that are looked at one by one for a push, to see what was written at the same time.
+	maxSteps = 1 << 16
+	// maxRoots bounds the stored changes that the changes of a push build on, so many for each.
+	maxRoots = 256
+	// maxElements bounds what is looked up, one by one, to find that a mark ends behind its beginning.
+	maxElements = 1 << 13
+)
 
-var errSteps = errors.New("what the change builds on lies too far back among changes written at the same time")
+// errSteps is no verdict on the change.
+var errSteps = errors.New("too much was written at the same time to see what this builds on: send fewer changes at once")
 
-// check sets refs and heir of the items.
+// check sets what resolve says of the items.
 func (l *historian) check() error {
-	l.ops = map[docOp]*madeOp{}
-	for i := range l.push.items {
-		if it := &l.push.items[i]; it.code == 0 {
+	p := l.push
+	var names []automerge.Hash // what is looked for among the stored changes
+	for i := range p.items {
+		if it := &p.items[i]; it.code == 0 {
+			it.looked, it.refs, it.heir = false, nil, false
+			names = append(append(names, it.hash), it.Change.Deps...)
+			if _, err := l.state(it.Doc); err != nil {
+				return err
+			}
+		}
+	}
+	if err := l.locate(names); err != nil {
+		return err
+	}
+	p.known = map[automerge.Hash]place{}
+	for _, h := range names {
+		if n := l.nodes[h]; n != nil {
+			p.known[h] = place{n.doc, n.maxop}
+		} else {
+			p.known[h] = place{}
+		}
+	}
+	for i := range p.items {
+		if it := &p.items[i]; it.code == 0 && l.nodes[it.hash] == nil {
+			if _, twice := l.fresh[it.hash]; !twice {
+				l.fresh[it.hash] = i
+			}
 			it.Change.Refs(func(id automerge.OpID) { l.ops[docOp{it.Doc, id}] = nil })
 		}
 	}
-	for _, it := range l.fresh {
-		l.answer(it.Doc, it.Change, node{hash: it.hash})
+	for _, i := range l.fresh {
+		l.answer(p.items[i].Doc, p.items[i].Change, i, 0)
 	}
 	var missing []docOp
 	for k, op := range l.ops {
@@ -116,41 +150,69 @@ func (l *historian) check() error {
 	if err := l.find(missing); err != nil {
 		return err
 	}
-	for i := range l.push.items {
-		it := &l.push.items[i]
-		if it.code != 0 || !it.asked && !it.Change.Refers() {
-			continue
+	before := map[actorSeq]int{} // items by their place
+	for _, i := range l.fresh {
+		c := p.items[i].Change
+		before[actorSeq{p.items[i].Doc, c.Actor, c.Seq}] = i
+	}
+	l.pasts = make([]*itemPast, len(p.items))
+	for i := range p.items {
+		it := &p.items[i]
+		if at, ok := l.fresh[it.hash]; !ok || at != i {
+			continue // stored, or refused already
 		}
-		past, err := l.past(it)
-		if err == nil && it.asked {
-			it.heir, err = l.isHeir(it, past)
-		}
-		if err == nil {
-			err = l.checkRefs(it, past)
-		}
+		past, err := l.past(i)
 		if errors.Is(err, errSteps) {
-			it.refs, err = err, nil
+			it.code, it.text = wire.CodeDeps, err.Error()
+			continue
 		}
 		if err != nil {
 			return err
 		}
+		if l.pasts[i] = past; past == nil {
+			continue
+		}
+		c := it.Change
+		st := l.states[it.Doc]
+		w := st.writers[c.Actor]
+		j, pushed := before[actorSeq{it.Doc, c.Actor, c.Seq - 1}]
+		switch {
+		case c.Seq == 1:
+			it.heir = true
+		case pushed:
+			it.heir = past.has(j, 0)
+		case w != nil && w.seq == c.Seq-1:
+			it.heir = past.has(-1, w.at)
+		default:
+			continue // the change before it is not here
+		}
+		if err := l.checkRefs(it, past); err != nil {
+			return err
+		}
+		it.looked = true
 	}
 	return nil
 }
 
-func (l *historian) checkRefs(it *packed, past *past) (err error) {
+// actorSeq is the place of a change among those of its actor.
+type actorSeq struct {
+	doc   crdt.DocName
+	actor automerge.ActorID
+	seq   uint64
+}
+
+func (l *historian) checkRefs(it *packed, past *itemPast) (err error) {
+	looked := 0
 	// Whether its operations leave a gap is the committer's question, who knows the last one.
 	it.refs = it.Change.CheckRefs(it.Change.StartOp-1, func(id automerge.OpID) (*automerge.Op, bool) {
 		k := docOp{it.Doc, id}
 		op, ok := l.ops[k]
-		if !ok && err == nil { // the way to the beginning of a mark
-			if err = l.step(); err == nil {
-				l.all, l.ops[k] = true, nil
-				err = l.find([]docOp{k})
-				op = l.ops[k]
-			}
+		if looked++; !ok && err == nil && looked < maxElements { // the way to the beginning of a mark
+			l.all, l.ops[k] = true, nil
+			err = l.find([]docOp{k})
+			op = l.ops[k]
 		}
-		if op == nil || err != nil || !past.has(op.in) {
+		if op == nil || !past.has(op.item, op.at) {
 			return nil, false
 		}
 		return &op.Op, true
@@ -158,79 +220,158 @@ func (l *historian) checkRefs(it *packed, past *past) (err error) {
 	return err
 }
 
-// isHeir reports whether the change before it of the same writer is in an item's history.
-func (l *historian) isHeir(it *packed, past *past) (bool, error) {
-	for _, x := range l.fresh {
-		if x.Doc == it.Doc && x.Change.Actor == it.Change.Actor && x.Change.Seq == it.Change.Seq-1 {
-			return past.has(node{hash: x.hash}), nil
-		}
-	}
-	st, err := l.state(it.Doc)
-	if err != nil {
-		return false, err
-	}
-	w := st.writers[it.Change.Actor]
-	return w != nil && w.seq == it.Change.Seq-1 && past.has(node{hash: w.last, at: w.at}), nil
-}
-
-func (l *historian) step() error {
-	if l.steps++; l.steps > maxSteps {
-		return errSteps
-	}
-	return nil
-}
-
-// A past is the history of a change in its document: all that is stored up to a place, and some more.
+// A past is the history of a stored change in its document, itself included: all that is stored up to a place, and some
+// more places.
 type past struct {
-	of   automerge.Hash
 	upto uint64
-	more map[automerge.Hash]struct{}
+	more map[uint64]struct{}
 }
 
-func (p *past) has(n node) bool {
-	_, ok := p.more[n.hash]
-	return ok || n.at > 0 && n.at <= p.upto
+// An itemPast is the history of an item: items of this push, as bits, and what the stored changes have that these build on.
+type itemPast struct {
+	items []uint64
+	roots []automerge.Hash
+	of    []*past
 }
 
-// past walks back from an item until it comes to changes that build on all before them.
-func (l *historian) past(it *packed) (*past, error) {
-	if deps := it.Change.Deps; l.last != nil && len(deps) == 1 && deps[0] == l.last.of {
-		l.last.of = it.hash // the next of a row of changes
-		l.last.more[deps[0]] = struct{}{}
-		return l.last, nil
+// has reports whether an item, or where that is -1 the stored change at a place, is in the history.
+func (p *itemPast) has(item int, at uint64) bool {
+	if item >= 0 {
+		return p.items[item/64]&(1<<(item%64)) != 0
 	}
-	p := &past{of: it.hash, more: map[automerge.Hash]struct{}{}}
-	l.last = nil
-	stack := slices.Clone(it.Change.Deps)
-	for len(stack) > 0 {
-		h := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		if _, ok := p.more[h]; ok {
+	return slices.ContainsFunc(p.of, func(r *past) bool {
+		_, ok := r.more[at]
+		return ok || at <= r.upto
+	})
+}
+
+// past returns the history of an item, nil when a dependency is neither stored nor before it in the push.
+func (l *historian) past(i int) (*itemPast, error) {
+	it := &l.push.items[i]
+	p := &itemPast{items: make([]uint64, (len(l.push.items)+63)/64)}
+	root := func(h automerge.Hash) error {
+		if slices.Contains(p.roots, h) {
+			return nil
+		}
+		if len(p.roots) == maxRoots {
+			return errSteps
+		}
+		r, err := l.root(it.Doc, h)
+		p.roots, p.of = append(p.roots, h), append(p.of, r)
+		return err
+	}
+	for _, h := range it.Change.Deps {
+		if j, ok := l.fresh[h]; ok {
+			if j >= i || l.pasts[j] == nil {
+				return nil, nil
+			}
+			for k, bits := range l.pasts[j].items {
+				p.items[k] |= bits
+			}
+			p.items[j/64] |= 1 << (j % 64)
+			for _, h := range l.pasts[j].roots {
+				if err := root(h); err != nil {
+					return nil, err
+				}
+			}
 			continue
 		}
-		if err := l.step(); err != nil {
-			return nil, err
+		if n := l.nodes[h]; n == nil || n.doc != it.Doc {
+			return nil, nil
 		}
-		n, err := l.node(h)
-		if err != nil {
+		if err := root(h); err != nil {
 			return nil, err
-		}
-		switch {
-		case n.doc != it.Doc: // it is missing, and that is what the committer will say
-		case n.whole:
-			p.upto = max(p.upto, n.at)
-		case n.at > 0 && n.at <= p.upto:
-		default:
-			p.more[h] = struct{}{}
-			deps, err := l.deps(n)
-			if err != nil {
-				return nil, err
-			}
-			stack = append(stack, deps...)
 		}
 	}
-	l.last = p
 	return p, nil
+}
+
+// root walks back from a stored change until it comes to changes that build on all before them.
+func (l *historian) root(doc crdt.DocName, h automerge.Hash) (*past, error) {
+	if p := l.roots[h]; p != nil {
+		return p, nil
+	}
+	p := &past{more: map[uint64]struct{}{}}
+	for level := []automerge.Hash{h}; len(level) > 0; {
+		if err := l.locate(level); err != nil {
+			return nil, err
+		}
+		var next []automerge.Hash
+		for _, h := range level {
+			if known := l.s.pasts.get(h); known != nil {
+				p.add(known)
+				continue
+			}
+			n := l.nodes[h]
+			if n == nil || n.doc != doc {
+				return nil, fmt.Errorf("change %s of %s is missing: restore the database from a backup", h, doc)
+			}
+			if n.whole {
+				p.upto = max(p.upto, n.at)
+				continue
+			}
+			if _, ok := p.more[n.at]; ok || n.at <= p.upto {
+				continue
+			}
+			if l.steps++; l.steps > maxSteps {
+				return nil, errSteps
+			}
+			p.more[n.at] = struct{}{}
+			if err := l.parse(n); err != nil {
+				return nil, err
+			}
+			next = append(next, n.deps...)
+		}
+		level = next
+	}
+	l.roots[h] = p
+	if len(p.more) > 0 {
+		l.s.pasts.put(h, p)
+	}
+	return p, nil
+}
+
+// add takes another history in.
+func (p *past) add(q *past) {
+	p.upto = max(p.upto, q.upto)
+	for at := range q.more {
+		p.more[at] = struct{}{}
+	}
+}
+
+// pastCache keeps the histories that were found last, as a branch that is not merged is gone through by each push that
+// goes on with it. What is in the history of a stored change does not change.
+type pastCache struct {
+	mu    sync.Mutex
+	of    map[automerge.Hash]*past
+	order []automerge.Hash // the oldest first
+	size  int              // places in all
+}
+
+// maxCachedPlaces bounds the places in a pastCache, of some 20 bytes each.
+const maxCachedPlaces = 1 << 20
+
+func (c *pastCache) get(h automerge.Hash) *past {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.of[h]
+}
+
+func (c *pastCache) put(h automerge.Hash, p *past) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of == nil {
+		c.of = map[automerge.Hash]*past{}
+	}
+	if c.of[h] != nil {
+		return
+	}
+	c.of[h] = p
+	c.order = append(c.order, h)
+	for c.size += len(p.more); c.size > maxCachedPlaces; c.order = c.order[1:] {
+		c.size -= len(c.of[c.order[0]].more)
+		delete(c.of, c.order[0])
+	}
 }
 
 func (l *historian) state(doc crdt.DocName) (*docState, error) {
@@ -241,56 +382,39 @@ func (l *historian) state(doc crdt.DocName) (*docState, error) {
 	if err != nil {
 		return nil, err
 	}
-	st := &docState{}
+	st := newDocState()
 	if row != nil {
 		if st, err = readState(l.r.writersOf, l.member, row[0].(int64)); err != nil {
 			return nil, err
 		}
 	}
+	for h, w := range st.byLast {
+		l.nodes[h] = &node{doc: doc, at: w.at, maxop: w.maxop, whole: w.whole}
+	}
 	l.states[doc] = st
 	return st, nil
 }
 
-// node finds a change of the member or of this push.
-func (l *historian) node(h automerge.Hash) (node, error) {
-	if it := l.fresh[h]; it != nil {
-		return node{hash: h, doc: it.Doc, maxop: it.Change.MaxOp(), deps: it.Change.Deps}, nil
-	}
-	return l.stored(h)
-}
-
-// stored finds a change of the member.
-func (l *historian) stored(h automerge.Hash) (node, error) {
-	for doc, st := range l.states {
-		for _, w := range st.writers {
-			if w.last == h {
-				return node{hash: h, doc: doc, at: w.at, maxop: w.maxop, whole: w.whole}, nil
-			}
+// locate looks for stored changes: among the last ones of each writer, which are in nodes already, those that stand one by
+// one, and in segments.
+func (l *historian) locate(list []automerge.Hash) error {
+	var left []automerge.Hash
+	for _, h := range list {
+		if _, ok := l.nodes[h]; !ok {
+			left = append(left, h)
 		}
 	}
-	// The states of the documents of this push are read before the rows: most build on the last change of some writer.
-	read := false
-	for _, it := range l.fresh {
-		if l.states[it.Doc] == nil {
-			if _, err := l.state(it.Doc); err != nil {
-				return node{}, err
-			}
-			read = true
-		}
-	}
-	if read {
-		return l.stored(h)
-	}
-	if l.tail == nil {
+	if len(left) > 0 && !l.tail {
 		if err := l.readTail(); err != nil {
-			return node{}, err
+			return err
 		}
+		return l.locate(left)
 	}
-	if n, ok := l.tail[h]; ok {
-		return n, nil
-	}
-	if l.folded == 0 {
-		return node{}, nil
+	if len(left) == 0 || l.folded == 0 {
+		for _, h := range left {
+			l.nodes[h] = nil
+		}
+		return nil
 	}
 	if l.marks == nil {
 		after, upto := seqs(l.member)
@@ -298,81 +422,126 @@ func (l *historian) stored(h automerge.Hash) (node, error) {
 			l.marks = append(l.marks, wire.Segment{From: wire.Receipt{Seq: uint64(row[1].(int64))}, Marks: row[2].([]byte)})
 			return true
 		}, after, upto); err != nil {
-			return node{}, err
+			return err
 		}
+	}
+	// One pass over the marks for all.
+	wanted := map[[8]byte]struct{}{}
+	for _, h := range left {
+		wanted[[8]byte(h[:8])] = struct{}{}
 	}
 	for i := range l.marks {
-		for _, place := range l.marks[i].Find(h) {
-			g, err := l.r.segmentAfter(l.member, l.marks[i].From.Seq)
-			if err != nil {
-				return node{}, err
-			}
-			items, err := l.s.opened.open(g)
-			if err != nil {
-				return node{}, err
-			}
-			if c := items[place].Change; c.Hash() == h {
-				return node{
-					hash: h, doc: items[place].Doc, at: g.From.Seq + uint64(place) + 1, maxop: c.MaxOp(), whole: !g.isPartial(place), deps: c.Deps,
-				}, nil
+		m := &l.marks[i]
+		if l.opened[m.From.Seq] {
+			continue
+		}
+		for b := m.Marks; len(b) >= 8; b = b[8:] {
+			if _, ok := wanted[[8]byte(b)]; ok {
+				if err := l.openNodes(m.From.Seq); err != nil {
+					return err
+				}
+				break
 			}
 		}
 	}
-	return node{}, nil
+	for _, h := range left {
+		if _, ok := l.nodes[h]; !ok {
+			l.nodes[h] = nil
+		}
+	}
+	return nil
+}
+
+// openNodes puts the changes of a segment into nodes.
+func (l *historian) openNodes(from uint64) error {
+	g, items, err := l.open(from)
+	if err != nil {
+		return err
+	}
+	l.opened[from] = true
+	for i, it := range items {
+		n := &node{doc: it.Doc, at: from + uint64(i) + 1, maxop: it.Change.MaxOp(), whole: !g.isPartial(i), parsed: true}
+		if !n.whole {
+			n.deps = it.Change.Deps
+		}
+		l.nodes[it.Change.Hash()] = n
+	}
+	return nil
+}
+
+func (l *historian) open(from uint64) (*segment, []wire.Item, error) {
+	if err := l.ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	if l.s.isClosed() {
+		return nil, nil, ErrClosed
+	}
+	g, err := l.r.segmentAfter(l.member, from)
+	if err != nil {
+		return nil, nil, err
+	}
+	items, err := l.s.opened.open(g)
+	return g, items, err
 }
 
 func (l *historian) readTail() error {
-	l.tail = map[automerge.Hash]node{}
+	l.tail = true
 	_, upto := seqs(l.member)
 	var bad error
 	err := l.r.tail.each(func(row []driver.Value) bool {
-		n := node{
-			hash: automerge.Hash(row[1].([]byte)), at: uint64(row[0].(int64)) & maxSeq, maxop: uint64(row[3].(int64)), whole: row[4].(int64) != 0,
-		}
+		n := &node{at: uint64(row[0].(int64)) & maxSeq, maxop: uint64(row[3].(int64)), whole: row[4].(int64) != 0}
 		n.doc, bad = l.s.docName(l.r, row[2].(int64))
-		l.tail[n.hash] = n
+		l.nodes[automerge.Hash(row[1].([]byte))] = n
 		return bad == nil
 	}, l.member<<seqBits|int64(l.folded), upto)
 	return errors.Join(err, bad)
 }
 
-// deps returns what a change builds on.
-func (l *historian) deps(n node) ([]automerge.Hash, error) {
-	if n.deps != nil || n.at == 0 {
-		return n.deps, nil
+// parse reads what a stored change builds on.
+func (l *historian) parse(n *node) error {
+	if n.parsed {
+		return nil
 	}
+	n.parsed = true
 	if n.at <= l.folded {
-		g, err := l.r.segmentAfter(l.member, n.at-1)
+		g, items, err := l.openAt(n.at)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		items, err := l.s.opened.open(g)
-		if err != nil {
-			return nil, err
-		}
-		return items[n.at-g.From.Seq-1].Change.Deps, nil
+		n.deps = items[n.at-g.From.Seq-1].Change.Deps
+		return nil
 	}
 	row, err := l.r.change.row(l.member<<seqBits | int64(n.at))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if row == nil {
-		return nil, fmt.Errorf("change %d is missing: restore the database from a backup", n.at)
+		return fmt.Errorf("change %d is missing: restore the database from a backup", n.at)
 	}
 	c, err := parseRow(row[1].([]byte), int(row[0].(int64)))
 	if err != nil {
-		return nil, fmt.Errorf("change %d: %w", n.at, err)
+		return fmt.Errorf("change %d: %w", n.at, err)
 	}
-	return c.Deps, nil
+	n.deps = c.Deps
+	return nil
+}
+
+// openAt opens the segment that holds a place.
+func (l *historian) openAt(at uint64) (*segment, []wire.Item, error) {
+	g, err := l.r.segmentAfter(l.member, at-1)
+	if err != nil {
+		return nil, nil, err
+	}
+	return l.open(g.From.Seq)
 }
 
 // answer notes what a change has made of what was asked for.
-func (l *historian) answer(doc crdt.DocName, c *automerge.Change, in node) {
+func (l *historian) answer(doc crdt.DocName, c *automerge.Change, item int, at uint64) {
 	for i := range c.Ops {
 		k := docOp{doc, c.OpID(i)}
-		if op, ok := l.ops[k]; (ok || l.all) && op == nil {
+		if op, ok := l.ops[k]; (ok || l.all && c.Ops[i].IsList) && op == nil {
 			// A copy that does not keep all of its change in memory.
-			op := &madeOp{c.Ops[i], in}
+			op := &madeOp{c.Ops[i], item, at}
 			op.Key, op.Mark, op.Pred, op.Value = strings.Clone(op.Key), strings.Clone(op.Mark), nil, automerge.Value{}
 			l.ops[k] = op
 		}
@@ -382,6 +551,7 @@ func (l *historian) answer(doc crdt.DocName, c *automerge.Change, in node) {
 // find looks for operations among the changes that stand one by one, then in the segments that may have them.
 func (l *historian) find(missing []docOp) error {
 	var left []span
+	logs := map[crdt.DocName]bool{}
 	for _, k := range missing {
 		if l.ops[k] != nil {
 			continue // it came with another one
@@ -394,7 +564,14 @@ func (l *historian) find(missing []docOp) error {
 			continue
 		}
 		x := span{row[0].(int64), actorMark(k.id.Actor), k.id.Counter, k.id.Counter}
-		if err := l.eachRow(k, x.doc, x.actor); err != nil {
+		switch {
+		case !k.doc.IsLog():
+			err = l.eachRow(k, x.doc, x.actor)
+		case !logs[k.doc]:
+			logs[k.doc] = true
+			err = l.logRows(k.doc, x.doc)
+		}
+		if err != nil {
 			return err
 		}
 		if l.ops[k] == nil && l.folded > 0 {
@@ -407,39 +584,30 @@ func (l *historian) find(missing []docOp) error {
 	var froms []uint64
 	after, upto := seqs(l.member)
 	if err := l.r.spans.each(func(row []driver.Value) bool {
-		if anySpan(row[1].([]byte), left) {
-			froms = append(froms, uint64(row[0].(int64)))
+		if from := uint64(row[0].(int64)); !l.scanned[from] && anySpan(row[1].([]byte), left) {
+			froms = append(froms, from)
 		}
 		return true
 	}, after, upto); err != nil {
 		return err
 	}
 	for _, from := range froms {
-		g, err := l.r.segmentAfter(l.member, from)
+		_, items, err := l.open(from)
 		if err != nil {
 			return err
 		}
-		items, err := l.s.opened.open(g)
-		if err != nil {
-			return err
-		}
+		l.scanned[from] = l.all
 		for i, it := range items {
-			l.answer(it.Doc, it.Change, node{hash: it.Change.Hash(), at: g.From.Seq + uint64(i) + 1})
+			l.answer(it.Doc, it.Change, -1, from+uint64(i)+1)
 		}
 	}
 	return nil
 }
 
-// eachRow has those of the changes that stand one by one answer that may have made an operation. Those of a log have no
-// mark of their actor: there is next to never anything to look for.
+// eachRow has those of the changes that stand one by one answer that may have made an operation.
 func (l *historian) eachRow(k docOp, doc, actor int64) error {
-	st, args := l.r.ops, []driver.Value{l.member, doc, actor, int64(k.id.Counter)}
-	if k.doc.IsLog() {
-		after, upto := seqs(l.member)
-		st, args = l.r.logOps, []driver.Value{after, upto, doc, int64(k.id.Counter)}
-	}
 	var bad error
-	err := st.each(func(row []driver.Value) bool {
+	err := l.r.ops.each(func(row []driver.Value) bool {
 		at := uint64(row[0].(int64)) & maxSeq
 		var c *automerge.Change
 		if c, bad = parseRow(row[2].([]byte), int(row[1].(int64))); bad != nil {
@@ -450,9 +618,27 @@ func (l *historian) eachRow(k docOp, doc, actor int64) error {
 			return true
 		}
 		// The first of the actor that reaches the counter: if that one has not made it, none has.
-		l.answer(k.doc, c, node{hash: c.Hash(), at: at})
-		return l.ops[k] == nil && c.StartOp > k.id.Counter
-	}, args...)
+		l.answer(k.doc, c, -1, at)
+		return false
+	}, l.member, doc, actor, int64(k.id.Counter))
+	return errors.Join(err, bad)
+}
+
+// logRows has all changes of a log that stand one by one answer. They have no mark of their actor, as there is next to never
+// anything to look for.
+func (l *historian) logRows(name crdt.DocName, doc int64) error {
+	var bad error
+	after, upto := seqs(l.member)
+	err := l.r.logOps.each(func(row []driver.Value) bool {
+		at := uint64(row[0].(int64)) & maxSeq
+		var c *automerge.Change
+		if c, bad = parseRow(row[2].([]byte), int(row[1].(int64))); bad != nil {
+			bad = fmt.Errorf("change %d: %w", at, bad)
+			return false
+		}
+		l.answer(name, c, -1, at)
+		return true
+	}, after, upto, doc)
 	return errors.Join(err, bad)
 }
 

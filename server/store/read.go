@@ -53,7 +53,7 @@ func (r *reader) texts() []text {
 		{&r.partials, "SELECT id FROM changes WHERE id > ? AND id <= ? AND whole = 0"},
 		{&r.writersOf, writersOf},
 		{&r.ops, "SELECT id, size, data FROM changes WHERE id >> 32 = ? AND doc = ? AND actor = ? AND maxop >= ? ORDER BY maxop"},
-		{&r.logOps, "SELECT id, size, data FROM changes WHERE id > ? AND id <= ? AND doc = ? AND maxop >= ? ORDER BY id"},
+		{&r.logOps, "SELECT id, size, data FROM changes WHERE id > ? AND id <= ? AND doc = ?"},
 		{&r.unfolded, "SELECT id, uid FROM members m WHERE id > ? AND (seq - folded >= ? OR seq - folded >= ? AND EXISTS (" +
 			"SELECT 1 FROM changes c JOIN docs d ON d.id = c.doc WHERE c.id > (m.id << 32 | m.folded) AND c.id <= (m.id << 32 | m.seq) " +
 			"AND d.name LIKE 'log-%' AND d.name < ?)) ORDER BY id LIMIT 0 + ?"},

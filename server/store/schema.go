@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"trio/crdt"
-	"trio/crdt/automerge"
 )
 
 // applicationID marks a file as Trio's server store ("Trio" in ASCII); it is what file(1) and we see.
@@ -264,7 +263,7 @@ func replay(c *conn) error {
 		}
 		doc := row[1].(int64)
 		if docs[doc] == nil {
-			docs[doc] = &docState{writers: map[automerge.ActorID]*progress{}}
+			docs[doc] = newDocState()
 		}
 		var mark driver.Value
 		if !crdt.DocName(row[2].(string)).IsLog() {

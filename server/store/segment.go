@@ -30,8 +30,8 @@ const (
 	mergedSegment = 3000
 	// tinySegment is taken up in any case.
 	tinySegment = 500
-	// openChanges bounds the changes of segments that are kept open.
-	openChanges = 4 * segmentChanges
+	// openBytes bounds the memory of segments that are kept open.
+	openBytes = 64 << 20
 	// sweepEvery is how often members whose months have closed are looked for.
 	sweepEvery = 6 * time.Hour
 )
@@ -78,13 +78,14 @@ func (r *reader) segmentAfter(member int64, seq uint64) (*segment, error) {
 type openSegments struct {
 	mu   sync.Mutex
 	list []openSegment // the last one was used last
-	n    int           // changes
+	n    int           // bytes
 }
 
 type openSegment struct {
 	id    int64
 	after uint64
 	items []wire.Item
+	n     int
 }
 
 // open returns the changes of a segment; they are shared and not to be modified.
@@ -102,14 +103,30 @@ func (o *openSegments) open(g *segment) ([]wire.Item, error) {
 	if err != nil {
 		return nil, fmt.Errorf("member %d: %w: restore the database from a backup", g.id>>seqBits, err)
 	}
+	x := openSegment{id: g.id, after: g.From.Seq, items: items}
+	for _, it := range items {
+		x.n += 300 + it.Change.Len() + rowBytes*rowsOf(it.Change)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.list = append(o.list, openSegment{g.id, g.From.Seq, items})
-	for o.n += len(items); o.n > openChanges && len(o.list) > 1; {
-		o.n -= len(o.list[0].items)
+	o.list = append(o.list, x)
+	for o.n += x.n; o.n > openBytes; {
+		o.n -= o.list[0].n
 		o.list = slices.Delete(o.list, 0, 1)
 	}
 	return items, nil
+}
+
+// rowBytes is what an operation takes in memory, at most.
+const rowBytes = 170
+
+// rowsOf returns what a change counts against wire.MaxRows, or a little less.
+func rowsOf(c *automerge.Change) int {
+	n := len(c.Ops) + len(c.Deps)
+	for i := range c.Ops {
+		n += len(c.Ops[i].Pred)
+	}
+	return n
 }
 
 // chainAt returns the chain of a member at a change that was folded.
@@ -218,10 +235,15 @@ func (s *SQLite) gather(r *reader, f *folding, head uint64) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	total := 0
 	for _, c := range page.Changes {
 		ch, err := automerge.ParseChange(c.Raw)
 		if err != nil {
 			return 0, fmt.Errorf("change %d: %w", c.Seq, err)
+		}
+		// A few bytes may be thousands of operations.
+		if total += rowsOf(ch); total > wire.MaxRows && len(rows) > 0 {
+			break
 		}
 		rows = append(rows, wire.Item{Doc: c.Doc, Change: ch})
 	}
@@ -229,7 +251,7 @@ func (s *SQLite) gather(r *reader, f *folding, head uint64) (n int, err error) {
 	if err := r.partials.each(func(row []driver.Value) bool {
 		partial[uint64(row[0].(int64))&maxSeq-f.folded-1] = true
 		return true
-	}, f.member<<seqBits|int64(f.folded), f.member<<seqBits|int64(page.At.Seq)); err != nil {
+	}, f.member<<seqBits|int64(f.folded), f.member<<seqBits|int64(f.folded)+int64(len(rows))); err != nil {
 		return 0, err
 	}
 	items, itemsFrom, before, err := s.takeUp(r, f.member, f.folded, len(rows))
@@ -331,6 +353,7 @@ func (s *SQLite) spansOf(r *reader, items []wire.Item) ([]byte, error) {
 
 // replace puts a segment in the place of its rows, unless another one has come first; then n becomes 0.
 func (w *writer) replace(f *folding, n *int) error {
+	*n = int(f.seg.To.Seq - f.folded)
 	row, err := w.folded.row(f.member)
 	if err != nil {
 		return err

@@ -75,7 +75,10 @@ type SQLite struct {
 	readers chan *reader // those that are free
 	docs    sync.Map     // int64 to crdt.DocName: rows of the docs table, which never change
 	opened  openSegments
-	fold    folder
+	pasts   pastCache
+	// resolving holds those who look at the past of a push, of whom there are fewer than readers.
+	resolving chan struct{}
+	fold      folder
 
 	queue   chan *job
 	closing chan struct{} // closed by Close
@@ -121,10 +124,12 @@ func Open(ctx context.Context, cfg Config) (*SQLite, error) {
 		cfg:     cfg,
 		log:     cfg.Logger,
 		readers: make(chan *reader, readers),
-		queue:   make(chan *job, cfg.QueueLen),
-		closing: make(chan struct{}),
-		done:    make(chan struct{}),
-		fold:    folder{set: map[crdt.MemberID]struct{}{}, wake: make(chan struct{}, 1), done: make(chan struct{})},
+
+		resolving: make(chan struct{}, readers/2),
+		queue:     make(chan *job, cfg.QueueLen),
+		closing:   make(chan struct{}),
+		done:      make(chan struct{}),
+		fold:      folder{set: map[crdt.MemberID]struct{}{}, wake: make(chan struct{}, 1), done: make(chan struct{})},
 	}
 	w, err := s.openWriter()
 	if err != nil {

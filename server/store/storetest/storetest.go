@@ -53,6 +53,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("Pages", func(t *testing.T) { h.pages(t) })
 	t.Run("Compact", func(t *testing.T) { h.compact(t) })
 	t.Run("References", func(t *testing.T) { h.references(t) })
+	t.Run("Honest", func(t *testing.T) { h.honest(t) })
 	t.Run("Tenants", func(t *testing.T) { h.tenants(t) })
 	t.Run("Secrets", func(t *testing.T) { h.secrets(t) })
 	t.Run("Cursors", func(t *testing.T) { h.cursors(t) })
@@ -1028,6 +1029,118 @@ func (h Harness) references(t *testing.T) {
 		p.push(d.Member, mine)
 		_, err := history(p, d.Member, rnd)
 		p.check(err)
+	}
+}
+
+// honest pushes what devices really write, in shapes that are hard to see through: none of it may be refused.
+func (h Harness) honest(t *testing.T) {
+	put := func(key, value string, pred ...automerge.OpID) automerge.Op {
+		return automerge.Op{Key: key, Action: automerge.Put, Value: automerge.Value{Kind: automerge.KindString, Str: value}, Pred: pred}
+	}
+	for name, f := range map[string]func(p *place, d store.Device, rnd *rand.Rand){
+		"a push with what is stored": func(p *place, d store.Device, rnd *rand.Rand) {
+			a, b := NewAuthor(d, 1, rnd), NewAuthor(d, 2, rnd)
+			first := a.Write(crdt.ContactsDoc, []automerge.Op{put("k", "1")})
+			b.See(crdt.ContactsDoc, first.Change)
+			answer := b.Write(crdt.ContactsDoc, []automerge.Op{put("l", "1")})
+			p.push(d.Member, first, answer)
+			a.See(crdt.ContactsDoc, answer.Change)
+			over := a.Write(crdt.ContactsDoc, []automerge.Op{put("k", "2", first.Change.OpID(0))})
+			ack, err := p.Append(t.Context(), d.Member, []store.Item{first, over})
+			p.check(err)
+			if ack.New != 1 || ack.Dup != 1 {
+				t.Errorf("ack %+v", ack)
+			}
+		},
+		"two writers beside each other": func(p *place, d store.Device, rnd *rand.Rand) {
+			root := NewAuthor(d, 1, rnd).Write(crdt.ContactsDoc, []automerge.Op{put("0", ""), put("1", "")})
+			p.push(d.Member, root)
+			var push []store.Item
+			var w [2]*Author
+			last := [2]automerge.OpID{root.Change.OpID(0), root.Change.OpID(1)}
+			for i := range w {
+				w[i] = NewAuthor(d, uint32(2+i), rnd)
+				w[i].See(crdt.ContactsDoc, root.Change)
+			}
+			for n := range 500 {
+				for i := range w {
+					it := w[i].Write(crdt.ContactsDoc, []automerge.Op{put(fmt.Sprint(i), fmt.Sprint(n), last[i])})
+					last[i] = it.Change.OpID(0)
+					push = append(push, it)
+				}
+			}
+			p.push(d.Member, push[:600]...)
+			_, err := p.Compact(t.Context(), d.Member, 1)
+			p.check(err)
+			p.push(d.Member, push[600:]...)
+			w[0].See(crdt.ContactsDoc, push[999].Change) // and together again
+			p.push(d.Member, w[0].Write(crdt.ContactsDoc, []automerge.Op{put("1", "end", last[1]), put("0", "end", last[0])}))
+		},
+		"two documents in turn": func(p *place, d store.Device, rnd *rand.Rand) {
+			a := NewAuthor(d, 1, rnd)
+			last := map[crdt.DocName][]automerge.OpID{}
+			var push []store.Item
+			for n := range 500 {
+				for _, doc := range []crdt.DocName{crdt.ContactsDoc, crdt.ProfileDoc} {
+					it := a.Write(doc, []automerge.Op{put("k", fmt.Sprint(doc, n), last[doc]...)})
+					last[doc] = []automerge.OpID{it.Change.OpID(0)}
+					push = append(push, it)
+				}
+			}
+			p.push(d.Member, push...)
+		},
+		"two writers who answer each other, beside a third": func(p *place, d store.Device, rnd *rand.Rand) {
+			a, b, c := NewAuthor(d, 1, rnd), NewAuthor(d, 2, rnd), NewAuthor(d, 3, rnd)
+			p.push(d.Member, c.Tap(1))
+			var push []store.Item
+			for range 500 {
+				x := a.Tap(1)
+				b.See(x.Doc, x.Change)
+				y := b.Tap(1)
+				a.See(y.Doc, y.Change)
+				push = append(push, x, y)
+			}
+			p.push(d.Member, push...)
+		},
+		"many fields of long ago at once": func(p *place, d store.Device, rnd *rand.Rand) {
+			a := NewAuthor(d, 1, rnd)
+			book := a.Edit(5000)
+			p.push(d.Member, book)
+			_, err := p.Compact(t.Context(), d.Member, 1)
+			p.check(err)
+			var rows []store.Item
+			for range 900 {
+				rows = append(rows, a.Edit(1))
+			}
+			p.push(d.Member, rows...)
+			var ops []automerge.Op
+			for i := range book.Change.Ops {
+				ops = append(ops, put(book.Change.Ops[i].Key, "x", book.Change.OpID(i)))
+			}
+			start := time.Now()
+			p.push(d.Member, a.Write(crdt.ContactsDoc, ops))
+			t.Log("5,000 fields overwritten in", time.Since(start))
+		},
+		"many writers at once": func(p *place, d store.Device, rnd *rand.Rand) {
+			last := NewAuthor(d, 999, rnd)
+			var push []store.Item
+			for w := range 60 {
+				it := NewAuthor(d, uint32(w), rnd).Edit(1)
+				last.See(it.Doc, it.Change)
+				push = append(push, it)
+			}
+			p.push(d.Member, push...)
+			p.push(d.Member, last.Edit(1), last.Edit(1))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := h.place(t)
+			_, d := p.newDevice()
+			rnd := rand.New(rand.NewPCG(7, 7))
+			f(p, d, rnd)
+			_, err := history(p, d.Member, rnd)
+			p.check(err)
+		})
 	}
 }
 
