@@ -88,7 +88,7 @@ bench:
 	$(GO) test -run '^$$' -bench . ./replica
 
 # The engine beside automerge-go, and npm's where Node.js and its packages are: apply, save, load, one edit, memory; one run,
-# one table, in some three minutes.
+# one table, in three to six minutes.
 bench-engine: npm
 	$(if $(HAVE_CC),,@echo "no C compiler: ours without automerge-go")
 	$(GO) test -count=1 -run '^TestEngineTable$$' -timeout 10m -v ./crdt/automerge -engines

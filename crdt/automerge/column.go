@@ -358,6 +358,21 @@ func appendDelta(dst []byte, vals []int64, null []bool) []byte {
 	return appendRLE(dst, vals, null, appendLeb)
 }
 
+// deltaOverflows reports whether a difference of neighbours in vals does not fit in 64 bits: no reader takes such a column.
+func deltaOverflows(vals []int64, null []bool) bool {
+	var abs int64
+	for i, v := range vals {
+		if null != nil && null[i] {
+			continue
+		}
+		if d := v - abs; (d < v) != (abs > 0) && abs != 0 {
+			return true
+		}
+		abs = v
+	}
+	return false
+}
+
 func appendBool(dst []byte, vals []bool) []byte {
 	last, n := false, uint64(0)
 	for _, v := range vals {

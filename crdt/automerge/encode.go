@@ -25,7 +25,8 @@ type encoder struct {
 	contents   []byte
 	chunk      []byte
 	valueBytes []byte
-	inflated   int // document chunks: bytes of the columns before they were deflated
+	inflated   int  // document chunks: bytes of the columns before they were deflated
+	overflow   bool // likewise: a difference does not fit in 64 bits
 
 	// Of a change: where in cols the keys are and where the values start.
 	keyFrom, keyTo, valueFrom int
@@ -306,15 +307,6 @@ func (e *encoder) checked(c *Change) (Hash, error) {
 	hash := e.encode(c)
 	if n := len(e.chunk); n > MaxChunkBytes {
 		return Hash{}, fmt.Errorf("change of %d bytes is over the limit of %d", n, MaxChunkBytes)
-	}
-	// What we make, ParseChange must take.
-	preds, limit := 0, opLimit(len(e.chunk))
-	for i := range c.Ops {
-		preds += len(c.Ops[i].Pred)
-	}
-	if n := max(len(c.Ops), preds); uint64(n) > limit {
-		return Hash{}, fmt.Errorf("%d operations or predecessors in %d bytes: a chunk of this size may have %d; divide the change",
-			n, len(e.chunk), limit)
 	}
 	return hash, nil
 }

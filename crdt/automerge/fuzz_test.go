@@ -206,7 +206,7 @@ func TestDocumentRefused(t *testing.T) {
 			opValueMeta: "\x03\x14", opValue: "\x00\x01\x02", opSuccNum: "\x02\x01\x7f\x00", opSuccActor: "\x02\x00",
 			opSuccCtr: "\x7e\x02\x01",
 		}
-		body := append([]byte{1, 1, 'a', 1}, d.graph.heads[0][:]...)
+		body := append([]byte{1, 1, 'a', 1}, d.graph.sortedHeads()[0][:]...)
 		tail := spoil(body, change, op)
 		var data []byte
 		for _, cols := range []map[uint64]string{change, op} {

@@ -14,7 +14,8 @@ const (
 	// MaxPending bounds the changes that wait in a Graph for changes that they depend on.
 	MaxPending = 1 << 16
 
-	// MaxPendingBytes bounds the memory of those changes: their chunks and, while they wait, their operations.
+	// MaxPendingBytes bounds the memory of those changes: their chunks, their operations and dependencies, and what the
+	// Graph notes of the dependencies that they lack.
 	MaxPendingBytes = 64 << 20
 )
 
@@ -51,8 +52,12 @@ type Graph struct {
 	index   index   // nodes by hash
 	writers []writer
 	byActor map[ActorID]int32 // into writers
-	heads   []Hash            // ascending
 	maxOp   uint64
+
+	covered []bool  // of each node: another depends on it
+	tips    []int32 // the nodes that are not covered, and some that are
+	heads   int     // how many are not
+	sorted  []Hash  // the heads, ascending, where it is known
 
 	waiting      map[Hash]*waiter // changes that lack dependencies
 	lacking      map[Hash][]*waiter
@@ -82,8 +87,13 @@ var errGraphFull = errors.New("the document has as many changes or dependencies 
 type waiter struct {
 	c       *Change
 	missing int // dependencies that are not applied yet
-	weight  int // bytes
+	weight  int // bytes, without what it takes in lacking
 }
+
+const (
+	waitBytes = 512 // of a change that waits, besides what its fields say
+	lackBytes = 192 // of a dependency that it lacks: in lacking, which has it until the dependency comes
+)
 
 // Has reports whether the change is applied.
 func (g *Graph) Has(h Hash) bool {
@@ -100,7 +110,7 @@ func (g *Graph) hashOf(i int32) uint64 { return maphash.Bytes(seed, g.nodes[i].h
 
 // grow makes room for n more changes.
 func (g *Graph) grow(n int) {
-	g.nodes, g.deps = slices.Grow(g.nodes, n), slices.Grow(g.deps, n)
+	g.nodes, g.deps, g.covered = slices.Grow(g.nodes, n), slices.Grow(g.deps, n), slices.Grow(g.covered, n)
 	g.index.grow(len(g.nodes)+n, g.hashOf)
 }
 
@@ -116,7 +126,33 @@ func (g *Graph) depsOf(i int32) []int32 {
 func (g *Graph) Len() int { return len(g.nodes) }
 
 // Heads returns the applied changes that no applied change depends on, ascending. The slice is the caller's.
-func (g *Graph) Heads() []Hash { return slices.Clone(g.heads) }
+func (g *Graph) Heads() []Hash { return slices.Clone(g.sortedHeads()) }
+
+// sortedHeads is Heads for who does not write to the slice.
+func (g *Graph) sortedHeads() []Hash {
+	if g.sorted == nil && g.heads > 0 {
+		g.prune()
+		g.sorted = make([]Hash, len(g.tips))
+		for i, n := range g.tips {
+			g.sorted[i] = g.nodes[n].hash
+		}
+		slices.SortFunc(g.sorted, compareHashes)
+	}
+	return g.sorted
+}
+
+// prune takes what is covered out of tips.
+func (g *Graph) prune() {
+	g.tips = slices.DeleteFunc(g.tips, func(n int32) bool { return g.covered[n] })
+}
+
+// cover notes that something depends on node n.
+func (g *Graph) cover(n int32) {
+	if !g.covered[n] {
+		g.covered[n] = true
+		g.heads--
+	}
+}
 
 // MaxOp returns the greatest op counter of the applied changes; a new change starts after it.
 func (g *Graph) MaxOp() uint64 { return g.maxOp }
@@ -234,6 +270,7 @@ func (g *Graph) Add(c *Change) (ready []*Change, err error) {
 		h := ready[i].hash
 		list := g.lacking[h]
 		delete(g.lacking, h)
+		g.pendingBytes -= len(list) * lackBytes
 		for _, w := range list {
 			if w.missing--; w.missing > 0 || w.c == nil {
 				continue
@@ -258,14 +295,15 @@ func (g *Graph) wait(c *Change, missing int) error {
 	if c.Seq <= g.Seq(c.Actor) {
 		return ErrFork
 	}
-	weight := len(c.raw) + len(c.Ops)*opBytes
+	weight := waitBytes + len(c.raw) + len(c.Ops)*opBytes + len(c.Deps)*len(Hash{})
 	for i := range c.Ops {
 		weight += len(c.Ops[i].Pred) * idBytes
 	}
+	room := weight + missing*lackBytes
 	if len(g.places[place{c.Actor, c.Seq}]) >= maxForks {
 		return ErrFork
 	}
-	if len(g.waiting) >= MaxPending || g.pendingBytes+weight > MaxPendingBytes {
+	if len(g.waiting) >= MaxPending || g.pendingBytes+room > MaxPendingBytes {
 		return ErrPendingFull
 	}
 	if g.waiting == nil {
@@ -280,7 +318,7 @@ func (g *Graph) wait(c *Change, missing int) error {
 	g.waiting[c.hash] = w
 	at := place{c.Actor, c.Seq}
 	g.places[at] = append(g.places[at], w)
-	g.pendingBytes += weight
+	g.pendingBytes += room
 	return nil
 }
 
@@ -333,11 +371,15 @@ func (g *Graph) apply(c *Change) error {
 		g.byActor[actor] = w
 	}
 	g.writers[w].seq, g.writers[w].last = c.Seq, at
-	g.heads = slices.DeleteFunc(g.heads, func(h Hash) bool {
-		_, dep := slices.BinarySearchFunc(c.Deps, h, compareHashes)
-		return dep
-	})
-	i, _ := slices.BinarySearchFunc(g.heads, c.hash, compareHashes)
-	g.heads = slices.Insert(g.heads, i, c.hash)
+	for _, d := range g.deps[from:] {
+		g.cover(d)
+	}
+	g.covered, g.tips = append(g.covered, false), append(g.tips, at)
+	g.heads++
+	g.sorted = nil
+	// As many have come since the last time as are left then, so that each costs the same.
+	if len(g.tips) > 2*g.heads+16 {
+		g.prune()
+	}
 	return nil
 }

@@ -28,6 +28,9 @@ const maxTime = 1 << 62
 //
 // Its cost is one encoding of the change, unless Canonical is known already.
 func (c *Change) CheckStrict() error {
+	if c.raw == "" {
+		return errUnsealed
+	}
 	if !c.Canonical() {
 		return errors.New("the change is not encoded as official engines encode it")
 	}
@@ -97,7 +100,7 @@ func (op *Op) checkStrict() error {
 //
 // One rule is left to who knows the graph: the writer's previous change must be in the history as well.
 func (c *Change) CheckRefs(last uint64, find func(OpID) (*Op, bool)) error {
-	if c.StartOp > last+1 {
+	if c.StartOp > last && c.StartOp-last > 1 {
 		return fmt.Errorf("start op %d leaves a gap after operation %d", c.StartOp, last)
 	}
 	r := refs{c: c, find: find}

@@ -63,13 +63,17 @@ func canonical(changes []Change) bool {
 //   - a delete without predecessors or with a value: it is known from what it deletes alone
 //   - what the official engine does not write and would read as something else: an update that is a mark, an insertion with
 //     predecessors, a value on an object, a deletion or the end of a mark, an increment by an unsigned number
+//   - times of changes whose differences do not fit in 64 bits
 //   - what would pass a limit of Load: actors, heads, rows, bytes
 //   - changes that are not in causal order or lack dependencies, as Graph.Add states
 func SaveChanges(changes []*Change) ([]byte, error) {
 	var g Graph
 	g.grow(len(changes))
 	slab := make([]Change, 0, len(changes))
-	for _, c := range changes {
+	for i, c := range changes {
+		if c == nil {
+			return nil, fmt.Errorf("change %d is nil", i)
+		}
 		ready, err := g.Add(c)
 		switch {
 		case err != nil:
@@ -129,11 +133,12 @@ func saveColumns(g *Graph, changes []Change) ([]byte, error) {
 		s.actors = append(s.actors, g.writers[i].id)
 	}
 	slices.Sort(s.actors)
+	heads := g.sortedHeads()
 	switch {
 	case len(s.actors) > MaxActors:
 		return nil, fmt.Errorf("%d actors are over the limit of %d", len(s.actors), MaxActors)
-	case len(g.heads) > MaxDeps:
-		return nil, fmt.Errorf("%d heads are over the limit of %d", len(g.heads), MaxDeps)
+	case len(heads) > MaxDeps:
+		return nil, fmt.Errorf("%d heads are over the limit of %d", len(heads), MaxDeps)
 	case len(changes) > MaxDocumentOps || len(g.deps) > MaxDocumentOps:
 		return nil, fmt.Errorf("%d changes with %d dependencies are over the limit of %d", len(changes), len(g.deps), MaxDocumentOps)
 	}
@@ -146,18 +151,21 @@ func saveColumns(g *Graph, changes []Change) ([]byte, error) {
 	for _, a := range s.actors {
 		body = appendText(body, string(a))
 	}
-	body = appendUleb(body, uint64(len(g.heads)))
-	for _, h := range g.heads {
+	body = appendUleb(body, uint64(len(heads)))
+	for _, h := range heads {
 		body = append(body, h[:]...)
 	}
 	var meta, ops encoder
 	s.packChanges(&meta)
 	s.packRows(&ops)
+	if meta.overflow || ops.overflow {
+		return nil, fmt.Errorf("times of changes: %w", errColDelta) // nothing else comes near
+	}
 	body = appendSpecs(body, meta.specs)
 	body = appendSpecs(body, ops.specs)
 	body = append(body, meta.cols...)
 	body = append(body, ops.cols...)
-	for _, h := range g.heads {
+	for _, h := range heads {
 		i, _ := g.find(h)
 		body = appendUleb(body, uint64(i))
 	}
@@ -165,9 +173,6 @@ func saveColumns(g *Graph, changes []Change) ([]byte, error) {
 	inflated := meta.inflated + ops.inflated
 	if len(body) > MaxDocumentBytes || inflated > MaxDocumentBytes {
 		return nil, fmt.Errorf("%d bytes are over the limit of %d", max(len(body), inflated), MaxDocumentBytes)
-	}
-	if rows, limit := max(len(s.rows), len(s.succs), len(changes), len(g.deps)), docLimit(len(body)); uint64(rows) > limit {
-		return nil, fmt.Errorf("%d rows in %d bytes: a document of this size may have %d", rows, len(body), limit)
 	}
 	chunk := append(appendHeader(make([]byte, 0, len(body)+16), ChunkDocument, len(body)), body...)
 	seal(chunk)
@@ -489,6 +494,7 @@ func (e *encoder) packUint(spec uint64, null []bool) {
 
 // packDelta overwrites e.i.
 func (e *encoder) packDelta(spec uint64, null []bool) {
+	e.overflow = e.overflow || deltaOverflows(e.i, null)
 	e.pack(spec, func(dst []byte) []byte { return appendDelta(dst, e.i, null) })
 }
 

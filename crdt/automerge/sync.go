@@ -10,6 +10,9 @@ import (
 // DefaultSyncBytes is how many bytes of changes a Sync puts into one message when nothing else is said.
 const DefaultSyncBytes = 1 << 20
 
+// DefaultSyncOps is how many operations one change may have that Sync.Receive takes when nothing else is said.
+const DefaultSyncOps = 1 << 16
+
 // Sync is what one side of a connection knows about the other: the state machine of Automerge's sync protocol, version 1,
 // which any Automerge engine speaks. It is a value without a document, a clock or a connection. It reads the hash graph of
 // a document and says which changes go into the next message; where their bytes are kept is for the caller to say. The
@@ -31,8 +34,8 @@ const DefaultSyncBytes = 1 << 20
 // order, at most MaxBytes of them in a message; the next ones go out when the peer has answered. A change that the peer's
 // filter holds by mistake is sent when the peer asks for it by name. One side should speak first: when both do, a peer
 // that has nothing gets its first changes twice. Two peers that have the same changes fall silent, and so do two of which
-// one refuses what the other has. Official engines from before version 2.1 of JavaScript's, automerge-go among them, may fall
-// silent too early when a filter held a change by mistake; a new connection helps them.
+// one refuses what the other has. Official engines from before version 2.1 of JavaScript's, automerge-go among them, may
+// fall silent too early when a filter held a change by mistake; a new connection helps them.
 //
 // When a connection is lost, Save and LoadSync keep what is worth keeping for the next one. All that is kept may be
 // forgotten, on either side, and on either side documents may be lost or restored from old backups: the protocol notices
@@ -50,7 +53,8 @@ type Sync struct {
 	// means DefaultSyncBytes; more than half of MaxSyncMessageBytes means half of it.
 	MaxBytes int
 
-	// MaxOps bounds the operations of one change that Receive takes. Zero value means the constant of that name.
+	// MaxOps bounds the operations of one change that Receive takes, and its predecessors. Zero value means DefaultSyncOps:
+	// 11 MB of memory. A change that holds a longer text needs more, up to the constant MaxOps.
 	MaxOps int
 
 	shared []Hash // changes that both have, ascending; their histories too
@@ -170,6 +174,7 @@ func (s *Sync) unsent(g *Graph) []Hash {
 	for i := range s.have {
 		last = append(last, s.have[i].LastSync...)
 	}
+	last = append(last, s.heads...) // what the peer's heads cover it has, whatever it asks for
 	lacks := map[Hash]struct{}{}
 	var list []Hash
 	if len(s.have) > 0 {
@@ -265,7 +270,7 @@ func plainChunk(h Hash, chunk func(Hash) ([]byte, error)) ([]byte, error) {
 func (s *Sync) Receive(g *Graph, m *SyncMessage, add func(*Change) error) error {
 	maxOps := s.MaxOps
 	if maxOps <= 0 {
-		maxOps = MaxOps
+		maxOps = DefaultSyncOps
 	}
 	before := g.Heads()
 	came := make(map[Hash]struct{}, len(m.Changes))
