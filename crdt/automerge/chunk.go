@@ -204,7 +204,7 @@ func inflateString(s string, limit, size int) (string, error) {
 }
 
 // Deflate turns a change chunk (type 1) into a compressed one (type 2) when it has more than 256 bytes and that makes it
-// smaller. Otherwise, for bytes that are no change chunk, and where the result would claim more for its size than
+// smaller. Otherwise, for bytes that are no change chunk, and where the result would inflate to more for its size than
 // ParseChange allows, it returns raw as it is. Hash and checksum stay the same.
 func Deflate(raw []byte) []byte {
 	h, err := readHeader(raw)
@@ -217,10 +217,6 @@ func Deflate(raw []byte) []byte {
 	n := len(out) - room
 	head := room - 9 - ulebLen(uint64(n))
 	if len(out)-head >= len(raw) || len(raw)-h.contents > inflateLimit(n) {
-		return raw
-	}
-	// Only what has more rows than every chunk may have can have too many for its size.
-	if limit := deflatedLimit(len(out) - head); len(raw) > opsBase && limit < opLimit(len(raw)) && !weigh(string(raw), h.contents, limit) {
 		return raw
 	}
 	copy(out[head:], raw[:8])

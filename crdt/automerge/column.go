@@ -365,7 +365,7 @@ func deltaOverflows(vals []int64, null []bool) bool {
 		if null != nil && null[i] {
 			continue
 		}
-		if d := v - abs; (d < v) != (abs > 0) && abs != 0 {
+		if d := v - abs; (v^abs)&(v^d) < 0 {
 			return true
 		}
 		abs = v

@@ -20,9 +20,13 @@
 // To write, it fills in a Change: Actor, Seq (the actor's last plus one), StartOp (greater than any operation it has
 // seen), Deps (the heads it has seen, ascending) and Ops, each with the ids of the visible entries in Pred; then Seal.
 //
-// Doc does all of this in memory, for tests, tools and documents that fit: it keeps the chunks of the changes and, in a compact
-// form, what is visible of the root map. Load and Doc.Save read and write files. SaveChanges writes a file straight from changes,
-// wherever these are kept, without a document in memory.
+// Doc does all of this in memory, for tests, tools and documents that fit: it keeps the chunks of the changes and, in a
+// compact form, what is visible of the root map. Load and Doc.Save read and write files. SaveChanges writes a file straight
+// from changes, wherever these are kept, without a document in memory.
+//
+// Sync is the state machine of the sync protocol, which any Automerge engine speaks: it says what goes into the next message
+// to a peer, and Bloom is the filter by which the two find out what the other lacks. Change.CheckStrict and Change.CheckRefs
+// are for who takes changes from strangers: they refuse what official engines take and cannot stand.
 //
 // # What it promises
 //
@@ -30,17 +34,20 @@
 // taken apart and put together again has the hash that it had. What we save loads in the official engine with equal heads
 // and equal values, and the reverse. Any document that the official engine writes, lists, text, marks and nested maps
 // included, is saved as one document chunk whose rows, columns and order are those of that engine; only the deflated form of
-// a column differs, since another library deflates it. (An actor that wrote nothing is left out, as the
-// engine does from its version 3 on.) What does not fit a document chunk is saved as the changes end to end; SaveChanges states which histories these are.
-// The differential tests hold random histories of both engines against each other.
+// a column differs, since another library deflates it. (An actor that wrote nothing is left out, as the engine does from its
+// version 3 on.) What does not fit a document chunk is saved as the changes end to end; SaveChanges states which histories
+// these are. The differential tests hold random histories of both engines against each other.
 //
 // Nothing lost: lists, text, marks and nested maps are parsed, checked, stored and passed on, and so are columns, value
 // kinds and trailing bytes that newer writers may add. A parsed change keeps its bytes as they came.
 //
 // Bounded: each decoder states its limits beside itself (MaxChunkBytes, MaxOps and so on). Bytes are never trusted: no
-// input makes the package panic, and memory is bounded by a stated multiple of what came in, whatever runs and deflated
-// columns claim. ParseChangeLimit holds changes of strangers to fewer operations still. What we seal, deflate and save, we
-// can read: the same limits hold on the way out. Errors name what is wrong and at which byte of the uncompressed chunk.
+// input makes the package panic, and what deflated columns claim is held to a stated multiple of what came in. Rows are not,
+// since honest documents have very many in next to no bytes: memory is bounded by a stated multiple of the bytes and, for
+// each row, 170 bytes in a change and 256 in a document, of which there may be MaxOps (90 MB) and MaxDocumentOps (1 GB).
+// ParseChangeLimit, LoadLimit and Sync.MaxOps hold strangers to fewer rows. Work grows about as fast as bytes and rows do,
+// but for who asks for a key of many values again and again. What we seal, deflate and save, we can read: the same limits
+// hold on the way out. Errors name what is wrong and at which byte of the uncompressed chunk.
 //
 // # What it never does
 //

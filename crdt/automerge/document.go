@@ -9,8 +9,8 @@ import (
 )
 
 // Doc is a document in memory: the bytes of its changes and the registers of its root map. It is made for tests, tools and
-// documents that fit; a replica keeps rows instead and uses ApplyOp. The zero value is not ready; use NewDoc or Load. A Doc
-// is not safe for concurrent use.
+// documents that fit; a replica keeps rows instead and uses ApplyOp. The zero value is an empty document. A Doc is not safe
+// for concurrent use.
 //
 // It keeps the uncompressed chunk of each change and some 70 bytes for a change and as many for a key. Operations are not
 // kept: they are read from the chunks when somebody asks for changes.
@@ -20,6 +20,7 @@ type Doc struct {
 	registers []register
 	index     index             // registers by key
 	conflicts map[int32][]Entry // of the registers that have more than one entry
+	crowds    map[int32]crowd   // of those that have very many
 	scratch   []Entry           // for apply
 	reading   Change            // for apply, too
 	canonical int               // so many of the first changes are known to be canonical
@@ -42,8 +43,48 @@ type register struct {
 const (
 	registerEmpty = iota
 	registerOne
-	registerMore // in Doc.conflicts
+	registerMore  // in Doc.conflicts
+	registerCrowd // in Doc.crowds
 )
+
+// crowd is very many entries of a key. Operations find theirs at once and leave the others alone; who reads sorts them.
+type crowd map[OpID]Entry
+
+// A register with more than crowdOver entries is a crowd until crowdUnder are left.
+const (
+	crowdOver  = 32
+	crowdUnder = 16
+)
+
+func (m crowd) entries(dst []Entry) []Entry {
+	from := len(dst)
+	for _, e := range m {
+		dst = append(dst, e)
+	}
+	slices.SortFunc(dst[from:], func(a, b Entry) int { return a.ID.Compare(b.ID) })
+	return dst
+}
+
+// apply is ApplyOp.
+func (m crowd) apply(id OpID, op *Op) {
+	if op.Action == Mark {
+		return
+	}
+	for _, p := range op.Pred {
+		e, ok := m[p]
+		switch {
+		case !ok:
+		case op.Action == Increment && !e.IsObject() && e.Value.Kind == KindCounter:
+			e.Value.Num += op.Value.Num
+			m[p] = e
+		default:
+			delete(m, p)
+		}
+	}
+	if op.Action != Delete && op.Action != Increment {
+		m[id] = Entry{ID: id, Action: op.Action, Value: op.Value}
+	}
+}
 
 // NewDoc returns an empty document.
 func NewDoc() *Doc { return &Doc{} }
@@ -83,6 +124,14 @@ func (d *Doc) apply(c *Change) {
 		}
 		r := d.register(op.Key)
 		id.Counter = c.StartOp + uint64(i)
+		if d.registers[r].state == registerCrowd {
+			m := d.crowds[r]
+			// So few are kept as others are. The map held as many as were taken out since, and costs no more than they did.
+			if m.apply(id, op); len(m) <= crowdUnder {
+				d.set(r, m.entries(nil))
+			}
+			continue
+		}
 		d.scratch = ApplyOp(d.entries(d.scratch[:0], r), id, op)
 		d.set(r, d.scratch)
 	}
@@ -147,23 +196,37 @@ func (d *Doc) entries(dst []Entry, i int32) []Entry {
 		})
 	case registerMore:
 		return append(dst, d.conflicts[i]...)
+	case registerCrowd:
+		return d.crowds[i].entries(dst)
 	}
 	return dst
 }
 
 func (d *Doc) set(i int32, entries []Entry) {
 	r := &d.registers[i]
-	if r.state == registerMore {
-		if len(entries) > 1 {
+	switch r.state {
+	case registerMore:
+		if len(entries) > 1 && len(entries) <= crowdOver {
 			d.conflicts[i] = append(d.conflicts[i][:0], entries...)
 			return
 		}
 		delete(d.conflicts, i)
+	case registerCrowd:
+		delete(d.crowds, i)
 	}
 	*r = register{key: r.key}
-	switch len(entries) {
-	case 0:
-	case 1:
+	switch n := len(entries); {
+	case n == 0:
+	case n > crowdOver:
+		m := make(crowd, 2*n)
+		for _, e := range entries {
+			m[e.ID] = e
+		}
+		if d.crowds == nil {
+			d.crowds = map[int32]crowd{}
+		}
+		r.state, d.crowds[i] = registerCrowd, m
+	case n == 1:
 		e := &entries[0]
 		r.state, r.action, r.kind, r.num, r.str = registerOne, e.Action, e.Value.Kind, e.Value.Num, e.Value.Str
 		r.ctr, r.writer = uint32(e.ID.Counter), d.graph.byActor[e.ID.Actor]
@@ -209,8 +272,8 @@ func (d *Doc) Pending() int { return d.graph.Pending() }
 // Missing returns the changes that pending ones wait for.
 func (d *Doc) Missing() []Hash { return d.graph.Missing() }
 
-// Changes returns the applied changes in causal order. They are parsed anew for each call and are the caller's, all of them in
-// one piece of memory.
+// Changes returns the applied changes in causal order. They are parsed anew for each call and are the caller's, all of them
+// in one piece of memory.
 func (d *Doc) Changes() []*Change {
 	slab := d.parsed()
 	changes := make([]*Change, len(slab))

@@ -212,6 +212,10 @@ func TestGraphPendingIsBounded(t *testing.T) {
 func randomDoc(tb testing.TB, seed uint64, steps int) *automerge.Doc {
 	r := rand.New(rand.NewPCG(seed, 1))
 	docs := []*automerge.Doc{automerge.NewDoc(), automerge.NewDoc(), automerge.NewDoc()}
+	var edges []int64 // of clocks, as far apart as a document chunk has room for
+	if seed%4 == 3 {
+		edges = []int64{1 - 1<<62, -1, 0, 1<<62 - 1}
+	}
 	merge := func(to, from int) {
 		if err := docs[to].Apply(docs[from].Changes()...); err != nil {
 			tb.Fatalf("seed %d: %v", seed, err)
@@ -242,7 +246,11 @@ func randomDoc(tb testing.TB, seed uint64, steps int) *automerge.Doc {
 			}
 		}
 		// A transaction that only tried to delete what is not there has nothing to commit.
-		_, _ = tx.Commit(r.Int64N(1e9), "")
+		at := r.Int64N(1e9)
+		if edges != nil && r.IntN(10) == 0 {
+			at = edges[r.IntN(len(edges))]
+		}
+		_, _ = tx.Commit(at, "")
 	}
 	merge(0, 1)
 	merge(0, 2)
@@ -380,6 +388,12 @@ func TestSaveChanges(t *testing.T) {
 		if b, err := automerge.SaveChanges(c.changes); !errors.As(err, &ce) || !strings.Contains(err.Error(), c.want) || b != nil {
 			t.Errorf("%s: %x, %v", name, b, err)
 		}
+	}
+}
+
+func TestSaveChangesNil(t *testing.T) {
+	if b, err := automerge.SaveChanges([]*automerge.Change{nil}); err == nil || b != nil {
+		t.Errorf("%x, %v", b, err)
 	}
 }
 

@@ -276,7 +276,7 @@ func FuzzHeads(f *testing.F) {
 		if err != nil || h.typ != ChunkDocument || h.end != len(b) {
 			return
 		}
-		l, _, err := loadRows(repair(b))
+		l, _, err := loadRows(repair(b), MaxDocumentOps)
 		if err != nil {
 			return
 		}

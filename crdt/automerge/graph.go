@@ -63,6 +63,7 @@ type Graph struct {
 	lacking      map[Hash][]*waiter
 	places       map[place][]*waiter // the same by actor and sequence number
 	pendingBytes int
+	stale        int // entries of lacking whose change waits no more
 }
 
 // node is an applied change.
@@ -272,7 +273,12 @@ func (g *Graph) Add(c *Change) (ready []*Change, err error) {
 		delete(g.lacking, h)
 		g.pendingBytes -= len(list) * lackBytes
 		for _, w := range list {
-			if w.missing--; w.missing > 0 || w.c == nil {
+			w.missing--
+			if w.c == nil {
+				g.stale--
+				continue
+			}
+			if w.missing > 0 {
 				continue
 			}
 			c := w.c
@@ -300,6 +306,9 @@ func (g *Graph) wait(c *Change, missing int) error {
 		weight += len(c.Ops[i].Pred) * idBytes
 	}
 	room := weight + missing*lackBytes
+	if g.pendingBytes+room > MaxPendingBytes && g.stale > MaxPendingBytes/lackBytes/8 {
+		g.sweep() // not for less, so that it is seldom
+	}
 	if len(g.places[place{c.Actor, c.Seq}]) >= maxForks {
 		return ErrFork
 	}
@@ -326,7 +335,20 @@ func (g *Graph) wait(c *Change, missing int) error {
 func (g *Graph) forget(w *waiter) {
 	delete(g.waiting, w.c.hash)
 	g.pendingBytes -= w.weight
+	g.stale += w.missing
 	w.c = nil
+}
+
+// sweep makes room: it takes out of lacking what names changes that wait no more.
+func (g *Graph) sweep() {
+	for h, list := range g.lacking {
+		kept := slices.DeleteFunc(list, func(w *waiter) bool { return w.c == nil })
+		g.pendingBytes -= (len(list) - len(kept)) * lackBytes
+		if g.lacking[h] = kept; len(kept) == 0 {
+			delete(g.lacking, h)
+		}
+	}
+	g.stale = 0
 }
 
 // apply checks c, whose dependencies are all applied, against its history and makes it a head.

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // allocated returns how many bytes f takes from the heap, those that are free again included.
@@ -103,10 +105,10 @@ func TestHostile(t *testing.T) {
 		cost uint64 // bytes besides 16 for each of the input's; 64 KiB if nothing is stated
 	}{
 		// Bombs: few bytes that claim or become many.
-		{"2^32 rows", craftedCols(nil, putRows(1<<32)...), "more than the 16", 0},
+		{"2^32 rows", craftedCols(nil, putRows(1<<32)...), "more than the ", 0},
 		{"2^33 rows", craftedCols(nil, putRows(1<<33)...), "run is longer than any column may be", 0},
 		{"2^62 rows", craftedCols(nil, putRows(1<<62)...), "run is longer than any column may be", 0},
-		{"as many rows as a run may have, null", craftedCols(nil, onePut(col{opAction, "\x00" + uleb(1<<32)})...), "more than the 16", 0},
+		{"as many rows as a run may have, null", craftedCols(nil, onePut(col{opAction, "\x00" + uleb(1<<32)})...), "more than the ", 0},
 		{"2^40 predecessors", craftedCols(nil, onePut(col{opPredNum, "\x7f" + uleb(1<<40)})...), "values add up to more", 0},
 		{"change of zeros", compressed(zeros, nil), "it inflates to more than", 12 * mib},
 		{"deflated twice", compressed(compressed(zeros, nil)[9:], nil), "cut off", 12 * mib},
@@ -179,18 +181,26 @@ func TestHostile(t *testing.T) {
 		), "change 2 of its writer has the sequence number 1", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var err error
-			cost := allocated(func() { _, err = Load(c.in) })
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("%v, not %q", err, c.want)
-			}
-			limit := 16*uint64(len(c.in)) + max(c.cost, 64<<10)
-			if cost > limit && !raceEnabled {
-				t.Errorf("%d bytes taken for %d, over %d", cost, len(c.in), limit)
+			for path, load := range map[string]func() (*Doc, error){
+				"Load":      func() (*Doc, error) { return Load(c.in) },
+				"LoadLimit": func() (*Doc, error) { return LoadLimit(c.in, strangersRows) },
+			} {
+				var err error
+				cost := allocated(func() { _, err = load() })
+				if err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("%s: %v, not %q", path, err, c.want)
+				}
+				limit := 16*uint64(len(c.in)) + max(c.cost, 64<<10)
+				if cost > limit && !raceEnabled {
+					t.Errorf("%s: %d bytes taken for %d, over %d", path, cost, len(c.in), limit)
+				}
 			}
 		})
 	}
 }
+
+// strangersRows is how many rows the tests allow to strangers.
+const strangersRows = 16 << 10
 
 func sealedRaw(tb testing.TB) []byte {
 	return sealed(tb, &Change{Actor: "a", Seq: 1, StartOp: 1, Ops: []Op{{Key: "k", Action: Put}}}).Raw()
@@ -214,40 +224,41 @@ func retyped(chunk []byte, typ ChunkType) []byte {
 	return chunk
 }
 
-// TestHostileRows takes the most rows that a chunk may have: they are read, for the memory that opsBase states, and one more
-// is refused for next to none.
+// rowsChunk returns a change of many rows in few bytes, each but the first with a predecessor.
+func rowsChunk(rows uint64) []byte {
+	n := int64(rows)
+	return craftedCols(nil, append(putRows(n)[:4:4], col{opPredNum, sleb(n) + "\x01"}, col{opPredActor, sleb(n) + "\x00"},
+		col{opPredCtr, "\x7f\x01" + sleb(n-1) + "\x00"})...)
+}
+
+// TestHostileRows takes the most rows that a change may have: they are read, for the memory that ParseChange and
+// ParseChangeLimit state, and one more is refused for next to none.
 func TestHostileRows(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 90 MB")
 	}
-	for _, size := range []int{100, 64 << 10, 1 << 20, 3 << 20} {
-		// A column of the future makes the chunk as long as is wanted.
-		pad := col{11<<4 | colValue, strings.Repeat("x", size-70)}
-		chunk := func(rows uint64) []byte {
-			// One predecessor for each row, too.
-			cols := append(putRows(int64(rows))[:4:4], col{opPredNum, sleb(int64(rows)) + "\x01"}, col{opPredActor, sleb(int64(rows)) + "\x00"},
-				col{opPredCtr, "\x7f\x01" + sleb(int64(rows-1)) + "\x00"}, pad)
-			return craftedCols(nil, cols...)
+	for _, limit := range []int{1000, strangersRows, DefaultSyncOps, MaxOps} {
+		in := rowsChunk(uint64(limit))
+		if len(in) > 100 {
+			t.Fatalf("%d bytes", len(in))
 		}
-		limit := opLimit(len(chunk(1000)) + 3)
-		for len(chunk(limit)) > size && opLimit(len(chunk(limit))) > limit {
-			limit++
-		}
-		limit = opLimit(len(chunk(limit)))
-		in := chunk(limit)
 		var c *Change
 		var err error
-		cost := allocated(func() { c, err = ParseChange(in) })
-		if err != nil || len(c.Ops) != int(limit) {
+		cost := allocated(func() { c, err = ParseChangeLimit(in, limit) })
+		if err != nil || len(c.Ops) != limit {
 			t.Fatalf("%d rows in %d bytes: %v", limit, len(in), err)
 		}
-		if stated := 170*limit + 4*uint64(len(in)) + 64<<10; (cost > stated || cost > 100<<20) && !raceEnabled {
+		if stated := 170*uint64(limit) + 4*uint64(len(in)) + 64<<10; (cost > stated || cost > 91<<20) && !raceEnabled {
 			t.Errorf("%d rows in %d bytes take %d bytes, over %d", limit, len(in), cost, stated)
 		}
 		for what, parse := range map[string]func() error{
-			"one row more":  func() error { _, err := ParseChange(chunk(limit + 1000)); return err },
-			"a lower limit": func() error { _, err := ParseChangeLimit(in, 1000); return err },
-			"no rows":       func() error { _, err := ParseChangeLimit(in, -1); return err },
+			"one row more":       func() error { _, err := ParseChangeLimit(rowsChunk(uint64(limit)+1), limit); return err },
+			"a lower limit":      func() error { _, err := ParseChangeLimit(in, limit-1); return err },
+			"no rows":            func() error { _, err := ParseChangeLimit(in, -1); return err },
+			"in a file":          func() error { _, err := LoadLimit(in, limit-1); return err },
+			"over MaxOps":        func() error { _, err := ParseChange(rowsChunk(MaxOps + 1)); return err },
+			"over any limit":     func() error { _, err := ParseChangeLimit(rowsChunk(MaxOps+1), math.MaxInt); return err },
+			"over MaxOps, saved": func() error { _, err := Load(rowsChunk(MaxOps + 1)); return err },
 		} {
 			cost := allocated(func() { err = parse() })
 			if err == nil || !strings.Contains(err.Error(), "more than the ") || cost > 8*uint64(len(in))+64<<10 && !raceEnabled {
@@ -257,6 +268,83 @@ func TestHostileRows(t *testing.T) {
 	}
 	if c, err := ParseChangeLimit(sealedRaw(t), 1); err != nil || len(c.Ops) != 1 {
 		t.Error(err)
+	}
+}
+
+// TestLoadLimit counts what a file has in all of its chunks.
+func TestLoadLimit(t *testing.T) {
+	one := sealed(t, &Change{Actor: "a", Seq: 1, StartOp: 1, Ops: []Op{{Key: "x", Action: Put}, {Key: "y", Action: Put}}})
+	two := sealed(t, &Change{
+		Actor: "a", Seq: 2, StartOp: 3, Deps: []Hash{one.Hash()}, Ops: []Op{{Key: "x", Action: Delete, Pred: []OpID{{1, "a"}}}},
+	})
+	saved, err := SaveChanges([]*Change{one, two})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, in := range map[string][]byte{"changes": slices.Concat(one.Raw(), two.Raw()), "document": saved} {
+		if d, err := LoadLimit(in, 3); err != nil || !slices.Equal(d.Heads(), []Hash{two.Hash()}) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := LoadLimit(slices.Concat(in, rowsChunk(1)), 3); err == nil || !strings.Contains(err.Error(), "more than the 0") {
+			t.Errorf("%s and a row: %v", name, err)
+		}
+		if _, err := LoadLimit(in, 1); err == nil {
+			t.Errorf("%s: loaded", name)
+		}
+	}
+}
+
+// TestFewBytes: documents that have many rows in next to no bytes are sealed, saved, parsed and loaded.
+func TestFewBytes(t *testing.T) {
+	const n = 20000
+	list := func(made Action, n int, v func(i int) Value) *Change {
+		c := &Change{Actor: "a", Seq: 1, StartOp: 1, Ops: []Op{{Key: "l", Action: made}}}
+		for i := range n {
+			op := Op{Obj: OpID{1, "a"}, IsList: true, Insert: true, Action: Put, Value: v(i)}
+			if i > 0 {
+				op.Elem = OpID{uint64(i) + 1, "a"}
+			}
+			c.Ops = append(c.Ops, op)
+		}
+		return sealed(t, c)
+	}
+	letter := func(int) Value { return Value{Kind: KindString, Str: "x"} }
+	typed := list(MakeText, n, letter)
+	cleared := &Change{Actor: "a", Seq: 2, StartOp: typed.MaxOp() + 1, Deps: []Hash{typed.Hash()}}
+	for i := range n {
+		id := OpID{uint64(i) + 2, "a"}
+		cleared.Ops = append(cleared.Ops, Op{Obj: OpID{1, "a"}, IsList: true, Elem: id, Action: Delete, Pred: []OpID{id}})
+	}
+	for name, changes := range map[string][]*Change{
+		"text that was cleared": {typed, sealed(t, cleared)},
+		"booleans":              {list(MakeList, n, func(int) Value { return Value{Kind: KindTrue} })},
+		"equal letters":         {list(MakeText, 10*n, letter)},
+	} {
+		saved, err := SaveChanges(changes)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var chunks []byte
+		for _, c := range changes {
+			if back, err := ParseChange(c.Raw()); err != nil || len(back.Ops) != len(c.Ops) {
+				t.Errorf("%s: %v", name, err)
+			}
+			chunks = append(chunks, Deflate(c.Raw())...)
+		}
+		for form, in := range map[string][]byte{"document": saved, "changes": chunks} {
+			d, err := Load(in)
+			if err != nil || !slices.Equal(d.Heads(), []Hash{changes[len(changes)-1].Hash()}) {
+				t.Errorf("%s as %s: %v", name, form, err)
+				continue
+			}
+			if again, err := d.Save(); err != nil || !bytes.Equal(again, saved) {
+				t.Errorf("%s as %s: saved as other bytes, %v", name, form, err)
+			}
+		}
+		if len(saved) > 2000 {
+			t.Errorf("%s: %d bytes are not few", name, len(saved))
+		}
 	}
 }
 
@@ -348,5 +436,262 @@ func TestHostileForms(t *testing.T) {
 	other := sealed(t, &Change{Actor: c.Actor, Seq: 1, StartOp: 50})
 	if _, err := g.Add(other); !errors.Is(err, ErrFork) {
 		t.Errorf("%v, not %v", err, ErrFork)
+	}
+}
+
+func numberedActor(i int) ActorID {
+	return ActorID([]byte{0, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)})
+}
+
+// linear reports work that grows much faster than its size: four times as much of it may take ten times as long.
+func linear(t *testing.T, what string, n int, work func(n int) func()) {
+	t.Helper()
+	var times [2]time.Duration
+	for i, n := range []int{n, 4 * n} {
+		f := work(n)
+		times[i] = time.Hour
+		for range 2 {
+			start := time.Now()
+			f()
+			times[i] = min(times[i], time.Since(start))
+		}
+	}
+	t.Logf("%s: %v, four times as much: %v", what, times[0], times[1])
+	// What is quadratic takes 16 times as long.
+	if times[1] > 10*times[0]+200*time.Millisecond {
+		t.Errorf("%s: %v for %d, %v for %d", what, times[0], n, times[1], 4*n)
+	}
+}
+
+// TestHostileConflicts has keys with very many values: each operation is to cost the same.
+func TestHostileConflicts(t *testing.T) {
+	loads := func(in []byte) func() {
+		return func() {
+			if _, err := Load(in); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	linear(t, "puts of one key", 16000, func(n int) func() { return loads(craftedCols(nil, putRows(int64(n))...)) })
+	// Each value of the second change goes before all of the first.
+	linear(t, "puts before others", 16000, func(n int) func() {
+		var in []byte
+		for i, start := range []int{n + 1, 1} {
+			c := &Change{Actor: numberedActor(i), Seq: 1, StartOp: uint64(start)}
+			for range n {
+				c.Ops = append(c.Ops, Op{Key: "x", Action: Put})
+			}
+			in = append(in, sealed(t, c).Raw()...)
+		}
+		return loads(in)
+	})
+	if testing.Short() {
+		return
+	}
+	linear(t, "changes of keys with a thousand values", 8000, func(n int) func() {
+		var list []*Change
+		var deps []Hash
+		for i := range n {
+			c := sealed(t, &Change{
+				Actor: "a", Seq: uint64(i + 1), StartOp: uint64(i + 1), Deps: deps, Ops: []Op{{Key: string(rune('a' + i%(n/1000))), Action: Put}},
+			})
+			list, deps = append(list, c), []Hash{c.Hash()}
+		}
+		in, err := SaveChanges(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return loads(in)
+	})
+}
+
+// TestCrowd holds keys of many values, which come and go, against ApplyOp.
+func TestCrowd(t *testing.T) {
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		d := NewDoc()
+		var want []Entry
+		seqs, last := map[ActorID]uint64{}, map[ActorID]uint64{}
+		grow := true
+		for i := range 400 {
+			a := numberedActor(r.IntN(5))
+			c := &Change{Actor: a, Seq: seqs[a] + 1, StartOp: last[a] + 1 + r.Uint64N(20), Deps: d.Heads()}
+			c.StartOp = max(c.StartOp, d.graph.MaxOp()+1)
+			grow = grow && len(want) < 80 || len(want) < 5
+			for j := range 1 + r.IntN(4) {
+				op := Op{Key: "k", Action: []Action{Put, Put, Put, MakeMap, Increment, Delete}[r.IntN(6)]}
+				switch {
+				case op.Action == Put:
+					op.Value = Value{Kind: KindCounter, Num: int64(i)}
+					if r.IntN(3) == 0 {
+						op.Value = Value{Kind: KindTrue}
+					}
+				case op.Action == Increment:
+					op.Value = Value{Kind: KindInt, Num: 3}
+				}
+				for _, e := range want {
+					if r.IntN(40) == 0 || !grow && r.IntN(4) == 0 {
+						op.Pred = append(op.Pred, e.ID)
+					}
+				}
+				c.Ops = append(c.Ops, op)
+				want = ApplyOp(want, c.OpID(j), &c.Ops[j])
+			}
+			sealed(t, c)
+			seqs[a], last[a] = c.Seq, c.MaxOp()
+			if err := d.Apply(c); err != nil {
+				t.Fatal(err)
+			}
+			if got := d.Conflicts("k"); !slices.Equal(got, want) {
+				t.Fatalf("seed %d, change %d: %d entries, not %d:\n%v\n%v", seed, i, len(got), len(want), got, want)
+			}
+		}
+		if len(d.crowds)+len(d.conflicts) > 1 {
+			t.Errorf("%d crowds, %d conflicts for one key", len(d.crowds), len(d.conflicts))
+		}
+	}
+}
+
+// TestHostileHeads has changes that all stand side by side.
+func TestHostileHeads(t *testing.T) {
+	var list []*Change
+	var want []Hash
+	for i := range 40000 {
+		c := sealed(t, &Change{Actor: numberedActor(i), Seq: 1, StartOp: 1})
+		list, want = append(list, c), append(want, c.Hash())
+	}
+	slices.SortFunc(want, compareHashes)
+	var g Graph
+	linear(t, "heads", 10000, func(n int) func() {
+		return func() {
+			g = Graph{}
+			for _, c := range list[:n] {
+				if _, err := g.Add(c); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+	if !slices.Equal(g.Heads(), want) {
+		t.Error("other heads")
+	}
+	// Those that are covered go, whenever somebody asks.
+	for i := 0; len(want) > 1; i++ {
+		n := min(1+i*97%MaxDeps, len(want))
+		c := sealed(t, &Change{Actor: "b", Seq: uint64(i + 1), StartOp: uint64(i + 1), Deps: slices.Clone(want[:n])})
+		if _, err := g.Add(c); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want[n:], c.Hash())
+		slices.SortFunc(want, compareHashes)
+		if i%3 == 0 && !slices.Equal(g.Heads(), want) {
+			t.Fatalf("other heads after %d merges", i)
+		}
+	}
+	if !slices.Equal(g.Heads(), want) || g.heads != 1 || len(g.tips) > 100 {
+		t.Errorf("%d heads, %d tips", g.heads, len(g.tips))
+	}
+}
+
+// TestHostilePending fills a graph with changes that wait for as much as they may: what MaxPendingBytes bounds is memory.
+func TestHostilePending(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 64 MiB")
+	}
+	heap := func() int64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	for _, deps := range []int{1, MaxDeps} {
+		var g Graph
+		before := heap()
+		var err error
+		for i := 0; err == nil; i++ {
+			c := &Change{Actor: numberedActor(i), Seq: 1, StartOp: 1}
+			for j := range deps {
+				c.Deps = append(c.Deps, Hash{byte(i >> 16), byte(i >> 8), byte(i), byte(j >> 8), byte(j), 1})
+			}
+			var p *Change
+			if p, err = ParseChange(encoded(c)); err == nil {
+				_, err = g.Add(p)
+			}
+		}
+		took := heap() - before
+		if !errors.Is(err, ErrPendingFull) {
+			t.Fatal(err)
+		}
+		t.Logf("%d changes with %d dependencies: %d bytes, counted %d", g.Pending(), deps, took, g.pendingBytes)
+		if took > int64(g.pendingBytes)*11/10 || g.pendingBytes > MaxPendingBytes {
+			t.Errorf("%d changes take %d bytes, counted as %d", g.Pending(), took, g.pendingBytes)
+		}
+		runtime.KeepAlive(&g)
+	}
+	// Forks that were dropped make room, whether what they lacked comes or not.
+	var g Graph
+	for i := range 200 {
+		fork := &Change{Actor: numberedActor(i), Seq: 1, StartOp: 1}
+		for j := range MaxDeps {
+			fork.Deps = append(fork.Deps, Hash{byte(i), byte(j >> 8), byte(j), 1})
+		}
+		if _, err := g.Add(sealed(t, fork)); err != nil {
+			t.Fatalf("fork %d: %v", i, err)
+		}
+		if _, err := g.Add(sealed(t, &Change{Actor: numberedActor(i), Seq: 1, StartOp: 1})); !errors.Is(err, ErrFork) {
+			t.Fatal(err)
+		}
+	}
+	if g.Pending() != 0 || g.pendingBytes != g.stale*lackBytes {
+		t.Errorf("%d wait, %d bytes, %d stale", g.Pending(), g.pendingBytes, g.stale)
+	}
+	if g.sweep(); g.pendingBytes != 0 || len(g.lacking) > 0 {
+		t.Errorf("%d bytes, %d lacking", g.pendingBytes, len(g.lacking))
+	}
+	// What came in the end is not counted any more.
+	g = Graph{}
+	a := sealed(t, &Change{Actor: "a", Seq: 1, StartOp: 1})
+	b := sealed(t, &Change{Actor: "b", Seq: 1, StartOp: 1})
+	both := []Hash{a.Hash(), b.Hash()}
+	slices.SortFunc(both, compareHashes)
+	c := sealed(t, &Change{Actor: "c", Seq: 1, StartOp: 1, Deps: both})
+	d := sealed(t, &Change{Actor: "a", Seq: 1, StartOp: 1, Time: 1, Deps: []Hash{b.Hash()}}) // a fork of a
+	for _, c := range []*Change{c, d, a, b} {
+		_, _ = g.Add(c)
+	}
+	if g.Pending() != 0 || g.pendingBytes != 0 || g.stale != 0 || len(g.lacking) > 0 {
+		t.Errorf("%d wait, %d bytes, %d lacking", g.Pending(), g.pendingBytes, len(g.lacking))
+	}
+}
+
+// TestSaveTimes has clocks that are further apart than a difference can say.
+func TestSaveTimes(t *testing.T) {
+	for _, times := range [][2]int64{
+		{math.MinInt64, math.MaxInt64},
+		{math.MaxInt64, math.MinInt64},
+		{1, math.MinInt64},
+		{-1, math.MaxInt64},
+		{0, math.MinInt64},
+		{0, math.MaxInt64},
+	} {
+		a := sealed(t, &Change{Actor: "a", Seq: 1, StartOp: 1, Time: times[0], Ops: []Op{{Key: "x", Action: Put}}})
+		b := sealed(t, &Change{Actor: "a", Seq: 2, StartOp: 2, Time: times[1], Deps: []Hash{a.Hash()}, Ops: []Op{{Key: "y", Action: Put}}})
+		saved, err := SaveChanges([]*Change{a, b})
+		fits := times[0] == 0
+		if fits != (err == nil) || !fits && !errors.Is(err, errColDelta) {
+			t.Errorf("times %v: %v", times, err)
+		}
+		d := NewDoc()
+		if err := d.Apply(a, b); err != nil {
+			t.Fatal(err)
+		}
+		again, err := d.Save()
+		if err != nil || fits && !bytes.Equal(again, saved) {
+			t.Errorf("times %v: %v", times, err)
+		}
+		if back, err := Load(again); err != nil || !slices.Equal(back.Heads(), d.Heads()) {
+			t.Errorf("times %v: %v", times, err)
+		}
 	}
 }

@@ -4,55 +4,62 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
 
-const (
-	// MaxDocumentOps bounds the operations, the changes and the predecessors of one document chunk, each.
-	MaxDocumentOps = 1 << 22
-
-	// As in a change, the rows of a document chunk are held to its weight as well: docBase, and docPerByte for each byte.
-	// A row costs less than 256 bytes until its change stands, which has the bytes of its chunk besides. Load is for files that the caller chose: the base allows a
-	// counter that was pressed a hundred thousand times, which takes next to no bytes.
-	docBase    = 128 << 10
-	docPerByte = 16
-)
-
-// docLimit returns how many rows a document chunk of n bytes may have.
-func docLimit(n int) uint64 { return min(MaxDocumentOps, docBase+docPerByte*uint64(n)) }
+// MaxDocumentOps bounds the operations, the changes and the predecessors of one document chunk, each.
+const MaxDocumentOps = 1 << 22
 
 // Load reads a document: chunks end to end, each a change, a compressed change or a whole document, nested objects
 // included. Chunks may repeat each other and come in any order; changes whose dependencies are missing wait in the result.
 // Every checksum, and the heads of a document chunk, are verified. The first chunk that is wrong ends the reading with an
 // error that says where it is.
-func Load(b []byte) (*Doc, error) {
+//
+// Load is for files that the caller chose. As in ParseChange, what a file takes is not bounded by its bytes: besides a few
+// times these it is 170 bytes for each operation of a change, of which there may be MaxOps, and 256 bytes for each of the
+// MaxDocumentOps rows that a document chunk may have, 1 GB, while the chunk is read. LoadLimit is for files of strangers.
+func Load(b []byte) (*Doc, error) { return load(b, math.MaxInt) }
+
+// LoadLimit is Load for files of strangers: one that has more than maxOps rows in all, which are its operations, or its
+// predecessors or the changes of document chunks where these are more, is refused before memory is taken for them.
+func LoadLimit(b []byte, maxOps int) (*Doc, error) { return load(b, max(maxOps, 0)) }
+
+func load(b []byte, left int) (*Doc, error) {
 	chunks, err := SplitChunks(b)
 	if err != nil {
 		return nil, err
 	}
 	d, off := NewDoc(), 0
 	for _, chunk := range chunks {
-		if err := d.loadChunk(chunk); err != nil {
+		rows, err := d.loadChunk(chunk, left)
+		if err != nil {
 			return nil, fmt.Errorf("chunk at byte %d: %w", off, err)
 		}
+		left = max(left-rows, 0)
 		off += len(chunk)
 	}
 	return d, nil
 }
 
-func (d *Doc) loadChunk(chunk []byte) error {
+// loadChunk applies a chunk of up to limit rows and returns how many it had.
+func (d *Doc) loadChunk(chunk []byte, limit int) (rows int, err error) {
 	if ChunkType(chunk[8]) != ChunkDocument {
-		c, err := ParseChange(chunk)
+		c, err := ParseChangeLimit(chunk, limit)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		return d.Apply(c)
+		preds := 0
+		for i := range c.Ops {
+			preds += len(c.Ops[i].Pred)
+		}
+		return max(len(c.Ops), preds), d.Apply(c)
 	}
 	// What is wrong with a document may show in its last field. Its changes are applied by then; Load gives up d.
-	if err := d.loadDocument(chunk); err != nil {
-		return fmt.Errorf("document: %w", err)
+	if rows, err = d.loadDocument(chunk, min(limit, MaxDocumentOps)); err != nil {
+		return 0, fmt.Errorf("document: %w", err)
 	}
-	return nil
+	return rows, nil
 }
 
 // loader rebuilds the changes of a document chunk. It reads the ids of the operations first, which say how many of them
@@ -102,39 +109,40 @@ type loadedSucc struct {
 }
 
 // loadDocument applies the changes of a document chunk, in the order of the chunk, which is causal.
-func (d *Doc) loadDocument(chunk []byte) error {
-	l, r, err := loadRows(chunk)
+func (d *Doc) loadDocument(chunk []byte, limit int) (rows int, err error) {
+	l, r, err := loadRows(chunk, limit)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	rows = max(len(l.ops), len(l.succs), len(l.changes), len(l.deps))
 	d.grow(len(l.changes), l.keys)
 	hashes, refused, err := l.seal(d)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := l.checkHeads(hashes); err != nil {
-		return err
+		return 0, err
 	}
 	// The index of the heads may be missing in old files.
 	if r.pos < len(r.s) {
 		for _, head := range l.heads {
 			i, err := r.uleb("index of heads", uint64(len(hashes)))
 			if err != nil {
-				return err
+				return 0, err
 			}
 			if i == uint64(len(hashes)) || hashes[i] != head {
-				return r.fail("index of heads", errHeads)
+				return 0, r.fail("index of heads", errHeads)
 			}
 		}
 	}
 	if r.pos < len(r.s) {
-		return r.fail("index of heads", errors.New("bytes follow the chunk's last field"))
+		return 0, r.fail("index of heads", errors.New("bytes follow the chunk's last field"))
 	}
-	return refused
+	return rows, refused
 }
 
-// loadRows reads a document chunk up to the index of its heads, where r stands then.
-func loadRows(chunk []byte) (l *loader, r *reader, err error) {
+// loadRows reads a document chunk of up to limit rows up to the index of its heads, where r stands then.
+func loadRows(chunk []byte, limit int) (l *loader, r *reader, err error) {
 	h, err := readHeader(chunk)
 	if err != nil {
 		return nil, nil, err
@@ -142,7 +150,7 @@ func loadRows(chunk []byte) (l *loader, r *reader, err error) {
 	if s := sum(chunk); string(s[:4]) != string(chunk[4:8]) {
 		return nil, nil, errChecksum
 	}
-	l = &loader{limit: docLimit(len(chunk))}
+	l = &loader{limit: uint64(limit)}
 	r = &reader{s: string(chunk), pos: h.contents}
 	if l.actors, err = r.actors(nil, "actors"); err != nil {
 		return nil, nil, err

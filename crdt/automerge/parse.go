@@ -27,17 +27,9 @@ const (
 	// MaxColumns bounds the columns of operations, or of changes, in one chunk. The format knows fewer than 20.
 	MaxColumns = 64
 
-	// MaxOps bounds the operations of one change, and their predecessors together.
+	// MaxOps bounds the operations of one change, and their predecessors together. A run claims any number of rows in a few
+	// bytes, and honest changes do: a long text that was deleted at once has next to none for each letter.
 	MaxOps = 1 << 19
-
-	// A run can claim any number of rows in a few bytes, so the rows of a change are also held to what its chunk weighs:
-	// opsBase, and one for each byte of the uncompressed chunk, of which text that is typed takes one for each character.
-	// Where the chunk came deflated, they are held to opsPerDeflated for each byte that came as well. A row costs 170 bytes of
-	// memory at most, its predecessor included. So a change takes, besides its bytes, 2.8 MB and 170 bytes for each of them,
-	// 510 for each byte that came deflated, and never more than 90 MB. Who reads changes of strangers can ask for less with
-	// ParseChangeLimit.
-	opsBase        = 16 << 10
-	opsPerDeflated = 3
 
 	// Memory of an Op and of an OpID.
 	opBytes = 144
@@ -50,12 +42,6 @@ const (
 	// MaxSeq bounds the sequence number of a change; each has an operation or costs its writer a chunk.
 	MaxSeq = 1<<31 - 1
 )
-
-// opLimit returns how many rows an uncompressed chunk of n bytes may have.
-func opLimit(n int) uint64 { return min(MaxOps, opsBase+uint64(n)) }
-
-// deflatedLimit returns how many rows a chunk of n bytes may have that is deflated.
-func deflatedLimit(n int) uint64 { return min(MaxOps, opsBase+opsPerDeflated*uint64(n)) }
 
 // reader reads the fixed part of a chunk. Strings are parts of s.
 type reader struct {
@@ -196,21 +182,20 @@ var errNotAscending = errors.New("entries do not ascend")
 // chunk stays the caller's. Checksum, every column and every reference are checked, as Check states. Columns that the
 // format gained later are carried in the bytes. Strings of the result are parts of that copy: keeping a key for long
 // keeps all of it.
+//
+// The memory that a change takes is not bounded by its bytes: besides a few times these it is 170 bytes for each operation
+// with its predecessor, 90 MB for MaxOps of them. Who reads the bytes of strangers uses ParseChangeLimit.
 func ParseChange(chunk []byte) (*Change, error) { return ParseChangeLimit(chunk, MaxOps) }
 
-// ParseChangeLimit is ParseChange for chunks of strangers: a change of more operations than maxOps, or with more predecessors
-// in all, is refused before memory is taken for them.
+// ParseChangeLimit is ParseChange for chunks of strangers: a change of more operations than maxOps, or with more
+// predecessors in all, is refused before memory is taken for them. What is left is 170 bytes for each of maxOps.
 func ParseChangeLimit(chunk []byte, maxOps int) (*Change, error) {
 	raw, hash, contents, err := unpack(chunk)
 	if err != nil {
 		return nil, err
 	}
-	limit := min(opLimit(len(raw)), uint64(max(maxOps, 0)))
-	if ChunkType(chunk[8]) == ChunkCompressed {
-		limit = min(limit, deflatedLimit(len(chunk)))
-	}
 	c := &Change{hash: hash, raw: raw, parsed: true}
-	if err := c.parse(raw, contents, limit); err != nil {
+	if err := c.parse(raw, contents, uint64(min(max(maxOps, 0), MaxOps))); err != nil {
 		return nil, fmt.Errorf("change %s: %w", hash, err)
 	}
 	if err := c.Check(); err != nil {
@@ -230,21 +215,6 @@ func (c *Change) reparse() {
 	if err != nil {
 		panic("automerge: a change that was read cannot be read again: " + err.Error())
 	}
-}
-
-// weigh reports whether a change chunk has no more rows than limit.
-func weigh(s string, contents int, limit uint64) bool {
-	var c Change
-	r := reader{s: s, pos: contents}
-	if _, err := c.parseHead(&r); err != nil {
-		return false
-	}
-	var cols opColumns
-	if err := cols.parse(&r); err != nil {
-		return false
-	}
-	_, _, err := cols.count(limit)
-	return err == nil
 }
 
 func (c *Change) parse(s string, contents int, limit uint64) error {
@@ -375,7 +345,8 @@ func (o *opColumns) count(limit uint64) (rows, preds uint64, err error) {
 	}
 	// The official engine refuses operations without these columns, though their values may all be the usual ones.
 	if rows > 0 && (o.insert.s == "" || o.valueMeta.s == "" || predRows != rows) {
-		return 0, 0, errors.New("a change with operations needs a row for each in the columns action, insert, value metadata and predecessor group")
+		return 0, 0, errors.New(
+			"a change with operations needs a row for each in the columns action, insert, value metadata and predecessor group")
 	}
 	return rows, preds, nil
 }

@@ -3,7 +3,9 @@ package automerge_test
 import (
 	"cmp"
 	"errors"
+	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"trio/crdt/automerge"
@@ -70,6 +72,19 @@ func strangers(t *testing.T, changes []*automerge.Change) {
 	for i, c := range changes {
 		if _, err := checkStranger(changes[:i], c.Raw()); err != nil {
 			t.Fatalf("an honest change is refused: %v\n%+v", err, c)
+		}
+	}
+}
+
+// TestCheckRefsEdges: the greatest counter leaves no gap, and what is not sealed is said to be that.
+func TestCheckRefsEdges(t *testing.T) {
+	c := &automerge.Change{Actor: "a", Seq: 1, StartOp: 2}
+	if err := c.CheckStrict(); err == nil || !strings.Contains(err.Error(), "seal it first") {
+		t.Error(err)
+	}
+	for last, want := range map[uint64]bool{0: false, 1: true, 2: true, math.MaxUint64: true} {
+		if err := c.CheckRefs(last, nil); (err == nil) != want {
+			t.Errorf("after %d: %v", last, err)
 		}
 	}
 }

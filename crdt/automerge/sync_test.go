@@ -916,3 +916,130 @@ func TestSyncGolden(t *testing.T) {
 		t.Errorf("only %d messages", said)
 	}
 }
+
+// restorePeer is one of three peers that lose changes now and then and come back from a backup under another name.
+type restorePeer struct {
+	graph *automerge.Graph
+	raw   map[automerge.Hash][]byte
+	order []automerge.Hash
+	actor automerge.ActorID
+	syncs [3]*automerge.Sync
+	saved [3][]byte
+}
+
+func (p *restorePeer) add(c *automerge.Change) error {
+	ready, err := p.graph.Add(c)
+	for _, c := range ready {
+		p.raw[c.Hash()] = automerge.Deflate(c.Raw())
+		p.order = append(p.order, c.Hash())
+	}
+	return err
+}
+
+// restore puts p back to its first n changes.
+func (p *restorePeer) restore(t *testing.T, n int, actor automerge.ActorID) {
+	order, raw := p.order[:n], p.raw
+	p.graph, p.raw, p.order, p.actor = &automerge.Graph{}, map[automerge.Hash][]byte{}, nil, actor
+	for _, h := range order {
+		if err := p.add(must(automerge.ParseChange(raw[h]))(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (p *restorePeer) edit(t *testing.T, r *rand.Rand) {
+	for range 1 + r.IntN(6) {
+		c := &automerge.Change{
+			Actor: p.actor, Seq: p.graph.Seq(p.actor) + 1, StartOp: p.graph.MaxOp() + 1, Deps: p.graph.Heads(),
+			Ops: []automerge.Op{{Key: fmt.Sprint(r.Int()), Action: automerge.Put}},
+		}
+		if err := c.Seal(); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.add(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestSyncRestored: peers whose history does not fit into a message, and who are restored from backups, are level in the end
+// on the connections that they have.
+func TestSyncRestored(t *testing.T) {
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		actors := 0
+		actor := func() automerge.ActorID {
+			actors++
+			return automerge.ActorID(fmt.Sprintf("actor %03d", actors))
+		}
+		var peers [3]*restorePeer
+		link := func(i, j int, keep bool) {
+			for _, side := range [][2]int{{i, j}, {j, i}} {
+				p, to := peers[side[0]], side[1]
+				if s := p.syncs[to]; s != nil {
+					p.saved[to] = s.Save()
+				}
+				s := &automerge.Sync{}
+				if b := p.saved[to]; b != nil && keep {
+					s = must(automerge.LoadSync(b))(t)
+				}
+				s.MaxBytes = []int{0, 1, 200, 1000}[r.IntN(4)]
+				p.syncs[to] = s
+			}
+		}
+		step := func(from, to int) bool {
+			p, q := peers[from], peers[to]
+			m := must(p.syncs[to].Generate(p.graph, func(h automerge.Hash) ([]byte, error) { return p.raw[h], nil }))(t)
+			if m == nil {
+				return false
+			}
+			back := must(automerge.ParseSyncMessage(m.Encode()))(t)
+			if err := q.syncs[from].Receive(q.graph, back, q.add); err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			return true
+		}
+		for i := range peers {
+			peers[i] = &restorePeer{graph: &automerge.Graph{}, raw: map[automerge.Hash][]byte{}, actor: actor()}
+			for j := range i {
+				link(i, j, false)
+			}
+		}
+		for range 60 {
+			i := r.IntN(3)
+			j := (i + 1 + r.IntN(2)) % 3
+			switch k := r.IntN(20); {
+			case k < 5:
+				peers[i].edit(t, r)
+			case k < 6:
+				link(i, j, r.IntN(2) > 0)
+			case k == 6:
+				// The connections are lost too; what was saved of them survives or does not.
+				peers[i].restore(t, r.IntN(len(peers[i].order)+1), actor())
+				link(i, (i+1)%3, r.IntN(2) > 0)
+				link(i, (i+2)%3, r.IntN(2) > 0)
+			default:
+				step(i, j)
+			}
+		}
+		steps := 0
+		for again := true; again; {
+			if again = false; steps > 3000 {
+				t.Fatalf("seed %d: no end after %d steps", seed, steps)
+			}
+			for i := range peers {
+				for j := range peers {
+					if i != j {
+						steps++
+						again = step(i, j) || again
+					}
+				}
+			}
+		}
+		for _, p := range peers[1:] {
+			if !slices.Equal(p.graph.Heads(), peers[0].graph.Heads()) {
+				t.Errorf("seed %d: not level with %d and %d changes", seed, peers[0].graph.Len(), p.graph.Len())
+			}
+		}
+	}
+}
