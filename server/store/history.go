@@ -18,7 +18,7 @@ import (
 
 // resolve finds out what a push builds on as far as the committer does not: whether the operations that its changes
 // overwrite or work on are in their history, whether their writer's change before is, and, once the committer has asked,
-// where all that they name is stored. Each segment is opened once for a push.
+// where all that they name is stored. Each segment is gone through once for changes and once for operations.
 func (s *SQLite) resolve(ctx context.Context, p *push) error {
 	refers := false
 	for i := range p.items {
@@ -186,7 +186,10 @@ func (l *historian) check() error {
 		default:
 			continue // the change before it is not here
 		}
-		if err := l.checkRefs(it, past); err != nil {
+		switch err := l.checkRefs(it, past); {
+		case errors.Is(err, errSteps):
+			it.code, it.text = wire.CodeDeps, err.Error()
+		case err != nil:
 			return err
 		}
 		it.looked = true
@@ -207,7 +210,11 @@ func (l *historian) checkRefs(it *packed, past *itemPast) (err error) {
 	it.refs = it.Change.CheckRefs(it.Change.StartOp-1, func(id automerge.OpID) (*automerge.Op, bool) {
 		k := docOp{it.Doc, id}
 		op, ok := l.ops[k]
-		if looked++; !ok && err == nil && looked < maxElements { // the way to the beginning of a mark
+		if !ok && err == nil { // the way to the beginning of a mark
+			if looked++; looked > maxElements {
+				err = errSteps
+				return nil, false
+			}
 			l.all, l.ops[k] = true, nil
 			err = l.find([]docOp{k})
 			op = l.ops[k]
@@ -511,19 +518,15 @@ func (l *historian) parse(n *node) error {
 		n.deps = items[n.at-g.From.Seq-1].Change.Deps
 		return nil
 	}
-	row, err := l.r.change.row(l.member<<seqBits | int64(n.at))
-	if err != nil {
-		return err
+	found := false
+	err := l.rows(l.r.change, func(_ uint64, c *automerge.Change) bool {
+		n.deps, found = c.Deps, true
+		return false
+	}, l.member<<seqBits|int64(n.at))
+	if err == nil && !found {
+		err = fmt.Errorf("change %d is missing: restore the database from a backup", n.at)
 	}
-	if row == nil {
-		return fmt.Errorf("change %d is missing: restore the database from a backup", n.at)
-	}
-	c, err := parseRow(row[1].([]byte), int(row[0].(int64)))
-	if err != nil {
-		return fmt.Errorf("change %d: %w", n.at, err)
-	}
-	n.deps = c.Deps
-	return nil
+	return err
 }
 
 // openAt opens the segment that holds a place.
@@ -555,6 +558,9 @@ func (l *historian) find(missing []docOp) error {
 	for _, k := range missing {
 		if l.ops[k] != nil {
 			continue // it came with another one
+		}
+		if err := l.ctx.Err(); err != nil {
+			return err
 		}
 		row, err := l.r.docID.row(string(k.doc))
 		if err != nil {
@@ -606,14 +612,7 @@ func (l *historian) find(missing []docOp) error {
 
 // eachRow has those of the changes that stand one by one answer that may have made an operation.
 func (l *historian) eachRow(k docOp, doc, actor int64) error {
-	var bad error
-	err := l.r.ops.each(func(row []driver.Value) bool {
-		at := uint64(row[0].(int64)) & maxSeq
-		var c *automerge.Change
-		if c, bad = parseRow(row[2].([]byte), int(row[1].(int64))); bad != nil {
-			bad = fmt.Errorf("change %d: %w", at, bad)
-			return false
-		}
+	return l.rows(l.r.ops, func(at uint64, c *automerge.Change) bool {
 		if c.Actor != k.id.Actor {
 			return true
 		}
@@ -621,24 +620,30 @@ func (l *historian) eachRow(k docOp, doc, actor int64) error {
 		l.answer(k.doc, c, -1, at)
 		return false
 	}, l.member, doc, actor, int64(k.id.Counter))
-	return errors.Join(err, bad)
 }
 
 // logRows has all changes of a log that stand one by one answer. They have no mark of their actor, as there is next to never
 // anything to look for.
 func (l *historian) logRows(name crdt.DocName, doc int64) error {
-	var bad error
 	after, upto := seqs(l.member)
-	err := l.r.logOps.each(func(row []driver.Value) bool {
+	return l.rows(l.r.logOps, func(at uint64, c *automerge.Change) bool {
+		l.answer(name, c, -1, at)
+		return true
+	}, after, upto, doc)
+}
+
+// rows calls fn with each change of a query for id, size and data, and its place, until it returns false.
+func (l *historian) rows(st *stmt, fn func(at uint64, c *automerge.Change) bool, args ...driver.Value) error {
+	var bad error
+	err := st.each(func(row []driver.Value) bool {
 		at := uint64(row[0].(int64)) & maxSeq
 		var c *automerge.Change
 		if c, bad = parseRow(row[2].([]byte), int(row[1].(int64))); bad != nil {
 			bad = fmt.Errorf("change %d: %w", at, bad)
 			return false
 		}
-		l.answer(name, c, -1, at)
-		return true
-	}, after, upto, doc)
+		return fn(at, c)
+	}, args...)
 	return errors.Join(err, bad)
 }
 

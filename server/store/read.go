@@ -49,7 +49,7 @@ func (r *reader) texts() []text {
 		{&r.marks, "SELECT id, after, marks FROM segments WHERE id > ? AND id <= ?"},
 		{&r.spans, "SELECT after, spans FROM segments WHERE id > ? AND id <= ?"},
 		{&r.tail, "SELECT id, hash, doc, maxop, whole FROM changes WHERE id > ? AND id <= ?"},
-		{&r.change, "SELECT size, data FROM changes WHERE id = ?"},
+		{&r.change, "SELECT id, size, data FROM changes WHERE id = ?"},
 		{&r.partials, "SELECT id FROM changes WHERE id > ? AND id <= ? AND whole = 0"},
 		{&r.writersOf, writersOf},
 		{&r.ops, "SELECT id, size, data FROM changes WHERE id >> 32 = ? AND doc = ? AND actor = ? AND maxop >= ? ORDER BY maxop"},

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -54,7 +55,22 @@ func TestMigration(t *testing.T) {
 	execAll(t, dir, "DROP INDEX changes_ops", "ALTER TABLE changes DROP COLUMN actor", "ALTER TABLE changes DROP COLUMN whole",
 		"ALTER TABLE writers DROP COLUMN head", "ALTER TABLE writers DROP COLUMN at", "ALTER TABLE writers DROP COLUMN whole",
 		"ALTER TABLE members DROP COLUMN folded",
-		"DROP TABLE segments", "CREATE INDEX changes_hash ON changes (id >> 32, substr(hash, 1, 8))", "PRAGMA user_version = 1")
+		"DROP TABLE segments", "CREATE INDEX changes_hash ON changes (id >> 32, substr(hash, 1, 8))", "PRAGMA user_version = 1", "VACUUM")
+	// Without room for it nothing is touched.
+	db, err := raw(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pages int64
+	if err := errors.Join(db.QueryRow("PRAGMA page_count").Scan(&pages), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := store.Open(t.Context(), store.Config{Path: file(dir), MaxPages: pages}); !errors.Is(err, store.ErrFull) {
+		if err == nil {
+			_ = s.Close()
+		}
+		t.Fatalf("opened on a full disk: %v", err)
+	}
 	s = open(t, store.Config{Path: file(dir)})
 	cs, at, _, err := storetest.Since(t.Context(), s, d.Member, 0, 0, 0)
 	if err != nil || len(cs) != 4 || at != head {

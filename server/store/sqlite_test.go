@@ -242,14 +242,24 @@ func TestTwoOpen(t *testing.T) {
 				if ack, err := s.Append(t.Context(), d.Member, []store.Item{a.Tap(1), a.Edit(1)}); err != nil || ack.New != 2 {
 					t.Error(ack, err)
 				}
+				if _, err := s.Compact(t.Context(), d.Member, 20); err != nil && !errors.Is(err, store.ErrBusy) {
+					t.Error(err)
+				}
 			}
 		})
 	}
 	wg.Wait()
 	for _, s := range []store.Store{one, two} {
-		cs, _, _, err := storetest.Since(t.Context(), s, d.Member, 0, 0, 0)
-		if err != nil || len(cs) != 200 {
-			t.Errorf("%d changes, %v", len(cs), err)
+		n := uint64(0)
+		for more := true; more; {
+			cs, at, rest, err := storetest.Since(t.Context(), s, d.Member, n, 0, 0)
+			if err != nil || at.Seq != n+uint64(len(cs)) {
+				t.Fatalf("%d changes after %d up to %d, %v", len(cs), n, at.Seq, err)
+			}
+			n, more = at.Seq, rest
+		}
+		if n != 200 {
+			t.Errorf("%d changes", n)
 		}
 	}
 }
