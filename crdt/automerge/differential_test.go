@@ -159,8 +159,9 @@ func (s *ourSite) heads() []string {
 	return list
 }
 
-func (s *ourSite) value(t *testing.T, key string) string {
-	e, ok := automerge.Winner(s.doc.Conflicts(key))
+// showWinner shows what readers of a key see.
+func showWinner(visible []automerge.Entry) string {
+	e, ok := automerge.Winner(visible)
 	switch {
 	case !ok:
 		return "none"
@@ -168,6 +169,10 @@ func (s *ourSite) value(t *testing.T, key string) string {
 		return fmt.Sprint("object ", e.Action)
 	}
 	return show(e.Value)
+}
+
+func (s *ourSite) value(_ *testing.T, key string) string {
+	return showWinner(s.doc.Conflicts(key))
 }
 
 func (s *ourSite) conflicts(_ *testing.T, key string) ([]string, bool) {

@@ -252,14 +252,7 @@ func (s *npmSite) heads() []string {
 }
 
 func (s *npmSite) value(t *testing.T, key string) string {
-	e, ok := automerge.Winner(s.entries(t, key))
-	switch {
-	case !ok:
-		return "none"
-	case e.IsObject():
-		return fmt.Sprint("object ", e.Action)
-	}
-	return show(e.Value)
+	return showWinner(s.entries(t, key))
 }
 
 func (s *npmSite) conflicts(t *testing.T, key string) ([]string, bool) {

@@ -19,15 +19,8 @@ import (
 // cpu-µs/op is what the process used in all, user and system.
 func BenchmarkPush(b *testing.B) {
 	ctx := b.Context()
-	st, err := store.Open(ctx, store.Config{Path: filepath.Join(b.TempDir(), "trio.db")})
-	if err != nil {
-		b.Fatal(err)
-	}
+	st, tenant := newStore(b, filepath.Join(b.TempDir(), "trio.db"))
 	defer st.Close()
-	tenant, err := st.CreateTenant(ctx, "Acme")
-	if err != nil {
-		b.Fatal(err)
-	}
 	const devices = 50
 	each := (b.N + devices - 1) / devices
 	frames := make([][][]byte, devices)
@@ -99,4 +92,18 @@ func BenchmarkPush(b *testing.B) {
 	}
 	wg.Wait()
 	b.ReportMetric(float64((processCPU(b)-before).Microseconds())/float64(each*devices), "cpu-µs/op")
+}
+
+// newStore makes a store with a company.
+func newStore(b *testing.B, path string) (*store.SQLite, store.Tenant) {
+	b.Helper()
+	st, err := store.Open(b.Context(), store.Config{Path: path})
+	if err != nil {
+		b.Fatal(err)
+	}
+	tenant, err := st.CreateTenant(b.Context(), "Acme")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return st, tenant
 }

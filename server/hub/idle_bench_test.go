@@ -122,15 +122,8 @@ func BenchmarkIdle(b *testing.B) {
 		b.Skipf("%d files may be open here, which is too few", nofile.Cur)
 	}
 	ctx := b.Context()
-	st, err := store.Open(ctx, store.Config{Path: filepath.Join(b.TempDir(), "trio.db")})
-	if err != nil {
-		b.Fatal(err)
-	}
+	st, tenant := newStore(b, filepath.Join(b.TempDir(), "trio.db"))
 	defer st.Close()
-	tenant, err := st.CreateTenant(ctx, "Acme")
-	if err != nil {
-		b.Fatal(err)
-	}
 	var list bytes.Buffer
 	var mu sync.Mutex
 	var wg sync.WaitGroup

@@ -70,15 +70,8 @@ func processCPU(b *testing.B) time.Duration {
 
 // establish makes a store with the documents of one member, folded but for a tail.
 func establish(b *testing.B, path string, tail int) store.Device {
-	st, err := store.Open(b.Context(), store.Config{Path: path})
-	if err != nil {
-		b.Fatal(err)
-	}
+	st, t := newStore(b, path)
 	defer st.Close()
-	t, err := st.CreateTenant(b.Context(), "Acme")
-	if err != nil {
-		b.Fatal(err)
-	}
 	m, err := st.CreateMember(b.Context(), t, "member")
 	if err != nil {
 		b.Fatal(err)
