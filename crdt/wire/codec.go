@@ -172,6 +172,9 @@ func Encode(f Frame) ([]byte, error) {
 		b = putInt(b, f.Now)
 		b = putText(b, f.Conn)
 		b = putBool(b, f.Reconcile)
+		if f.Version >= 2 {
+			b = putBool(b, f.Leave)
+		}
 	case *Have:
 		if len(f.Hashes) > MaxHave {
 			return nil, fmt.Errorf("%w: %d hashes, at most %d", ErrTooLarge, len(f.Hashes), MaxHave)
@@ -274,7 +277,13 @@ func Decode(b []byte) (Frame, error) {
 		}
 		f = h
 	case kindWelcome:
-		f = &Welcome{Version: r.uint(), Head: r.receipt(), Now: r.int(), Conn: r.text("the connection's name"), Reconcile: r.bool()}
+		w := &Welcome{Version: r.uint(), Head: r.receipt(), Now: r.int(), Conn: r.text("the connection's name"), Reconcile: r.bool()}
+		if w.Version >= 2 {
+			w.Leave = r.bool()
+		}
+		f = w
+	case kindLeft:
+		f = &Left{}
 	case kindHave:
 		f = &Have{More: r.bool(), Hashes: r.hashes(MaxHave)}
 	case kindPush:

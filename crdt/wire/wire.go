@@ -13,8 +13,9 @@ import (
 // Protocol versions. A server answers a Hello with the highest version that both speak.
 //
 //	1  first
+//	2  Welcome.Leave, Left
 const (
-	Version    = 1
+	Version    = 2
 	MinVersion = 1
 )
 
@@ -115,13 +116,20 @@ type Hello struct {
 
 // Welcome answers a Hello. Reconcile says that the Receipt of the Hello does not prove anything here: the device forgets
 // its receipts, names what it holds in Have frames, and is sent the whole order again (what it holds as hashes).
+//
+// Leave (version 2) says that the device's access was taken back: it pushes what is only on it, which is kept apart, empties
+// itself once that was answered, and says so with Left. Nothing else is sent to it. A device of version 1 gets an Error.
 type Welcome struct {
 	Version   uint64
 	Head      Receipt
 	Now       int64 // the server's clock, ms since 1970
 	Conn      string
 	Reconcile bool
+	Leave     bool
 }
+
+// Left says that a device that was told to leave is empty (version 2). The server closes the connection with CodeRevoked.
+type Left struct{}
 
 // Have names changes that a device holds, after a Welcome that asked to reconcile. The frame without More is the last.
 type Have struct {
@@ -168,7 +176,7 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("%s (code %d)", e.Text, e.Code) }
 
-// Frame is one of *Hello, *Welcome, *Have, *Push, *Answer, *Changes, *Error.
+// Frame is one of *Hello, *Welcome, *Have, *Push, *Answer, *Changes, *Error, *Left.
 type Frame interface{ kind() byte }
 
 const (
@@ -179,6 +187,7 @@ const (
 	kindAnswer  = 5
 	kindChanges = 6
 	kindError   = 7
+	kindLeft    = 8
 )
 
 func (*Hello) kind() byte   { return kindHello }
@@ -188,3 +197,4 @@ func (*Push) kind() byte    { return kindPush }
 func (*Answer) kind() byte  { return kindAnswer }
 func (*Changes) kind() byte { return kindChanges }
 func (*Error) kind() byte   { return kindError }
+func (*Left) kind() byte    { return kindLeft }

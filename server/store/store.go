@@ -52,7 +52,11 @@ type FeedRecord struct {
 type Item struct {
 	Doc    crdt.DocName
 	Change *automerge.Change // parsed and checked
-	Feed   []FeedRecord      // what the change adds to the feed; deduplicated by (member, entry) in the store
+	// Carrier is the member's device that brings the change. The actor of a change is a device of the member (which need not
+	// be the one that brings it), or, as of other programs that speak Automerge's protocol, none of ours: then the carrier
+	// answers for it. Zero: nobody does, and only actors of devices are taken.
+	Carrier crdt.DeviceID
+	Feed    []FeedRecord // what the change adds to the feed; deduplicated by (member, entry) in the store
 }
 
 // Rejection says why one item of a push was not stored. The codes are wire's.

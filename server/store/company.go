@@ -1,0 +1,211 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"trio/crdt"
+)
+
+// Errors of people and their devices.
+var (
+	// ErrQuota: a company or a member has as much as the company's quota lets it have; nothing was stored.
+	ErrQuota = errors.New("quota is used up")
+	// ErrExpired: the invitation was good once: its time is over, it was used, or it was taken back.
+	ErrExpired = errors.New("invitation is not good any more: ask for a new one")
+	// ErrSponsor: the sponsor is of another company, or stands below the member in the tree.
+	ErrSponsor = errors.New("sponsor cannot be: it has to be a member of the same company who does not stand below")
+)
+
+// Quota bounds a company. Zero fields bound nothing.
+type Quota struct {
+	Members int   // members of the company
+	Devices int   // devices of one member that may sync
+	Bytes   int64 // of one member's changes as they came, kept ones of revoked devices included
+}
+
+// Company is a tenant as an operator sees it.
+type Company struct {
+	ID      Tenant
+	Name    string
+	Created time.Time
+	Quota   Quota
+	Members int
+	Devices int // that may sync
+}
+
+// Scope is one thing that an API key may do in its company.
+type Scope string
+
+// The scopes. What a key may not do is refused with the scope that it lacks.
+const (
+	ScopeFeed      Scope = "feed"      // read the company's activity
+	ScopeRead      Scope = "read"      // read members, devices, invitations, keys (not their secrets) and what was kept apart
+	ScopePeople    Scope = "people"    // make and change members, invite, revoke
+	ScopeKeys      Scope = "keys"      // make keys with no more scopes than its own, and revoke keys
+	ScopeCompanies Scope = "companies" // make companies, with a first key each, and set quotas; made on the command line only
+)
+
+// APIKey is what is known of a key; its secret is shown once, when it is made.
+type APIKey struct {
+	ID      int64
+	Tenant  Tenant
+	Name    string
+	Scopes  []Scope // in the order above, each once
+	Created time.Time
+	Revoked time.Time // zero: not
+}
+
+// Member is a promoter as the company sees one.
+type Member struct {
+	ID      crdt.MemberID
+	Tenant  Tenant
+	Name    string
+	Team    string        // "" for none
+	Sponsor crdt.MemberID // zero for none
+	Created time.Time
+	Changes uint64 // in the member's order
+	Bytes   int64  // of them, as they came
+	Devices int    // that may sync
+}
+
+// MemberEdit changes what is not nil.
+type MemberEdit struct {
+	Name    *string
+	Team    *string
+	Sponsor *crdt.MemberID // zero takes the sponsor away
+}
+
+// DeviceInfo is a device as the company, and its member, see it.
+type DeviceInfo struct {
+	Device
+	Pairer    crdt.DeviceID // the member's device that invited it; zero: the company did
+	Seen      time.Time     // last heard of; zero: never
+	App       string        // name and version of the program, as it says
+	Receipt   uint64        // the last receipt that is known to be on it, as a number in the member's order
+	Pending   uint64        // changes that were only on it when it was last heard of
+	RevokedAt time.Time     // zero: not revoked
+	Left      time.Time     // a revoked device said that it is empty; zero: it has not
+	Parked    int           // changes that it had not sent before it was revoked, and nobody has taken over yet
+}
+
+// Sighting is what a live connection learned of a device.
+type Sighting struct {
+	Device  crdt.DeviceID
+	At      time.Time
+	App     string
+	Receipt uint64
+	Pending uint64
+}
+
+// Invite asks somebody to make a device of a member: a new member's first one, or a further one.
+type Invite struct {
+	ID      int64
+	Member  crdt.MemberID
+	By      crdt.DeviceID // the member's own device; zero: the company
+	Created time.Time
+	Expires time.Time
+	Used    time.Time     // zero: not
+	Device  crdt.DeviceID // that it became
+	Revoked time.Time     // zero: not
+}
+
+// Parked is a change that a revoked device had not sent when it was revoked. It is kept apart from the member's documents
+// until somebody takes it over.
+type Parked struct {
+	ID      int64
+	Item    Item // Doc and Change
+	Arrived time.Time
+	Taken   time.Time // zero: not
+}
+
+// People is who may sync, and as whom. Tokens and keys are 256 random bits, codes of invitations 60; only hashes of them
+// are stored. Lists are in the order of making; after is the last one of the page before, zero for the first page.
+type People interface {
+	CreateTenant(ctx context.Context, name string) (Tenant, error)
+	// Tenants returns all companies.
+	Tenants(ctx context.Context) ([]Company, error)
+	// TenantByID returns one; ErrNotFound for none.
+	TenantByID(ctx context.Context, t Tenant) (Company, error)
+	SetQuota(ctx context.Context, t Tenant, q Quota) error
+
+	// CreateAPIKey makes a key and returns it, once.
+	CreateAPIKey(ctx context.Context, t Tenant, name string, scopes ...Scope) (k APIKey, secret string, err error)
+	APIKeys(ctx context.Context, t Tenant) ([]APIKey, error)
+	// RevokeAPIKey takes a key of the company back, for good; ErrNotFound for one of another company.
+	RevokeAPIKey(ctx context.Context, t Tenant, id int64) error
+	// APIKeyBySecret returns the key; ErrNotFound for any other text, and for a revoked one.
+	APIKeyBySecret(ctx context.Context, secret string) (APIKey, error)
+
+	// CreateMember makes a member; ErrQuota, ErrSponsor, ErrNotFound when there is no such company. Of m, Tenant, Name, Team
+	// and Sponsor count.
+	CreateMember(ctx context.Context, m Member) (crdt.MemberID, error)
+	// EditMember changes a member; ErrSponsor when the tree would get a circle.
+	EditMember(ctx context.Context, m crdt.MemberID, e MemberEdit) error
+	MemberByID(ctx context.Context, m crdt.MemberID) (Member, error)
+	Members(ctx context.Context, t Tenant, after crdt.MemberID, limit int) ([]Member, error)
+
+	// CreateInvite makes an invitation to make a device of m, which is good until it expires or was used once, and returns
+	// its code. by is the member's device that pairs another one; zero when the company invites.
+	CreateInvite(ctx context.Context, m crdt.MemberID, by crdt.DeviceID, expires time.Time) (i Invite, code string, err error)
+	Invites(ctx context.Context, m crdt.MemberID) ([]Invite, error)
+	// RevokeInvite takes an invitation of a member of the company back.
+	RevokeInvite(ctx context.Context, t Tenant, id int64) error
+	// Redeem makes the device that an invitation is for; only one caller gets it. ErrNotFound for a code that never was,
+	// ErrExpired, ErrQuota. The form of the code (case, dashes, letters that look like digits) does not matter.
+	Redeem(ctx context.Context, code, device string) (d Device, token string, err error)
+
+	// CreateDevice makes a device without an invitation; ErrQuota.
+	CreateDevice(ctx context.Context, m crdt.MemberID, name string) (d Device, token string, err error)
+	// AdoptDevice makes a device known again that a restored database does not know; see SQLite.
+	AdoptDevice(ctx context.Context, m crdt.MemberID, d crdt.DeviceID) error
+	// DeviceByToken returns the device, revoked ones included; ErrNotFound for any other text.
+	DeviceByToken(ctx context.Context, token string) (Device, error)
+	DeviceByID(ctx context.Context, d crdt.DeviceID) (DeviceInfo, error)
+	Devices(ctx context.Context, m crdt.MemberID) ([]DeviceInfo, error)
+	// RevokeDevice takes a device its right to sync, for good. It may still come once to bring what it had not sent (Park)
+	// and to say that it is empty (Leave).
+	RevokeDevice(ctx context.Context, d crdt.DeviceID) error
+	// Saw notes what connections learned, in one write; of two sightings of a device the later one counts.
+	Saw(ctx context.Context, list []Sighting) error
+	// Park keeps changes of a revoked device apart, durably; those that it has kept already are skipped. ErrQuota when the
+	// member's quota, or MaxParkedBytes, is used up: the device then keeps them.
+	Park(ctx context.Context, d crdt.DeviceID, items []Item) error
+	// ParkedOf returns what is kept of a device, taken over or not.
+	ParkedOf(ctx context.Context, d crdt.DeviceID, after int64, limit int) ([]Parked, error)
+	// TakeParked marks what was kept as taken over: it is in the member's documents now.
+	TakeParked(ctx context.Context, d crdt.DeviceID, ids []int64) error
+	// LeaveDevice notes that a revoked device said that it is empty.
+	LeaveDevice(ctx context.Context, d crdt.DeviceID) error
+}
+
+// MaxParkedBytes bounds what is kept apart of one revoked device.
+const MaxParkedBytes = 64 << 20
+
+// Hint says that something about a member may have changed. It may be lost, repeated or late: the store is the truth.
+type Hint struct {
+	Member crdt.MemberID
+	Head   uint64 // of its order; 0: not said
+	People bool   // its devices: look them up again
+	All    bool   // everything may have changed: look everybody up again
+}
+
+// Nodes is what several processes on one store need to serve the same members.
+type Nodes interface {
+	// Watch has f called with hints of what is committed from now on, by whichever process, until ctx ends. f is called by
+	// one goroutine at a time and must not wait for anything.
+	Watch(ctx context.Context, f func(Hint)) error
+	// Heads returns the numbers of the newest changes of members, in one read; a member that is not there is left out. It is
+	// what makes up for lost hints: whoever serves members asks now and then.
+	Heads(ctx context.Context, ms []crdt.MemberID) (map[crdt.MemberID]uint64, error)
+}
+
+// Stats is how a store does, for metrics.
+type Stats struct {
+	Queued  int           // writes that wait
+	Groups  uint64        // transactions committed
+	Pushes  uint64        // pushes in them
+	Changes uint64        // changes in these
+	Slowest time.Duration // longest commit since the last Stats
+}
