@@ -1,4 +1,4 @@
-// Package crdttest makes documents as members' devices do, out of a seed, for tests and benchmarks.
+// Package crdttest makes documents as members' devices do, out of a seed, for tests, benchmarks and the load generator.
 package crdttest
 
 import (
@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,9 +20,15 @@ type Item struct {
 	Change *automerge.Change
 }
 
+// TB is what a book says its failures to: a testing.TB, or whoever runs it otherwise.
+type TB interface {
+	Helper()
+	Fatal(args ...any) // does not return
+}
+
 // A Book is a member's documents: what its devices write, each change knowing all before it, comes to Items.
 type Book struct {
-	TB      testing.TB
+	TB      TB
 	Rnd     *rand.Rand
 	Items   []Item
 	Devices []automerge.ActorID
@@ -33,7 +38,7 @@ type Book struct {
 }
 
 // NewBook returns an empty book of a day in November 2026, written by random actors of so many devices.
-func NewBook(tb testing.TB, seed uint64, devices int) *Book {
+func NewBook(tb TB, seed uint64, devices int) *Book {
 	b := &Book{TB: tb, Rnd: rand.New(rand.NewPCG(seed, 1)), docs: map[crdt.DocName]*automerge.Doc{}}
 	b.Now = time.Date(2026, 11, 2, 7, 0, 0, 0, time.UTC)
 	for range devices {

@@ -30,6 +30,7 @@ usage: trio COMMAND [FLAG ...]
   serve    the sync server
   config   check: says what is wrong with the settings of serve
   health   asks a server that runs here how it is
+  bench    measures this build on this machine
   demo     a company's day on this machine, on made-up or real input; then the server stays up
   admin    companies, members, devices and keys of a data folder
   pull     append a company's new activity to a file
@@ -47,7 +48,7 @@ func main() {
 
 func run(ctx context.Context, args []string) int {
 	commands := map[string]func(context.Context, []string) error{
-		"serve": serve, "config": configure, "health": health, "version": version, "demo": demo, "admin": admin,
+		"serve": serve, "config": configure, "health": health, "version": version, "demo": demo, "admin": admin, "bench": measure,
 	}
 	if len(args) == 0 {
 		fmt.Fprint(os.Stderr, usage)
