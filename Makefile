@@ -9,7 +9,7 @@ RACE := $(if $(HAVE_CC),-race)
 DEVICE = ./crdt/... ./ranking ./replica/...
 WASM_TESTS = ./crdt/... ./ranking ./replica/importer
 
-.PHONY: run build test check format lint builds race wasm npm fuzz bench bench-engine clean
+.PHONY: run build test check format lint builds race wasm npm fuzz bench bench-engine bench-system clean
 
 # A company's day on this machine; then the server stays up. On your own data:
 # make run ORDERS=file.csv CONTACTS=file.vcf [COLUMNS=customer=…,date=…,amount=…] [CODE=+34]
@@ -92,6 +92,10 @@ bench:
 bench-engine: npm
 	$(if $(HAVE_CC),,@echo "no C compiler: ours without automerge-go")
 	$(GO) test -count=1 -run '^TestEngineTable$$' -timeout 10m -v ./crdt/automerge -engines
+
+# The whole system on this machine: a server process, thousands of devices, the table of what must hold.
+bench-system: build
+	bin/trio bench $(ARGS)
 
 clean:
 	rm -rf bin data
