@@ -59,6 +59,7 @@ func New(cfg Config) *Server {
 	}
 	cfg.Metrics.Watch("devices_connected", "Devices that sync now; one that is connected twice counts twice.",
 		func() float64 { return float64(s.hub.Connections()) })
+	cfg.Metrics.WatchStore(st.Stats)
 	guard := ops.NewGuard(ops.GuardConfig{
 		Store: st, Log: cfg.Log, Metrics: cfg.Metrics, Limits: cfg.Limits, Proxies: cfg.Proxies, HSTS: cfg.HSTS, Crowded: cfg.Crowded,
 	})
@@ -69,7 +70,7 @@ func New(cfg Config) *Server {
 	}{
 		"/v1/sync":   {ops.Route{Name: "sync", Access: ops.Devices}, s.hub},
 		"/v1/device": {ops.Route{Name: "device", Access: ops.Devices}, http.HandlerFunc(device)},
-		feed.Path:    {ops.Route{Name: "feed", Access: ops.Companies}, feed.Handler(st, feed.Log(cfg.Log), feed.Until(stopping))},
+		feed.Path:    {feed.Route, feed.Handler(st, feed.Log(cfg.Log), feed.Until(stopping))},
 		"/healthz":   {ops.Route{Name: "healthz", Quiet: true}, http.HandlerFunc(s.health.Alive)},
 		"/readyz":    {ops.Route{Name: "readyz", Quiet: true}, http.HandlerFunc(s.health.Ready)},
 	} {

@@ -25,6 +25,7 @@ import (
 	"trio/clients/corporate"
 	"trio/crdt"
 	"trio/server/feed"
+	"trio/server/ops"
 	"trio/server/store"
 	"trio/server/store/storetest"
 )
@@ -57,10 +58,10 @@ func newSite(dir string) (*site, error) {
 	if s.tenant, err = s.store.CreateTenant(ctx, "a company"); err != nil {
 		return nil, err
 	}
-	if s.key, err = s.store.CreateAPIKey(ctx, s.tenant, "a key"); err != nil {
+	if _, s.key, err = s.store.CreateAPIKey(ctx, s.tenant, "a key", store.ScopeFeed); err != nil {
 		return nil, err
 	}
-	if s.member, err = s.store.CreateMember(ctx, s.tenant, "a member"); err != nil {
+	if s.member, err = s.store.CreateMember(ctx, store.Member{Tenant: s.tenant, Name: "a member"}); err != nil {
 		return nil, err
 	}
 	d, _, err := s.store.CreateDevice(ctx, s.member, "a phone")
@@ -72,7 +73,11 @@ func (s *site) start() (err error) {
 	if s.store, err = store.Open(context.Background(), store.Config{Path: filepath.Join(s.dir, "trio.db")}); err != nil {
 		return err
 	}
-	h := feed.Handler(s.store, feed.Log(slog.New(slog.DiscardHandler)))
+	log := slog.New(slog.DiscardHandler)
+	guard := ops.NewGuard(ops.GuardConfig{
+		Store: s.store, Log: log, Metrics: ops.NewMetrics(), Limits: ops.Limits{Company: ops.Rate{PerSecond: 1e6, Burst: 1e6}},
+	})
+	h := guard.Wrap(feed.Route, feed.Handler(s.store, feed.Log(log)))
 	s.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if n := int(s.cut.Load()); n > 0 {
 			w = &cutter{w, n}

@@ -50,7 +50,7 @@ func newSite(t *testing.T) *site {
 // newMember makes a member, and a device of it with its token.
 func (s *site) newMember(name string) (crdt.MemberID, string) {
 	s.Helper()
-	m, err := s.st.CreateMember(s.Context(), s.tenant, name)
+	m, err := s.st.CreateMember(s.Context(), store.Member{Tenant: s.tenant, Name: name})
 	if err != nil {
 		s.Fatal(err)
 	}

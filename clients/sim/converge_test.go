@@ -111,7 +111,7 @@ func converge(t *testing.T, seed uint64) {
 	var err error
 	w.tenant, err = w.store.CreateTenant(w.ctx, "Acme")
 	w.must(err)
-	member, err := w.store.CreateMember(w.ctx, w.tenant, "Maya")
+	member, err := w.store.CreateMember(w.ctx, store.Member{Tenant: w.tenant, Name: "Maya"})
 	w.must(err)
 	for range 2 + w.rng.IntN(4) {
 		id, _, err := w.store.CreateDevice(w.ctx, member, "phone")

@@ -46,7 +46,7 @@ func play(t *testing.T, set func(*sim.Demo)) (out string, first, player crdt.Mem
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := st.CreateAPIKey(ctx, tenant, "corporate")
+	_, key, err := st.CreateAPIKey(ctx, tenant, "corporate", store.ScopeFeed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func play(t *testing.T, set func(*sim.Demo)) (out string, first, player crdt.Mem
 		Out: &buf, Dir: t.TempDir(), Seed: 7, Feed: corporate.Client{URL: web.URL, Key: key}, Now: now,
 		SetClock: func(to time.Time) { offset.Store(int64(time.Until(to))) },
 		Enrol: func(ctx context.Context, member string, devices ...string) (as []sim.Access, err error) {
-			m, err := st.CreateMember(ctx, tenant, member)
+			m, err := st.CreateMember(ctx, store.Member{Tenant: tenant, Name: member})
 			if err != nil {
 				return nil, err
 			}

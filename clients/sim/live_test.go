@@ -39,7 +39,7 @@ func newLive(tb testing.TB) *live {
 	l.serve("127.0.0.1:0")
 	tenant, err := l.st.CreateTenant(ctx, "Acme")
 	l.must(err)
-	member, err := l.st.CreateMember(ctx, tenant, "Maya")
+	member, err := l.st.CreateMember(ctx, store.Member{Tenant: tenant, Name: "Maya"})
 	l.must(err)
 	run, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup

@@ -44,7 +44,7 @@ func newRig(t *testing.T) *rig {
 	var err error
 	g.tenant, err = g.st.CreateTenant(g.ctx, "A")
 	g.ok(err)
-	g.member, err = g.st.CreateMember(g.ctx, g.tenant, "M")
+	g.member, err = g.st.CreateMember(g.ctx, store.Member{Tenant: g.tenant, Name: "M"})
 	g.ok(err)
 	t.Cleanup(func() { g.st.Close() })
 	return g

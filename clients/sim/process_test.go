@@ -115,9 +115,9 @@ func TestServerKilledWhileDevicesPush(t *testing.T) {
 	st := openStore()
 	tenant, err := st.CreateTenant(ctx, "Acme")
 	must(err)
-	key, err := st.CreateAPIKey(ctx, tenant, "test")
+	_, key, err := st.CreateAPIKey(ctx, tenant, "test", store.ScopeFeed)
 	must(err)
-	member, err := st.CreateMember(ctx, tenant, "Maya")
+	member, err := st.CreateMember(ctx, store.Member{Tenant: tenant, Name: "Maya"})
 	must(err)
 	addr := freeAddr(t)
 	var devs []*replica.Replica

@@ -41,7 +41,7 @@ func newSite(t *testing.T, maxPages int64) *site {
 	s.start(0)
 	tenant, err := s.st.CreateTenant(s.ctx, "Acme")
 	s.must(err)
-	s.member, err = s.st.CreateMember(s.ctx, tenant, "Maya")
+	s.member, err = s.st.CreateMember(s.ctx, store.Member{Tenant: tenant, Name: "Maya"})
 	s.must(err)
 	s.dev, s.token, err = s.st.CreateDevice(s.ctx, s.member, "phone")
 	s.must(err)

@@ -16,7 +16,8 @@
 // again at once. Parameters: cursor (none: from the start), limit (records of a page: 1 to 10000, default 1000), wait
 // (seconds, up to 30, to wait for something new when there is nothing; default 0), format (only ndjson).
 //
-// Errors are JSON too: {"error":{"code":"…","message":"…","hint":"…"}}. Status 401: the key; 400: a parameter, with the
+// Errors are JSON too: {"error":{"code":"…","message":"…","hint":"…"}}. Status 401: the key; 403: the key lacks the
+// scope "feed"; 400: a parameter, with the
 // code "cursor" for a cursor that is not of this feed; 503: come back.
 //
 // # What it promises

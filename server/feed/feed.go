@@ -9,10 +9,10 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"trio/crdt"
+	"trio/server/ops"
 	"trio/server/store"
 )
 
@@ -49,7 +49,10 @@ func Log(l *slog.Logger) Option { return func(h *handler) { h.log = l } }
 // Until has requests wait for nothing more once ctx has ended, so that a server that goes down need not wait for them.
 func Until(ctx context.Context) Option { return func(h *handler) { h.stop = ctx.Done() } }
 
-// Handler serves the feed of whatever company a request's key is of.
+// Route is how the guard is to treat requests for the feed.
+var Route = ops.Route{Name: "feed", Access: ops.Companies, Scope: store.ScopeFeed}
+
+// Handler serves the feed of whatever company a request's key is of, which the guard before it says.
 func Handler(s store.Store, options ...Option) http.Handler {
 	h := &handler{store: s, log: slog.Default(), waiting: make(chan struct{}, maxWaiting)}
 	for _, o := range options {
@@ -156,21 +159,16 @@ func (h *handler) page(ctx context.Context, t store.Tenant, q query) ([]store.Ac
 }
 
 func (h *handler) tenant(r *http.Request) (store.Tenant, *problem) {
-	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || key == "" {
+	if k, ok := ops.Key(r.Context()); ok {
+		return k.Tenant, nil
+	}
+	if ops.Bearer(r) == "" {
 		return 0, &problem{
 			http.StatusUnauthorized, "key", "the request carries no key",
 			"send the header Authorization: Bearer " + store.APIKeyPrefix + "…",
 		}
 	}
-	t, err := h.store.TenantByAPIKey(r.Context(), key)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return 0, &problem{http.StatusUnauthorized, "key", "the key is not known here", "check the key and the server's address, or make a new key"}
-	case err != nil:
-		return 0, h.failure(err, 0)
-	}
-	return t, nil
+	return 0, &problem{http.StatusUnauthorized, "key", "the key is not known here", "check the key and the server's address, or make a new key"}
 }
 
 // failure says what a reader may know of an error of the store.

@@ -20,6 +20,7 @@ import (
 
 	"trio/crdt"
 	"trio/server/feed"
+	"trio/server/ops"
 	"trio/server/store"
 	"trio/server/store/storetest"
 )
@@ -40,7 +41,7 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(func() { s.stop() })
 	var err error
 	if s.tenant, err = s.store.CreateTenant(t.Context(), "a company"); err == nil {
-		s.key, err = s.store.CreateAPIKey(t.Context(), s.tenant, "a key")
+		_, s.key, err = s.store.CreateAPIKey(t.Context(), s.tenant, "a key", store.ScopeFeed)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -54,8 +55,17 @@ func (s *site) start(options ...feed.Option) {
 	if s.store, err = store.Open(context.Background(), store.Config{Path: s.path}); err != nil {
 		s.t.Fatal(err)
 	}
-	options = append([]feed.Option{feed.Log(slog.New(slog.DiscardHandler))}, options...)
-	s.server = httptest.NewServer(feed.Handler(s.store, options...))
+	s.server = httptest.NewServer(handler(s.store, options...))
+}
+
+// handler is the feed behind its guard, which lets everybody come as often as they like.
+func handler(st store.Store, options ...feed.Option) http.Handler {
+	log := slog.New(slog.DiscardHandler)
+	often := ops.Rate{PerSecond: 1e6, Burst: 1e6}
+	guard := ops.NewGuard(ops.GuardConfig{
+		Store: st, Log: log, Metrics: ops.NewMetrics(), Limits: ops.Limits{Strangers: often, Company: often},
+	})
+	return guard.Wrap(feed.Route, feed.Handler(st, append([]feed.Option{feed.Log(log)}, options...)...))
 }
 
 func (s *site) stop() {
@@ -69,7 +79,7 @@ func (s *site) stop() {
 
 func (s *site) author(seed uint64) (crdt.MemberID, *storetest.Author) {
 	s.t.Helper()
-	m, err := s.store.CreateMember(s.t.Context(), s.tenant, "a member")
+	m, err := s.store.CreateMember(s.t.Context(), store.Member{Tenant: s.tenant, Name: "a member"})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -248,12 +258,25 @@ func TestRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, reading, err := s.store.CreateAPIKey(t.Context(), s.tenant, "dashboard", store.ScopeRead, store.ScopePeople)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, revoked, err := s.store.CreateAPIKey(t.Context(), s.tenant, "old", store.ScopeFeed)
+	if err == nil {
+		err = s.store.RevokeAPIKey(t.Context(), s.tenant, gone.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		key, query string
 		status     int
 		code       string
 	}{
 		{"", "", 401, "key"},
+		{reading, "", 403, "scope"},
+		{revoked, "", 401, "key"},
 		{other.key, "", 401, "key"},
 		{s.key + "x", "", 401, "key"},
 		{"trio_d_x", "", 401, "key"},
@@ -280,6 +303,9 @@ func TestRefusals(t *testing.T) {
 		}
 		if resp.StatusCode != tc.status || e.Error.Code != tc.code || e.Error.Message == "" || e.Error.Hint == "" {
 			t.Errorf("%+v: %d %s", tc, resp.StatusCode, b)
+		}
+		if tc.status == 403 && !strings.Contains(e.Error.Message, `"feed"`) {
+			t.Errorf("it does not name the scope that is missing: %s", b)
 		}
 		if strings.Contains(string(b), "SQLite") || strings.Contains(string(b), "store:") || tc.key != "" && strings.Contains(string(b), tc.key) {
 			t.Errorf("%+v: the answer tells too much: %s", tc, b)
@@ -356,7 +382,7 @@ func TestCut(t *testing.T) {
 		}
 	}
 	s.server.Close()
-	s.server = httptest.NewServer(feed.Handler(corrupt{s.store}, feed.Log(slog.New(slog.DiscardHandler))))
+	s.server = httptest.NewServer(handler(corrupt{s.store}))
 	if got, err := s.page(""); err == nil {
 		t.Errorf("an answer with a broken record was complete: %+v", got)
 	}

@@ -26,7 +26,7 @@ func BenchmarkPush(b *testing.B) {
 	frames := make([][][]byte, devices)
 	sessions := make([]*hub.Session, devices)
 	for i := range devices {
-		m, err := st.CreateMember(ctx, tenant, fmt.Sprint(i))
+		m, err := st.CreateMember(ctx, store.Member{Tenant: tenant, Name: fmt.Sprint(i)})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -130,7 +130,7 @@ func BenchmarkIdle(b *testing.B) {
 	for range 50 {
 		wg.Go(func() {
 			for range devices / 50 {
-				m, err := st.CreateMember(ctx, tenant, "member")
+				m, err := st.CreateMember(ctx, store.Member{Tenant: tenant, Name: "member"})
 				var d store.Device
 				var token string
 				if err == nil {

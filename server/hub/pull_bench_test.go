@@ -72,7 +72,7 @@ func processCPU(b *testing.B) time.Duration {
 func establish(b *testing.B, path string, tail int) store.Device {
 	st, t := newStore(b, path)
 	defer st.Close()
-	m, err := st.CreateMember(b.Context(), t, "member")
+	m, err := st.CreateMember(b.Context(), store.Member{Tenant: t, Name: "member"})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -414,6 +414,11 @@ func AsError(err error) *wire.Error {
 		return e
 	case errors.Is(err, store.ErrBusy):
 		return &wire.Error{Code: wire.CodeBusy, Text: "the server has too much to do: coming back later", Wait: 2000}
+	case errors.Is(err, store.ErrQuota):
+		return &wire.Error{
+			Code: wire.CodeFull, Wait: uint64(time.Hour / time.Millisecond),
+			Text: "your company's storage quota for you is used up: your data stays on this device; ask your company",
+		}
 	case errors.Is(err, store.ErrFull):
 		return &wire.Error{Code: wire.CodeFull, Text: "the server's storage is full: your data stays on this device until there is room", Wait: 60000}
 	}

@@ -37,7 +37,7 @@ func newPeers(t *testing.T, n int) (*store.SQLite, []*peer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	member, err := st.CreateMember(ctx, tenant, "Maya")
+	member, err := st.CreateMember(ctx, store.Member{Tenant: tenant, Name: "Maya"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"trio/crdt/wire"
+	"trio/server/store"
 )
 
 // Metrics counts what one server does. Make it with NewMetrics.
@@ -80,7 +81,7 @@ func NewMetrics() *Metrics {
 			m.connRefused.WithLabelValues(codeName(code))
 		}
 	}
-	for _, reason := range []string{reasonBusy, reasonFull, reasonOther} {
+	for _, reason := range []string{reasonBusy, reasonFull, reasonQuota, reasonOther} {
 		m.pushFailed.WithLabelValues(reason)
 	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -98,6 +99,36 @@ func NewMetrics() *Metrics {
 // Watch has a gauge read from a function each time the metrics are scraped.
 func (m *Metrics) Watch(name, help string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "trio_" + name, Help: help}, read))
+}
+
+// WatchStore has how a store does as metrics, by one look each time they are scraped.
+func (m *Metrics) WatchStore(stats func() store.Stats) {
+	m.registry.MustRegister(&storeStats{stats})
+}
+
+type storeStats struct{ read func() store.Stats }
+
+var (
+	descQueued  = prometheus.NewDesc("trio_store_queue", "Writes that wait for the store.", nil, nil)
+	descGroups  = prometheus.NewDesc("trio_store_commits_total", "Transactions committed; one takes many writes.", nil, nil)
+	descPushes  = prometheus.NewDesc("trio_store_pushes_total", "Pushes in committed transactions.", nil, nil)
+	descChanges = prometheus.NewDesc("trio_store_changes_total", "New changes in committed transactions.", nil, nil)
+	descSlowest = prometheus.NewDesc("trio_store_slowest_commit_seconds", "Longest commit since the metrics were last read.", nil, nil)
+)
+
+func (*storeStats) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descQueued, descGroups, descPushes, descChanges, descSlowest} {
+		to <- d
+	}
+}
+
+func (c *storeStats) Collect(to chan<- prometheus.Metric) {
+	s := c.read()
+	to <- prometheus.MustNewConstMetric(descQueued, prometheus.GaugeValue, float64(s.Queued))
+	to <- prometheus.MustNewConstMetric(descGroups, prometheus.CounterValue, float64(s.Groups))
+	to <- prometheus.MustNewConstMetric(descPushes, prometheus.CounterValue, float64(s.Pushes))
+	to <- prometheus.MustNewConstMetric(descChanges, prometheus.CounterValue, float64(s.Changes))
+	to <- prometheus.MustNewConstMetric(descSlowest, prometheus.GaugeValue, s.Slowest.Seconds())
 }
 
 // WatchFile has the size of a file as a gauge in bytes; a file that is not there has none.

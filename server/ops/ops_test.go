@@ -39,11 +39,11 @@ func (f *fake) Feed(context.Context, store.Tenant, string, int) ([]store.Activit
 
 func (f *fake) Health(context.Context) error { f.health++; return f.err }
 
-func (f *fake) TenantByAPIKey(_ context.Context, key string) (store.Tenant, error) {
+func (f *fake) APIKeyBySecret(_ context.Context, key string) (store.APIKey, error) {
 	if f.err == nil && key != "key" {
-		return 0, store.ErrNotFound
+		return store.APIKey{}, store.ErrNotFound
 	}
-	return 1, f.err
+	return store.APIKey{Tenant: 1, Scopes: []store.Scope{store.ScopeFeed}}, f.err
 }
 
 func (f *fake) DeviceByToken(_ context.Context, token string) (store.Device, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -23,8 +24,8 @@ import (
 // Access says who may call a route.
 type Access int
 
-// Kinds of access. A route of devices or companies is told who calls, and refuses the unknown itself: this package only
-// bounds how often.
+// Kinds of access. A route of devices or companies is told who calls (Caller, Key), and refuses the unknown itself: this
+// package bounds how often, and refuses keys that lack the route's scope.
 const (
 	Anybody Access = iota
 	Devices
@@ -35,8 +36,9 @@ const (
 type Route struct {
 	Name   string // in logs and metrics
 	Access Access
-	Body   int64 // bytes that a request may bring: 0 for none
-	Quiet  bool  // logged for debugging only: it is asked all the time
+	Scope  store.Scope // that a company's key needs: "" for none
+	Body   int64       // bytes that a request may bring: 0 for none
+	Quiet  bool        // logged for debugging only: it is asked all the time
 }
 
 // Guard stands before the routes of a server: ids, headers, limits, log lines, metrics.
@@ -80,6 +82,7 @@ func NewGuard(cfg GuardConfig) *Guard {
 type (
 	requestKey struct{}
 	deviceKey  struct{}
+	apiKey     struct{}
 )
 
 // RequestID returns the id of the request that ctx is of, or "".
@@ -92,6 +95,12 @@ func RequestID(ctx context.Context) string {
 func Caller(ctx context.Context) (store.Device, bool) {
 	d, ok := ctx.Value(deviceKey{}).(store.Device)
 	return d, ok
+}
+
+// Key returns the company's key that a request to a route of Companies carries; it has the route's scope.
+func Key(ctx context.Context) (store.APIKey, bool) {
+	k, ok := ctx.Value(apiKey{}).(store.APIKey)
+	return k, ok
 }
 
 // Wrap puts the guard before a route's handler.
@@ -190,18 +199,22 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 			return r
 		}
 	case rt.Access == Companies && token != "":
-		t, err := g.store.TenantByAPIKey(r.Context(), token)
+		key, err := g.store.APIKeyBySecret(r.Context(), token)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return failed(err)
 		}
 		if err == nil {
-			wait, ok := g.companies.take(t, time.Now(), MaxPace)
+			wait, ok := g.companies.take(key.Tenant, time.Now(), MaxPace)
 			if !ok {
 				return limited(http.StatusTooManyRequests, limitCompany, wait, often, "pull with one program, in larger pages")
 			}
+			if rt.Scope != "" && !key.Has(rt.Scope) {
+				Refuse(w, r, http.StatusForbidden, "scope", fmt.Sprintf("the key lacks the scope %q", rt.Scope), "use a key of the company that has it, or make one")
+				return nil
+			}
 			select {
 			case <-time.After(wait):
-				return r
+				return r.WithContext(context.WithValue(r.Context(), apiKey{}, key))
 			case <-r.Context().Done():
 				return nil
 			}

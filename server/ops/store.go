@@ -13,6 +13,7 @@ import (
 const (
 	reasonBusy  = "busy"
 	reasonFull  = "full"
+	reasonQuota = "quota"
 	reasonOther = "other"
 )
 
@@ -34,6 +35,8 @@ func (s *metered) Append(ctx context.Context, member crdt.MemberID, items []stor
 			reason = reasonBusy
 		case errors.Is(err, store.ErrFull):
 			reason = reasonFull
+		case errors.Is(err, store.ErrQuota):
+			reason = reasonQuota
 		}
 		s.m.pushFailed.WithLabelValues(reason).Inc()
 		return ack, err

@@ -57,7 +57,8 @@ func (s *SQLite) append(ctx context.Context, p *push) (ack Ack, err error) {
 		case err != nil:
 			return Ack{}, err
 		case !p.unsure:
-			if ack.Receipt.Seq-p.folded >= foldFrom {
+			s.stats.pushed(ack.New)
+			if ack.Receipt.Seq-p.folded >= foldFrom && !s.cfg.Aside {
 				s.fold.want(p.member)
 			}
 			return ack, nil
@@ -190,6 +191,7 @@ func (w *writer) push(p *push) (Ack, error) {
 		return ack, nil
 	}
 	member, tenant := row[0].(int64), row[1].(int64)
+	has, most := row[6].(int64), row[7].(int64)
 	ack.Receipt.Seq = uint64(row[2].(int64))
 	copy(ack.Receipt.Chain[:], row[3].([]byte))
 	p.folded = uint64(row[5].(int64))
@@ -209,6 +211,16 @@ func (w *writer) push(p *push) (Ack, error) {
 		}
 	}
 	if p.unsure {
+		return Ack{}, nil
+	}
+	var size int64 // of what is new, as it came
+	for i := range p.items {
+		if d := &decisions[i]; d.code == 0 && !d.dup {
+			size += int64(p.items[i].Change.Len())
+		}
+	}
+	if size > 0 && most > 0 && has+size > most {
+		p.err = overQuota(most)
 		return Ack{}, nil
 	}
 	for i := range p.items {
@@ -247,7 +259,7 @@ func (w *writer) push(p *push) (Ack, error) {
 			}
 		}
 	}
-	_, err = w.head.exec(int64(ack.Receipt.Seq), ack.Receipt.Chain[:], member)
+	_, err = w.head.exec(int64(ack.Receipt.Seq), ack.Receipt.Chain[:], size, member)
 	return ack, err
 }
 

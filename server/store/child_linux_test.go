@@ -39,7 +39,7 @@ func writeError(dir string) error {
 	if err != nil {
 		return err
 	}
-	m, err := s.CreateMember(ctx, tenant, "a member")
+	m, err := s.CreateMember(ctx, store.Member{Tenant: tenant, Name: "a member"})
 	if err != nil {
 		return err
 	}

@@ -112,6 +112,7 @@ func (s *SQLite) commitGroup(w *writer, group []*job) *writer {
 	}
 	unknown, err := w.transact(group)
 	if err == nil {
+		s.stats.committed(w.took)
 		finish(group, nil)
 		return w
 	}
@@ -151,7 +152,8 @@ func finish(group []*job, err error) {
 type writer struct {
 	*conn
 	clock func() time.Time
-	now   time.Time // of the transaction
+	now   time.Time     // of the transaction
+	took  time.Duration // the last COMMIT
 	docs  map[string]int64
 	// fresh are the names added to docs by this transaction; a rollback takes them back.
 	fresh []string
@@ -163,8 +165,17 @@ type writer struct {
 	folded, setFolded                   *stmt
 	dropChanges, dropSegments           *stmt
 	addSegment                          *stmt
-	addTenant, addMember, addDevice     *stmt
-	addKey, tenant, revoke, newEpoch    *stmt
+	addTenant, tenant, setQuota         *stmt
+	addKey, revokeKey, newEpoch         *stmt
+	addMember, profile, setProfile      *stmt
+	sponsorOf, countMembers             *stmt
+	addDevice, deviceRow, revoke, leave *stmt
+	devicesOf, devicesIn, saw           *stmt
+	addInvite, openInvites, invite      *stmt
+	revokeInvite, inviteByHash          *stmt
+	useInvite                           *stmt
+	park, isParked, parkedRow, take     *stmt
+	keptBy, keptOf                      *stmt
 	probeSave, probe, probeUndo, probed *stmt
 }
 
@@ -215,8 +226,9 @@ func (w *writer) texts() []text {
 		{&w.begin, "BEGIN IMMEDIATE"},
 		{&w.commit, "COMMIT"},
 		{&w.undo, "ROLLBACK"},
-		{&w.member, "SELECT id, tenant, seq, chain, name, folded FROM members WHERE uid = ?"},
-		{&w.head, "UPDATE members SET seq = ?, chain = ?, pushes = pushes + 1 WHERE id = ?"},
+		{&w.member, "SELECT m.id, m.tenant, m.seq, m.chain, m.name, m.folded, m.bytes + m.kept, t.max_bytes, t.max_devices, m.devices " +
+			"FROM members m JOIN tenants t ON t.id = m.tenant WHERE m.uid = ?"},
+		{&w.head, "UPDATE members SET seq = ?, chain = ?, bytes = bytes + ?, pushes = pushes + 1 WHERE id = ?"},
 		{&w.device, "SELECT member FROM devices WHERE uid = ?"},
 		{&w.doc, "SELECT id FROM docs WHERE name = ?"},
 		{&w.addDoc, "INSERT INTO docs (name) VALUES (?)"},
@@ -232,12 +244,37 @@ func (w *writer) texts() []text {
 		{&w.addFeed, "INSERT INTO feed (tenant, member, entry, device, arrived, body) VALUES (?, ?, ?, ?, ?, ?) " +
 			"ON CONFLICT DO NOTHING"},
 		{&w.addTenant, "INSERT INTO tenants (name, created) VALUES (?, ?)"},
-		{&w.addMember, "INSERT INTO members (uid, tenant, name, created, seq, chain, pushes) VALUES (?, ?, ?, ?, 0, ?, 0)"},
+		{&w.tenant, "SELECT max_members, members FROM tenants WHERE id = ?"},
+		{&w.setQuota, "UPDATE tenants SET max_members = ?, max_devices = ?, max_bytes = ? WHERE id = ?"},
 		{&w.newEpoch, "UPDATE meta SET value = ? WHERE key = 'epoch'"},
-		{&w.addDevice, "INSERT INTO devices (uid, member, name, created, revoked, hash) VALUES (?, ?, ?, ?, 0, ?)"},
-		{&w.addKey, "INSERT INTO apikeys (tenant, name, hash, created) VALUES (?, ?, ?, ?)"},
-		{&w.tenant, "SELECT id FROM tenants WHERE id = ?"},
-		{&w.revoke, "UPDATE devices SET revoked = 1 WHERE uid = ?"},
+		{&w.addKey, "INSERT INTO apikeys (tenant, name, hash, created, scopes) VALUES (?, ?, ?, ?, ?)"},
+		{&w.revokeKey, "UPDATE apikeys SET revoked = iif(revoked = 0, ?, revoked) WHERE id = ? AND tenant = ?"},
+		{&w.addMember, "INSERT INTO members (uid, tenant, name, created, seq, chain, pushes, team, sponsor) VALUES (?, ?, ?, ?, 0, ?, 0, ?, ?)"},
+		{&w.countMembers, "UPDATE tenants SET members = members + ? WHERE id = ?"},
+		{&w.profile, "SELECT id, tenant, name, team, sponsor FROM members WHERE uid = ?"},
+		{&w.setProfile, "UPDATE members SET name = ?, team = ?, sponsor = ? WHERE id = ?"},
+		{&w.sponsorOf, "SELECT sponsor FROM members WHERE id = ?"},
+		{&w.addDevice, "INSERT INTO devices (uid, member, name, created, hash, revoked, revoked_at, pairer) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&w.deviceRow, "SELECT d.id, d.member, d.revoked, d.kept, m.tenant, m.bytes + m.kept, t.max_bytes " +
+			"FROM devices d JOIN members m ON m.id = d.member JOIN tenants t ON t.id = m.tenant WHERE d.uid = ?"},
+		{&w.devicesOf, "UPDATE members SET devices = devices + ? WHERE id = ?"},
+		{&w.devicesIn, "UPDATE tenants SET devices = devices + ? WHERE id = ?"},
+		{&w.revoke, "UPDATE devices SET revoked = 1, revoked_at = iif(revoked = 0, ?, revoked_at) WHERE id = ?"},
+		{&w.leave, "UPDATE devices SET left_at = iif(left_at = 0, ?, left_at) WHERE id = ?"},
+		{&w.saw, "UPDATE devices SET seen = ?, app = ?, receipt = ?, pending = ? WHERE uid = ? AND seen <= ?"},
+		{&w.addInvite, "INSERT INTO invites (member, pairer, hash, created, expires, used, revoked) VALUES (?, ?, ?, ?, ?, 0, 0)"},
+		{&w.openInvites, "SELECT count(*) FROM invites WHERE member = ? AND expires > ? AND used = 0 AND revoked = 0"},
+		{&w.invite, "SELECT i.used FROM invites i JOIN members m ON m.id = i.member WHERE i.id = ? AND m.tenant = ?"},
+		{&w.revokeInvite, "UPDATE invites SET revoked = iif(revoked = 0, ?, revoked) WHERE id = ?"},
+		{&w.inviteByHash, "SELECT i.hash, i.id, m.uid, i.pairer, i.expires, i.used, i.revoked, d.revoked FROM invites i " +
+			"JOIN members m ON m.id = i.member LEFT JOIN devices d ON d.id = i.pairer WHERE i.hash = ?"},
+		{&w.useInvite, "UPDATE invites SET used = ?, device = ? WHERE id = ?"},
+		{&w.park, "INSERT INTO parked (device, doc, hash, arrived, taken, size, data) VALUES (?, ?, ?, ?, 0, ?, ?)"},
+		{&w.isParked, "SELECT 1 FROM parked WHERE device = ? AND hash = ?"},
+		{&w.parkedRow, "SELECT taken, iif(size = 0, length(data), size) FROM parked WHERE id = ? AND device = ?"},
+		{&w.take, "UPDATE parked SET taken = ? WHERE id = ?"},
+		{&w.keptBy, "UPDATE devices SET kept = kept + ? WHERE id = ?"},
+		{&w.keptOf, "UPDATE members SET kept = kept + ? WHERE id = ?"},
 		{&w.probeSave, "SAVEPOINT probe"},
 		{&w.probe, "INSERT INTO meta VALUES ('probe', zeroblob(20000))"},
 		{&w.probeUndo, "ROLLBACK TO probe"},
@@ -257,9 +294,11 @@ func (w *writer) transact(group []*job) (unknown bool, err error) {
 			return false, err
 		}
 	}
+	began := time.Now()
 	if _, err := w.commit.exec(); err != nil {
 		return !isFull(err), err
 	}
+	w.took = time.Since(began)
 	w.fresh = w.fresh[:0]
 	return false, nil
 }

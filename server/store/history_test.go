@@ -30,7 +30,7 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := s.CreateMember(ctx, tenant, "a member")
+	m, err := s.CreateMember(ctx, Member{Tenant: tenant, Name: "a member"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,14 @@ type reader struct {
 	change, partials, writersOf *stmt
 	unfolded, begin, commit     *stmt
 	feed, feedHead              *stmt
-	deviceByHash, tenantByHash  *stmt
+	tenant, tenants             *stmt
+	keys, keyByHash             *stmt
+	memberByID, memberRow       *stmt
+	members                     *stmt
+	deviceByHash, deviceByID    *stmt
+	deviceRow, devices          *stmt
+	invites, inviteByHash       *stmt
+	parked                      *stmt
 }
 
 func (s *SQLite) openReader() (*reader, error) {
@@ -60,9 +67,21 @@ func (r *reader) texts() []text {
 		{&r.feed, "SELECT f.pos, f.entry, m.uid, f.device, f.arrived, f.body FROM feed f JOIN members m ON m.id = f.member " +
 			"WHERE f.tenant = ? AND f.pos > ? ORDER BY f.pos LIMIT 0 + ?"},
 		{&r.feedHead, "SELECT seq FROM sqlite_sequence WHERE name = 'feed'"},
-		{&r.deviceByHash, "SELECT d.hash, d.uid, m.uid, m.tenant, d.name, d.created, d.revoked, m.name " +
-			"FROM devices d JOIN members m ON m.id = d.member WHERE d.hash = ?"},
-		{&r.tenantByHash, "SELECT hash, tenant FROM apikeys WHERE hash = ?"},
+		{&r.tenant, "SELECT " + companyColumns + " FROM tenants WHERE id = ?"},
+		{&r.tenants, "SELECT " + companyColumns + " FROM tenants WHERE id > 0 ORDER BY id"},
+		{&r.keys, "SELECT " + keyColumns + " FROM apikeys WHERE tenant = ? ORDER BY id"},
+		{&r.keyByHash, "SELECT hash, " + keyColumns + " FROM apikeys WHERE hash = ?"},
+		{&r.memberByID, "SELECT " + memberColumns + " WHERE m.uid = ?"},
+		{&r.memberRow, "SELECT id FROM members WHERE uid = ? AND tenant = ?"},
+		{&r.members, "SELECT " + memberColumns + " WHERE m.tenant = ? AND m.id > ? ORDER BY m.id LIMIT 0 + ?"},
+		{&r.deviceByHash, "SELECT d.hash, " + deviceColumns + " FROM devices d JOIN members m ON m.id = d.member WHERE d.hash = ?"},
+		{&r.deviceByID, "SELECT " + infoColumns + " FROM " + infoTables + " WHERE d.uid = ?"},
+		{&r.deviceRow, "SELECT id FROM devices WHERE uid = ?"},
+		{&r.devices, "SELECT " + infoColumns + " FROM " + infoTables + " WHERE d.member = ? ORDER BY d.id"},
+		{&r.invites, "SELECT i.id, p.uid, i.created, i.expires, i.used, d.uid, i.revoked FROM invites i " +
+			"LEFT JOIN devices p ON p.id = i.pairer LEFT JOIN devices d ON d.id = i.device WHERE i.member = ? ORDER BY i.id"},
+		{&r.inviteByHash, "SELECT hash FROM invites WHERE hash = ?"},
+		{&r.parked, "SELECT id, doc, arrived, taken, size, data FROM parked WHERE device = ? AND id > ? ORDER BY id LIMIT 0 + ?"},
 	}
 }
 

@@ -16,7 +16,8 @@ const applicationID = 0x5472696f
 //
 //	1  first
 //	2  segments; changes are found by the operations of an actor and no longer by hash
-const schemaVersion = 2
+//	3  quotas, teams, sponsors, scopes of keys, invitations, what is known of devices, what is kept of revoked ones
+const schemaVersion = 3
 
 // layouts bring a database from each version to the next; a new one goes through all of them.
 var layouts = [schemaVersion]func(*conn) error{
@@ -30,6 +31,12 @@ var layouts = [schemaVersion]func(*conn) error{
 			return err
 		}
 		return replay(c)
+	},
+	func(c *conn) error {
+		if err := c.exec(layout3); err != nil {
+			return err
+		}
+		return countSegments(c)
 	},
 }
 
@@ -162,6 +169,79 @@ CREATE TABLE segments (
 ) STRICT;
 `
 
+// Quotas of tenants are 0 for no bound. Counts stand in the rows that are read anyway when something is added: members and
+// devices (those that may sync), and of a member the bytes of its changes and of what is kept apart for it (see Parked) and
+// was not taken over. A change counts the bytes of its chunk as it came, neither deflated nor folded.
+//
+// Times of what has not happened are 0. A device that was revoked before there was revoked_at has the time of the migration.
+const layout3 = `
+ALTER TABLE tenants ADD COLUMN max_members INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tenants ADD COLUMN max_devices INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tenants ADD COLUMN max_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tenants ADD COLUMN members INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tenants ADD COLUMN devices INTEGER NOT NULL DEFAULT 0;
+
+ALTER TABLE apikeys ADD COLUMN scopes TEXT NOT NULL DEFAULT 'feed';
+ALTER TABLE apikeys ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX apikeys_tenant ON apikeys (tenant);
+
+ALTER TABLE members ADD COLUMN team TEXT NOT NULL DEFAULT '';
+ALTER TABLE members ADD COLUMN sponsor INTEGER REFERENCES members;
+ALTER TABLE members ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE members ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE members ADD COLUMN devices INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX members_tenant ON members (tenant);
+CREATE INDEX members_sponsor ON members (sponsor) WHERE sponsor IS NOT NULL;
+
+ALTER TABLE devices ADD COLUMN pairer INTEGER REFERENCES devices;
+ALTER TABLE devices ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN app TEXT NOT NULL DEFAULT '';
+ALTER TABLE devices ADD COLUMN receipt INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN revoked_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN left_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX devices_member ON devices (member);
+
+CREATE TABLE invites (
+	id      INTEGER PRIMARY KEY AUTOINCREMENT,
+	member  INTEGER NOT NULL REFERENCES members,
+	pairer  INTEGER REFERENCES devices,
+	hash    BLOB NOT NULL UNIQUE,
+	created INTEGER NOT NULL,
+	expires INTEGER NOT NULL,
+	used    INTEGER NOT NULL,
+	revoked INTEGER NOT NULL,
+	device  INTEGER REFERENCES devices
+) STRICT;
+
+CREATE INDEX invites_member ON invites (member);
+
+CREATE TABLE parked (
+	id      INTEGER PRIMARY KEY AUTOINCREMENT,
+	device  INTEGER NOT NULL REFERENCES devices,
+	doc     INTEGER NOT NULL REFERENCES docs,
+	hash    BLOB NOT NULL,
+	arrived INTEGER NOT NULL,
+	taken   INTEGER NOT NULL,
+	size    INTEGER NOT NULL,
+	data    BLOB NOT NULL,
+	UNIQUE (device, hash)
+) STRICT;
+
+CREATE INDEX parked_device ON parked (device);
+CREATE INDEX parked_open ON parked (device) WHERE taken = 0;
+
+UPDATE devices SET revoked_at = unixepoch() * 1000 WHERE revoked != 0;
+UPDATE members SET
+	devices = (SELECT count(*) FROM devices d WHERE d.member = members.id AND d.revoked = 0),
+	bytes = (SELECT coalesce(sum(iif(c.size = 0, length(c.data), c.size)), 0) FROM changes c
+		WHERE c.id > members.id << 32 AND c.id <= members.id << 32 | 0xffffffff);
+UPDATE tenants SET
+	members = (SELECT count(*) FROM members m WHERE m.tenant = tenants.id),
+	devices = (SELECT coalesce(sum(m.devices), 0) FROM members m WHERE m.tenant = tenants.id);
+`
+
 // seqBits is the room for a member's sequence number in the id of a change; 31 bits are left for the member.
 const seqBits = 32
 
@@ -272,6 +352,37 @@ func replay(c *conn) error {
 		w := docs[doc].add(ch)
 		w.at = uint64(id) & maxSeq
 		if _, err := change.exec(mark, flag(w.whole), id); err != nil {
+			return err
+		}
+	}
+}
+
+// countSegments adds to members.bytes what is folded. A segment that cannot be opened, as whoever reads it will be told,
+// counts as it is stored.
+func countSegments(c *conn) error {
+	next, err := c.prepare("SELECT " + segmentColumns + " FROM segments WHERE id > ? ORDER BY id LIMIT 1")
+	if err != nil {
+		return err
+	}
+	add, err := c.prepare("UPDATE members SET bytes = bytes + ? WHERE id = ?")
+	if err != nil {
+		return err
+	}
+	for id := int64(-1); ; {
+		row, err := next.row(id)
+		if err != nil || row == nil {
+			return err
+		}
+		g := scanSegment(row)
+		id = g.id
+		n := len(g.Data)
+		if items, err := g.Open(); err == nil {
+			n = 0
+			for _, it := range items {
+				n += it.Change.Len()
+			}
+		}
+		if _, err := add.exec(int64(n), id>>seqBits); err != nil {
 			return err
 		}
 	}

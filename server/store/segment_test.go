@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -27,81 +26,6 @@ func execAll(t *testing.T, dir string, statements ...string) {
 		if _, err := db.Exec(q); err != nil {
 			t.Fatalf("%s: %v", q, err)
 		}
-	}
-}
-
-// A database of the first layout opens, keeps all that it holds, and what it holds can be overwritten and folded.
-func TestMigration(t *testing.T) {
-	dir := t.TempDir()
-	s, err := store.Open(t.Context(), store.Config{Path: file(dir)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := newDevice(t, s, newTenant(t, s))
-	a := storetest.NewAuthor(d, 1, rand.New(rand.NewPCG(1, 1)))
-	large := a.Edit(100) // stored deflated
-	items := []store.Item{a.Edit(2), large, a.Tap(1), a.Tap(2)}
-	items[0], items[1] = items[1], items[0]
-	if ack, err := s.Append(t.Context(), d.Member, []store.Item{large, items[1], items[2], items[3]}); err != nil || ack.New != 4 {
-		t.Fatal(ack, err)
-	}
-	head, err := s.Head(t.Context(), d.Member)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	execAll(t, dir, "DROP INDEX changes_ops", "ALTER TABLE changes DROP COLUMN actor", "ALTER TABLE changes DROP COLUMN whole",
-		"ALTER TABLE writers DROP COLUMN head", "ALTER TABLE writers DROP COLUMN at", "ALTER TABLE writers DROP COLUMN whole",
-		"ALTER TABLE members DROP COLUMN folded",
-		"DROP TABLE segments", "CREATE INDEX changes_hash ON changes (id >> 32, substr(hash, 1, 8))", "PRAGMA user_version = 1", "VACUUM")
-	// Without room for it nothing is touched.
-	db, err := raw(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var pages int64
-	if err := errors.Join(db.QueryRow("PRAGMA page_count").Scan(&pages), db.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if s, err := store.Open(t.Context(), store.Config{Path: file(dir), MaxPages: pages}); !errors.Is(err, store.ErrFull) {
-		if err == nil {
-			_ = s.Close()
-		}
-		t.Fatalf("opened on a full disk: %v", err)
-	}
-	s = open(t, store.Config{Path: file(dir)})
-	cs, at, _, err := storetest.Since(t.Context(), s, d.Member, 0, 0, 0)
-	if err != nil || len(cs) != 4 || at != head {
-		t.Fatal(len(cs), at, err)
-	}
-	for i, it := range []store.Item{large, items[1], items[2], items[3]} {
-		if cs[i].Hash != it.Change.Hash() {
-			t.Errorf("change %d is another", i+1)
-		}
-	}
-	overwrite := a.Write(crdt.ContactsDoc, []automerge.Op{{
-		Key: large.Change.Ops[70].Key, Action: automerge.Put, Pred: []automerge.OpID{large.Change.OpID(70)},
-		Value: automerge.Value{Kind: automerge.KindString, Str: "new"},
-	}})
-	if ack, err := s.Append(t.Context(), d.Member, []store.Item{overwrite}); err != nil || ack.New != 1 {
-		t.Fatal(ack, err)
-	}
-	// A change beside those there are, and one of the same writer that goes on with it: what the first one says of heads is
-	// as it would have been without the migration.
-	b := storetest.NewAuthor(d, 2, rand.New(rand.NewPCG(2, 1)))
-	b.See(crdt.ContactsDoc, large.Change)
-	beside := b.Edit(1)
-	more := b.Write(crdt.ContactsDoc, []automerge.Op{{
-		Key: large.Change.Ops[71].Key, Action: automerge.Put, Pred: []automerge.OpID{large.Change.OpID(71)},
-		Value: automerge.Value{Kind: automerge.KindString, Str: "new"},
-	}})
-	if ack, err := s.Append(t.Context(), d.Member, []store.Item{beside, more}); err != nil || ack.New != 2 {
-		t.Fatal(ack, err)
-	}
-	if n, err := s.Compact(t.Context(), d.Member, 1); err != nil || n != 7 {
-		t.Fatal(n, err)
 	}
 }
 

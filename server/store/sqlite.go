@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"trio/crdt"
@@ -28,6 +29,9 @@ type Config struct {
 	GroupChanges int
 	// CacheKiB is the page cache of the writer. Zero means 65536 (64 MiB).
 	CacheKiB int
+	// Aside is for a second process on the file of a server, such as a command: it does what it is asked and no work of its
+	// own in the background, which is the server's.
+	Aside bool
 	// Now is the clock that dates arrivals and makings. Nil means time.Now.
 	Now func() time.Time
 	// Logger hears of what the operator should know. Nil means nobody does.
@@ -79,6 +83,7 @@ type SQLite struct {
 	// resolving holds those who look at the past of a push, of whom there are fewer than readers.
 	resolving chan struct{}
 	fold      folder
+	stats     stats
 
 	queue   chan *job
 	closing chan struct{} // closed by Close
@@ -139,7 +144,11 @@ func Open(ctx context.Context, cfg Config) (*SQLite, error) {
 		return nil, errors.Join(fmt.Errorf("store: open %s: %w", path, translate(err)), w.Close())
 	}
 	go s.commit(w)
-	go s.fold.run(s)
+	if cfg.Aside {
+		close(s.fold.done)
+	} else {
+		go s.fold.run(s)
+	}
 	return s, nil
 }
 
@@ -203,6 +212,33 @@ func (s *SQLite) Close() error {
 	<-s.done
 	<-s.fold.done
 	return s.err
+}
+
+// stats is Stats as it is counted.
+type stats struct {
+	groups, pushes, changes atomic.Uint64
+	slowest                 atomic.Int64 // nanoseconds
+}
+
+func (c *stats) pushed(changes int) {
+	c.pushes.Add(1)
+	c.changes.Add(uint64(changes))
+}
+
+// committed is called by the committer alone.
+func (c *stats) committed(took time.Duration) {
+	c.groups.Add(1)
+	for old := c.slowest.Load(); int64(took) > old && !c.slowest.CompareAndSwap(old, int64(took)); {
+		old = c.slowest.Load()
+	}
+}
+
+// Stats says how the store does. A push is counted when it is acknowledged; Changes are new ones.
+func (s *SQLite) Stats() Stats {
+	return Stats{
+		Queued: len(s.queue), Groups: s.stats.groups.Load(), Pushes: s.stats.pushes.Load(), Changes: s.stats.changes.Load(),
+		Slowest: time.Duration(s.stats.slowest.Swap(0)),
+	}
 }
 
 // isClosed reports whether Close was called.

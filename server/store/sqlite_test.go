@@ -283,7 +283,7 @@ func open(tb testing.TB, cfg store.Config) *store.SQLite {
 
 func newDevice(tb testing.TB, s store.Store, t store.Tenant) store.Device {
 	tb.Helper()
-	m, err := s.CreateMember(tb.Context(), t, "a member")
+	m, err := s.CreateMember(tb.Context(), store.Member{Tenant: t, Name: "a member"})
 	if err != nil {
 		tb.Fatal(err)
 	}

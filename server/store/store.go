@@ -17,7 +17,7 @@ var (
 	ErrBusy = errors.New("store is busy: come back")
 	// ErrFull: the disk (or the page limit) is full; nothing of the push was stored; what was stored before is safe.
 	ErrFull = errors.New("server storage is full: nothing of this push was stored")
-	// ErrNotFound: no such member, device, company or key.
+	// ErrNotFound: no such member, device, company, key or invitation.
 	ErrNotFound = errors.New("not found")
 	// ErrCursor: the cursor was not made by this feed.
 	ErrCursor = errors.New("cursor is not one of this feed: pull again from the start, or from a cursor that it gave")
@@ -104,7 +104,8 @@ type Store interface {
 	// Known hashes are skipped and counted (Dup). An item whose dependencies are not stored, whose sequence number is
 	// not its actor's next, whose actor is not of one of the member's devices, or that overwrites what is not there, is
 	// rejected; what depends on it in the same push is too; the others go through. It never answers for a duplicate
-	// before its first copy is durable.
+	// before its first copy is durable. ErrQuota when what is new is more than the member may store: duplicates alone are
+	// answered even then.
 	Append(ctx context.Context, m crdt.MemberID, items []Item) (Ack, error)
 	// Since returns what comes after seq in the member's order: a segment, when one of at most limit changes starts there,
 	// or else at most limit changes and about maxBytes of chunks, at least one change.
@@ -123,18 +124,12 @@ type Store interface {
 	// duplicate, across restarts. "" is the start; next equals cursor when there is nothing new.
 	Feed(ctx context.Context, t Tenant, cursor string, limit int) (rs []Activity, next string, err error)
 
-	// Members, devices, keys. Tokens and keys are 256 random bits; only their hashes are stored.
-	CreateTenant(ctx context.Context, name string) (Tenant, error)
-	CreateMember(ctx context.Context, t Tenant, name string) (crdt.MemberID, error)
-	CreateDevice(ctx context.Context, m crdt.MemberID, name string) (d Device, token string, err error)
-	RevokeDevice(ctx context.Context, d crdt.DeviceID) error
-	AdoptDevice(ctx context.Context, m crdt.MemberID, d crdt.DeviceID) error // after a restore; see SQLite
-	NewEpoch(ctx context.Context) error                                      // after a restore; holds from the next Open
-	DeviceByToken(ctx context.Context, token string) (Device, error)         // ErrNotFound for unknown; a revoked one is returned
-	CreateAPIKey(ctx context.Context, t Tenant, name string) (key string, err error)
-	TenantByAPIKey(ctx context.Context, key string) (Tenant, error)
+	// People are the members, devices and keys of companies.
+	People
 
-	Epoch() wire.Epoch                // names this incarnation; a restore from a backup must change it
-	Health(ctx context.Context) error // nil when a write would now be acknowledged
+	NewEpoch(ctx context.Context) error // after a restore; holds from the next Open
+	Epoch() wire.Epoch                  // names this incarnation; a restore from a backup must change it
+	Stats() Stats                       // costs nothing; Slowest begins anew
+	Health(ctx context.Context) error   // nil when a write would now be acknowledged
 	Close() error
 }

@@ -178,7 +178,7 @@ func demo(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	key, err := st.CreateAPIKey(ctx, tenant, "corporate")
+	_, key, err := st.CreateAPIKey(ctx, tenant, "corporate", store.ScopeFeed)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func demo(ctx context.Context, args []string) error {
 		Feed:        corporate.Client{URL: url, Key: key}, Now: now,
 		SetClock: func(t time.Time) { offset.Store(int64(time.Until(t))) },
 		Enrol: func(ctx context.Context, member string, devices ...string) ([]sim.Access, error) {
-			m, err := st.CreateMember(ctx, tenant, member)
+			m, err := st.CreateMember(ctx, store.Member{Tenant: tenant, Name: member})
 			if err != nil {
 				return nil, err
 			}
@@ -347,7 +347,7 @@ func administer(ctx context.Context, st store.Store, args []string) error {
 		if err != nil {
 			return err
 		}
-		key, err := st.CreateAPIKey(ctx, t, args[2])
+		_, key, err := st.CreateAPIKey(ctx, t, args[2], store.ScopeFeed)
 		if err == nil {
 			fmt.Println(key)
 		}
@@ -357,7 +357,7 @@ func administer(ctx context.Context, st store.Store, args []string) error {
 		if err != nil {
 			return err
 		}
-		m, err := st.CreateMember(ctx, t, args[2])
+		m, err := st.CreateMember(ctx, store.Member{Tenant: t, Name: args[2]})
 		if err == nil {
 			fmt.Println(m)
 		}

@@ -131,7 +131,7 @@ func (p *place) tenant() store.Tenant {
 
 func (p *place) member(t store.Tenant) crdt.MemberID {
 	p.t.Helper()
-	m, err := p.CreateMember(context.Background(), t, "a member")
+	m, err := p.CreateMember(context.Background(), store.Member{Tenant: t, Name: "a member"})
 	p.check(err)
 	return m
 }
@@ -1174,13 +1174,13 @@ func (h Harness) tenants(t *testing.T) {
 			t.Errorf("another company's cursor: %v, want ErrCursor", err)
 		}
 	}
-	if _, err := p.CreateMember(t.Context(), one+two+99, "a member"); !errors.Is(err, store.ErrNotFound) {
+	if _, err := p.CreateMember(t.Context(), store.Member{Tenant: one + two + 99, Name: "a member"}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("member of no company: %v", err)
 	}
 	if _, _, err := p.CreateDevice(t.Context(), crdt.MemberID(a.uuid()), "a phone"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("device of nobody: %v", err)
 	}
-	if _, err := p.CreateAPIKey(t.Context(), one+two+99, "a key"); !errors.Is(err, store.ErrNotFound) {
+	if _, _, err := p.CreateAPIKey(t.Context(), one+two+99, "a key", store.ScopeFeed); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("key of no company: %v", err)
 	}
 	if err := p.RevokeDevice(t.Context(), crdt.DeviceID(a.uuid())); !errors.Is(err, store.ErrNotFound) {
@@ -1197,7 +1197,7 @@ func (h Harness) secrets(t *testing.T) {
 	p := h.place(t)
 	tenant := p.tenant()
 	d, token := p.device(p.member(tenant))
-	key, err := p.CreateAPIKey(t.Context(), tenant, "nightly")
+	_, key, err := p.CreateAPIKey(t.Context(), tenant, "nightly", store.ScopeFeed)
 	p.check(err)
 	if !strings.HasPrefix(token, store.DeviceTokenPrefix) || !strings.HasPrefix(key, store.APIKeyPrefix) {
 		t.Errorf("token %.7s, key %.7s: wrong prefixes", token, key)
@@ -1209,8 +1209,8 @@ func (h Harness) secrets(t *testing.T) {
 		if got != d {
 			t.Errorf("device by token: %+v, want %+v", got, d)
 		}
-		if got, err := p.TenantByAPIKey(t.Context(), key); err != nil || got != tenant {
-			t.Errorf("company by key: %d %v, want %d", got, err, tenant)
+		if got, err := p.APIKeyBySecret(t.Context(), key); err != nil || got.Tenant != tenant {
+			t.Errorf("key: %+v %v, want one of company %d", got, err, tenant)
 		}
 	}
 	check()
@@ -1226,8 +1226,8 @@ func (h Harness) secrets(t *testing.T) {
 		}
 	}
 	for _, s := range []string{"", token, key + "x", store.APIKeyPrefix} {
-		if _, err := p.TenantByAPIKey(t.Context(), s); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("company by %.10q…: %v, want ErrNotFound", s, err)
+		if _, err := p.APIKeyBySecret(t.Context(), s); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("key by %.10q…: %v, want ErrNotFound", s, err)
 		}
 	}
 }
