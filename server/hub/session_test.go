@@ -269,3 +269,20 @@ func TestPoisonIsNotRelayed(t *testing.T) {
 		t.Errorf("order ends at %d, the other device at %d, %v", head.Seq, other.at.Seq, err)
 	}
 }
+
+// A member whose quota is used up is told so and comes back much later; what was stored is still answered for.
+func TestQuota(t *testing.T) {
+	st, ps := newPeers(t, 1)
+	p := ps[0]
+	p.hello()
+	p.push()
+	p.take()
+	if err := st.SetQuota(t.Context(), p.dev.Tenant, store.Quota{Bytes: 1}); err != nil {
+		t.Fatal(err)
+	}
+	it := p.author.Tap(1)
+	e := hub.AsError(p.give(&wire.Push{ID: 2, Items: []wire.Item{{Doc: it.Doc, Change: it.Change}}}))
+	if e.Code != wire.CodeFull || e.Wait != 3_600_000 || !strings.Contains(e.Text, "ask your company") || !e.Code.Retry() {
+		t.Errorf("%+v", e)
+	}
+}

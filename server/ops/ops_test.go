@@ -79,14 +79,14 @@ func TestMeter(t *testing.T) {
 		t.Errorf("%v %v", ack, err)
 	}
 	st.Feed(t.Context(), 1, "", 10) //nolint:errcheck // the count is looked at
-	for _, f.err = range []error{store.ErrBusy, fmt.Errorf("write: %w", store.ErrFull), store.ErrClosed, io.ErrUnexpectedEOF} {
+	for _, f.err = range []error{store.ErrBusy, fmt.Errorf("push: %w", store.ErrQuota), fmt.Errorf("write: %w", store.ErrFull), store.ErrClosed, io.ErrUnexpectedEOF} {
 		if _, err := st.Append(t.Context(), crdt.MemberID{}, nil); !errors.Is(err, f.err) {
 			t.Error(err)
 		}
 	}
 	wantMetrics(t, m, "trio_changes_stored_total 3", "trio_changes_duplicate_total 2", `trio_changes_refused_total{code="dependencies"} 2`,
 		`trio_changes_refused_total{code="sequence"} 1`, `trio_changes_refused_total{code="other"} 1`, "trio_feed_records_total 3",
-		"trio_push_seconds_count 1", `trio_pushes_failed_total{reason="busy"} 1`, `trio_pushes_failed_total{reason="full"} 1`,
+		"trio_push_seconds_count 1", `trio_pushes_failed_total{reason="busy"} 1`, `trio_pushes_failed_total{reason="full"} 1`, `trio_pushes_failed_total{reason="quota"} 1`,
 		`trio_pushes_failed_total{reason="other"} 2`)
 }
 
@@ -169,6 +169,47 @@ func TestPace(t *testing.T) {
 			t.Errorf("%d served, %d refused in %v", served, refused, took)
 		}
 	})
+}
+
+// TestScope: a key that lacks the scope of a route is refused by a sentence that names it; the others are told to the route.
+func TestScope(t *testing.T) {
+	g := NewGuard(GuardConfig{Store: &fake{}, Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics()})
+	for _, tt := range []struct {
+		key    string
+		scope  store.Scope
+		status int
+		body   string
+	}{
+		{"key", store.ScopeFeed, http.StatusOK, "1 true"},
+		{"key", "", http.StatusOK, "1 true"},
+		{"key", store.ScopePeople, http.StatusForbidden, `the key lacks the scope \"people\"`},
+		{"stranger", store.ScopePeople, http.StatusOK, "0 false"},
+		{"", store.ScopePeople, http.StatusOK, "0 false"},
+	} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Authorization", "Bearer "+tt.key)
+		g.Wrap(Route{Name: "x", Access: Companies, Scope: tt.scope}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			k, ok := Key(r.Context())
+			fmt.Fprint(w, k.Tenant, ok)
+		})).ServeHTTP(w, r)
+		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.body) {
+			t.Errorf("%+v: %d %s", tt, w.Code, w.Body)
+		}
+	}
+}
+
+// TestWatchStore: one look at the store makes all its metrics.
+func TestWatchStore(t *testing.T) {
+	m, looks := NewMetrics(), 0
+	m.WatchStore(func() store.Stats {
+		looks++
+		return store.Stats{Queued: 3, Groups: 5, Pushes: 7, Changes: 11, Slowest: 250 * time.Millisecond}
+	})
+	wantMetrics(t, m, "trio_store_queue 3", "trio_store_commits_total 5", "trio_store_pushes_total 7", "trio_store_changes_total 11",
+		"trio_store_slowest_commit_seconds 0.25")
+	if looks != 1 {
+		t.Errorf("%d looks", looks)
+	}
 }
 
 // TestAddr: only what a trusted proxy says is believed, and only its last word.

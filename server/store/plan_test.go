@@ -76,3 +76,45 @@ func FuzzCursor(f *testing.F) {
 		}
 	})
 }
+
+// A code is read however a person writes it; what is read has one form.
+func FuzzCode(f *testing.F) {
+	for range 3 {
+		f.Add(showCode(newCode()))
+	}
+	for _, s := range []string{"", "-", "oil0 O1L1 2345", "abcd\u2013efgh\u00a0jkmn", "UUUU-UUUU-UUUU", "0000-0000-0000-0", "\xff\xfe"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		code, ok := parseCode(s)
+		if !ok {
+			return
+		}
+		for _, form := range []string{code, showCode(code), strings.ToLower(showCode(code)), " " + code + "\n", strings.ReplaceAll(strings.ReplaceAll(code, "0", "o"), "1", "i")} {
+			if again, ok := parseCode(form); !ok || again != code {
+				t.Errorf("%q is %q, written as %q it is %q, %v", s, code, form, again, ok)
+			}
+		}
+		if len(code) != codeLen || strings.Trim(code, codeDigits) != "" {
+			t.Errorf("%q is read as %q", s, code)
+		}
+	})
+}
+
+func TestCodesDiffer(t *testing.T) {
+	seen := map[string]bool{}
+	digits := map[rune]bool{}
+	for range 10_000 {
+		code := newCode()
+		if got, ok := parseCode(showCode(code)); !ok || got != code || seen[code] {
+			t.Fatalf("code %q is read as %q, seen before: %v", code, got, seen[code])
+		}
+		seen[code] = true
+		for _, r := range code {
+			digits[r] = true
+		}
+	}
+	if len(digits) != len(codeDigits) {
+		t.Errorf("codes use %d digits of %d", len(digits), len(codeDigits))
+	}
+}

@@ -14,7 +14,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"trio/crdt"
 	"trio/server/store"
 	"trio/server/store/storetest"
 )
@@ -261,6 +263,57 @@ func TestTwoOpen(t *testing.T) {
 		if n != 200 {
 			t.Errorf("%d changes", n)
 		}
+	}
+}
+
+// Aside, a store works beside another one and folds nothing by itself, whatever there is to fold.
+func TestAside(t *testing.T) {
+	dir := t.TempDir()
+	serving := open(t, store.Config{Path: file(dir), Aside: true})
+	aside, err := store.Open(t.Context(), store.Config{Path: file(dir), Aside: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDevice(t, aside, newTenant(t, serving))
+	a := storetest.NewAuthor(d, 1, rand.New(rand.NewPCG(1, 1)))
+	for range 12 {
+		var items []store.Item
+		for range 100 {
+			items = append(items, a.Tap(1))
+		}
+		if ack, err := aside.Append(t.Context(), d.Member, items); err != nil || ack.New != 100 {
+			t.Fatal(ack, err)
+		}
+	}
+	if err := aside.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := serving.Compact(t.Context(), d.Member, 1000); err != nil || n != 1200 {
+		t.Errorf("%d changes were left to fold, %v", n, err)
+	}
+}
+
+// Stats count what was made durable; the slowest commit is asked for once.
+func TestStats(t *testing.T) {
+	s := open(t, store.Config{})
+	before := s.Stats()
+	d := newDevice(t, s, newTenant(t, s))
+	a := storetest.NewAuthor(d, 1, rand.New(rand.NewPCG(1, 1)))
+	items := []store.Item{a.Tap(1), a.Tap(1), a.Tap(1)}
+	for range 2 { // the second time they are duplicates
+		if _, err := s.Append(t.Context(), d.Member, items); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Append(t.Context(), crdt.MemberID{9}, items); err == nil {
+		t.Fatal("push of nobody")
+	}
+	got := s.Stats()
+	if got.Groups-before.Groups != 5 || got.Pushes != 2 || got.Changes != 3 || got.Queued != 0 || got.Slowest <= 0 || got.Slowest > time.Minute {
+		t.Errorf("%+v, before %+v", got, before)
+	}
+	if again := s.Stats(); again.Slowest != 0 || again.Groups != got.Groups {
+		t.Errorf("asked again: %+v", again)
 	}
 }
 

@@ -56,6 +56,17 @@ func Run(t *testing.T, h Harness) {
 	t.Run("Honest", func(t *testing.T) { h.honest(t) })
 	t.Run("Tenants", func(t *testing.T) { h.tenants(t) })
 	t.Run("Secrets", func(t *testing.T) { h.secrets(t) })
+	t.Run("People", func(t *testing.T) { h.people(t) })
+	t.Run("Companies", func(t *testing.T) { h.companies(t) })
+	t.Run("Keys", func(t *testing.T) { h.keys(t) })
+	t.Run("Members", func(t *testing.T) { h.members(t) })
+	t.Run("Deep", func(t *testing.T) { h.deep(t) })
+	t.Run("Invites", func(t *testing.T) { h.invites(t) })
+	t.Run("Redeem", func(t *testing.T) { h.redeem(t) })
+	t.Run("Devices", func(t *testing.T) { h.devices(t) })
+	t.Run("Bytes", func(t *testing.T) { h.bytes(t) })
+	t.Run("Parked", func(t *testing.T) { h.parked(t) })
+	t.Run("TooMuch", func(t *testing.T) { h.tooMuch(t) })
 	t.Run("Cursors", func(t *testing.T) { h.cursors(t) })
 	t.Run("Close", func(t *testing.T) { h.closing(t) })
 	t.Run("Full", func(t *testing.T) { h.full(t) })
@@ -1447,7 +1458,8 @@ func (h Harness) newer(t *testing.T) {
 const TokensEnv = "STORETEST_TOKENS"
 
 // Child pushes taps for the devices whose tokens are in TokensEnv, one goroutine each, until it is killed. It writes a
-// line to out after each acknowledgement: the member, the change's hash and the entry's id.
+// line to out after each acknowledgement: the member, the change's hash and the entry's id. Now and then it pairs another
+// device of the member; the line is then "paired", the code and the new device's token.
 func Child(s store.Store, out io.Writer) error {
 	var wg sync.WaitGroup
 	tokens := strings.Fields(os.Getenv(TokensEnv))
@@ -1466,6 +1478,21 @@ func Child(s store.Store, out io.Writer) error {
 				for n := 0; ; n++ {
 					if n%50 == 49 { // the kill may come in the middle of it
 						if _, err := s.Compact(context.Background(), d.Member, 20); err != nil {
+							return err
+						}
+					}
+					if n%20 == 5 {
+						_, code, err := s.CreateInvite(context.Background(), d.Member, d.ID, time.Now().Add(time.Hour))
+						if err != nil {
+							return err
+						}
+						_, token, err := s.Redeem(context.Background(), code, "paired")
+						if err == nil {
+							mu.Lock()
+							_, err = fmt.Fprintf(out, "paired %s %s\n", code, token)
+							mu.Unlock()
+						}
+						if err != nil {
 							return err
 						}
 					}
@@ -1512,6 +1539,7 @@ func (h Harness) kill(t *testing.T) {
 		}
 	}
 	acked := map[crdt.MemberID][]automerge.Hash{}
+	paired := map[string]string{} // code by token
 	told := map[entryKey]bool{}
 	cursor := ""
 	var feed []store.Activity
@@ -1524,6 +1552,10 @@ func (h Harness) kill(t *testing.T) {
 			var m crdt.MemberID
 			var e crdt.EntryID
 			f := strings.Fields(l)
+			if f[0] == "paired" {
+				paired[f[2]] = f[1]
+				continue
+			}
 			p.check(m.UnmarshalText([]byte(f[0])))
 			p.check(e.UnmarshalText([]byte(f[2])))
 			acked[m] = append(acked[m], parseHash(t, f[1]))
@@ -1531,6 +1563,14 @@ func (h Harness) kill(t *testing.T) {
 		}
 		p.open(h.Open)
 		p.holds(acked)
+		for token, code := range paired {
+			d, err := p.DeviceByToken(t.Context(), token)
+			if err != nil || d.Name != "paired" || d.Tenant != tenant {
+				t.Fatalf("round %d: device of a token that was handed out: %+v, %v", round, d, err)
+			}
+			_, _, err = p.Redeem(t.Context(), code, "again")
+			want(t, "code that was used before the kill", err, store.ErrExpired)
+		}
 		rs, next, err := wholeFeed(p, tenant, cursor, rnd)
 		p.check(err)
 		feed, cursor = append(feed, rs...), next
@@ -1575,8 +1615,8 @@ func (h Harness) kill(t *testing.T) {
 	for _, hs := range acked {
 		n += len(hs)
 	}
-	t.Logf("%d changes acknowledged over %d kills, none lost", n, rounds)
-	if n == 0 {
+	t.Logf("%d changes acknowledged and %d devices paired over %d kills, none lost", n, len(paired), rounds)
+	if n == 0 || len(paired) == 0 {
 		t.Error("no change was acknowledged in any round")
 	}
 }
