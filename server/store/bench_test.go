@@ -274,3 +274,58 @@ func sizes(b testing.TB, dir string) map[string]int64 {
 	}
 	return size
 }
+
+// BenchmarkPeople: what is asked of a company of 100,000 members with a device each.
+func BenchmarkPeople(b *testing.B) {
+	const members = 100_000
+	s := open(b, store.Config{})
+	ctx, t := b.Context(), newTenant(b, s)
+	ids, tokens := make([]crdt.MemberID, members), make([]string, members)
+	var wg sync.WaitGroup
+	var failed atomic.Pointer[error]
+	const workers = 200
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < members; i += workers {
+				m := store.Member{Tenant: t, Name: fmt.Sprint("member ", i)}
+				if i >= workers {
+					m.Sponsor = ids[w] // the worker's first
+				}
+				var err error
+				if ids[i], err = s.CreateMember(ctx, m); err == nil {
+					_, tokens[i], err = s.CreateDevice(ctx, ids[i], "a phone")
+				}
+				if err != nil {
+					failed.Store(&err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := failed.Load(); err != nil {
+		b.Fatal(*err)
+	}
+	run := func(name string, f func(i int) error) {
+		b.Run(name, func(b *testing.B) {
+			for i := range b.N {
+				if err := f(i * 7919 % members); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	run("Members=100", func(i int) error { _, err := s.Members(ctx, t, ids[i], 100); return err })
+	run("Members=1000", func(i int) error { _, err := s.Members(ctx, t, ids[i], 1000); return err })
+	run("MemberByID", func(i int) error { _, err := s.MemberByID(ctx, ids[i]); return err })
+	run("Devices", func(i int) error { _, err := s.Devices(ctx, ids[i]); return err })
+	run("DeviceByToken", func(i int) error { _, err := s.DeviceByToken(ctx, tokens[i]); return err })
+	run("TenantByID", func(int) error { _, err := s.TenantByID(ctx, t); return err })
+	run("CreateMember", func(i int) error {
+		_, err := s.CreateMember(ctx, store.Member{Tenant: t, Name: "one more", Sponsor: ids[i]})
+		return err
+	})
+	run("EditMember", func(i int) error {
+		return s.EditMember(ctx, ids[max(i, workers)], store.MemberEdit{Sponsor: &ids[i%workers]})
+	})
+}

@@ -168,7 +168,7 @@ type writer struct {
 	addTenant, tenant, setQuota         *stmt
 	addKey, revokeKey, newEpoch         *stmt
 	addMember, profile, setProfile      *stmt
-	sponsorOf, countMembers             *stmt
+	above, countMembers                 *stmt
 	addDevice, deviceRow, revoke, leave *stmt
 	devicesOf, devicesIn, saw           *stmt
 	addInvite, openInvites, invite      *stmt
@@ -253,7 +253,8 @@ func (w *writer) texts() []text {
 		{&w.countMembers, "UPDATE tenants SET members = members + ? WHERE id = ?"},
 		{&w.profile, "SELECT id, tenant, name, team, sponsor FROM members WHERE uid = ?"},
 		{&w.setProfile, "UPDATE members SET name = ?, team = ?, sponsor = ? WHERE id = ?"},
-		{&w.sponsorOf, "SELECT sponsor FROM members WHERE id = ?"},
+		{&w.above, "WITH RECURSIVE up (id, n) AS (VALUES (?, 0) UNION ALL SELECT m.sponsor, n + 1 FROM up JOIN members m ON m.id = up.id " +
+			"WHERE m.sponsor IS NOT NULL AND n < ?) SELECT max(n), max(id = ?) FROM up"},
 		{&w.addDevice, "INSERT INTO devices (uid, member, name, created, hash, revoked, revoked_at, pairer) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&w.deviceRow, "SELECT d.id, d.member, d.revoked, d.kept, m.tenant, m.bytes + m.kept, t.max_bytes " +
 			"FROM devices d JOIN members m ON m.id = d.member JOIN tenants t ON t.id = m.tenant WHERE d.uid = ?"},

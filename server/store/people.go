@@ -28,7 +28,7 @@ const (
 const (
 	// MaxMembersPage is the most members that one call of Members returns.
 	MaxMembersPage = 1000
-	// MaxSponsors bounds how many stand above a member in the tree when it gets a sponsor: they are looked at one by one.
+	// MaxSponsors bounds how many stand above a member in the tree when it gets a sponsor: all of them are looked at.
 	MaxSponsors = 1000
 
 	maxName = 200 // bytes
@@ -386,21 +386,17 @@ func (w *writer) sponsor(t Tenant, sponsor crdt.MemberID, of int64) (id driver.V
 	if row == nil || Tenant(row[1].(int64)) != t {
 		return nil, fmt.Errorf("member %s: %w", sponsor, ErrSponsor), nil
 	}
-	at := row[0].(int64)
-	for range MaxSponsors {
-		if at == of {
-			return nil, fmt.Errorf("member %s: %w", sponsor, ErrSponsor), nil
-		}
-		up, err := w.sponsorOf.row(at)
-		if err != nil {
-			return nil, nil, err
-		}
-		if up == nil || up[0] == nil {
-			return row[0], nil, nil
-		}
-		at = up[0].(int64)
+	up, err := w.above.row(row[0], int64(MaxSponsors), of)
+	if err != nil {
+		return nil, nil, err
 	}
-	return nil, fmt.Errorf("%w: member %s has %d or more above", ErrSponsor, sponsor, MaxSponsors), nil
+	switch n, circle := up[0].(int64), up[1].(int64) != 0; {
+	case circle:
+		return nil, fmt.Errorf("member %s: %w", sponsor, ErrSponsor), nil
+	case n >= MaxSponsors:
+		return nil, fmt.Errorf("%w: member %s has %d or more above", ErrSponsor, sponsor, MaxSponsors), nil
+	}
+	return row[0], nil, nil
 }
 
 // EditMember changes what of a member is not nil.

@@ -128,7 +128,7 @@ func (g *ground) Enrol(ctx context.Context, members, devices int) ([][]bench.Acc
 }
 
 func enrol(ctx context.Context, st *store.SQLite, t store.Tenant, devices int) ([]bench.Access, error) {
-	m, err := st.CreateMember(ctx, t, "member")
+	m, err := st.CreateMember(ctx, store.Member{Tenant: t, Name: "member"})
 	if err != nil {
 		return nil, err
 	}

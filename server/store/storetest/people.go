@@ -142,17 +142,17 @@ func (h Harness) keys(t *testing.T) {
 func (h Harness) members(t *testing.T) {
 	p, ctx := h.place(t), t.Context()
 	one, two := p.tenant(), p.tenant()
-	make := func(m store.Member) crdt.MemberID {
+	add := func(m store.Member) crdt.MemberID {
 		t.Helper()
 		m.ID = crdt.MemberID{1}
 		id, err := p.CreateMember(ctx, m)
 		p.check(err)
 		return id
 	}
-	top := make(store.Member{Tenant: one, Name: "Top", Team: "North"})
-	mid := make(store.Member{Tenant: one, Name: "Mid", Sponsor: top})
-	low := make(store.Member{Tenant: one, Name: "Low", Sponsor: mid})
-	foreign := make(store.Member{Tenant: two, Name: "Foreign"})
+	top := add(store.Member{Tenant: one, Name: "Top", Team: "North"})
+	mid := add(store.Member{Tenant: one, Name: "Mid", Sponsor: top})
+	low := add(store.Member{Tenant: one, Name: "Low", Sponsor: mid})
+	foreign := add(store.Member{Tenant: two, Name: "Foreign"})
 	name, team, none := "Middle", "South", ""
 	p.check(p.EditMember(ctx, mid, store.MemberEdit{Name: &name, Team: &team}))
 	p.check(p.EditMember(ctx, top, store.MemberEdit{Team: &none}))
@@ -177,8 +177,11 @@ func (h Harness) members(t *testing.T) {
 		what       string
 		m, sponsor crdt.MemberID
 	}{
-		{"own sponsor", top, top}, {"sponsor just below", top, mid}, {"sponsor far below", top, low},
-		{"sponsor of another company", top, foreign}, {"sponsor who is nobody", top, crdt.MemberID{9}},
+		{"own sponsor", top, top},
+		{"sponsor just below", top, mid},
+		{"sponsor far below", top, low},
+		{"sponsor of another company", top, foreign},
+		{"sponsor who is nobody", top, crdt.MemberID{9}},
 	} {
 		want(t, tc.what, p.EditMember(ctx, tc.m, store.MemberEdit{Team: &team, Sponsor: &tc.sponsor}), store.ErrSponsor)
 	}
