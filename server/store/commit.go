@@ -180,7 +180,7 @@ type writer struct {
 }
 
 func (s *SQLite) openWriter() (*writer, error) {
-	c, err := dial(s.cfg.Path, []pragma{{"busy_timeout", busyTimeout}})
+	c, err := dial(s.cfg.Path, s.cfg.VFS, []pragma{{"busy_timeout", busyTimeout}})
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func (s *SQLite) setUp(c *conn) error {
 	}
 	pragmas := []pragma{
 		{"journal_mode", "wal"},
-		{"synchronous", 2}, // FULL: COMMIT returns after fsync of the log
+		{"synchronous", s.cfg.synchronous()},
 		{"wal_autocheckpoint", autocheckpoint},
 		{"foreign_keys", 1},
 		{"cache_size", -s.cfg.CacheKiB},
@@ -291,7 +291,7 @@ func (w *writer) transact(group []*job) (unknown bool, err error) {
 	}
 	w.now = w.clock()
 	for _, j := range group {
-		if err := j.run(w); err != nil {
+		if err := w.guarded(j.run); err != nil {
 			return false, err
 		}
 	}
@@ -302,6 +302,11 @@ func (w *writer) transact(group []*job) (unknown bool, err error) {
 	w.took = time.Since(began)
 	w.fresh = w.fresh[:0]
 	return false, nil
+}
+
+func (w *writer) guarded(run func(*writer) error) (err error) {
+	defer guard(&err)
+	return run(w)
 }
 
 func (w *writer) rollback() error {

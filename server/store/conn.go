@@ -31,13 +31,13 @@ type pragma struct {
 	value any // what is read back prints the same
 }
 
-func dial(path string, pragmas []pragma) (*conn, error) {
-	// A URI, so that no byte of a path is taken for an option.
-	path = filepath.ToSlash(path)
-	if !strings.HasPrefix(path, "/") {
-		path = "/" + path
+// dial opens a connection to a file, by a VFS other than the system's if one is named.
+func dial(path, vfs string, pragmas []pragma) (*conn, error) {
+	uri := fileURI(path)
+	if vfs != "" {
+		uri += "?vfs=" + url.QueryEscape(vfs)
 	}
-	dc, err := new(sqlite.Driver).Open("file://" + (&url.URL{Path: path}).EscapedPath())
+	dc, err := new(sqlite.Driver).Open(uri)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +48,15 @@ func dial(path string, pragmas []pragma) (*conn, error) {
 		}
 	}
 	return c, nil
+}
+
+// fileURI names a file, which has to be absolute, so that no byte of its path is taken for an option.
+func fileURI(path string) string {
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	return "file://" + (&url.URL{Path: path}).EscapedPath()
 }
 
 func (c *conn) set(p pragma) error {

@@ -19,7 +19,7 @@ func TestPlans(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	c, err := dial(s.cfg.Path, nil)
+	c, err := dial(s.cfg.Path, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestPlans(t *testing.T) {
 }
 
 func TestPragmaIsVerified(t *testing.T) {
-	c, err := dial(filepath.Join(t.TempDir(), "x.db"), []pragma{{"no_such_pragma", 1}})
+	c, err := dial(filepath.Join(t.TempDir(), "x.db"), "", []pragma{{"no_such_pragma", 1}})
 	if err == nil {
 		_ = c.Close()
 		t.Fatal("a pragma that SQLite does not know was taken")

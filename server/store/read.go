@@ -31,7 +31,7 @@ type reader struct {
 }
 
 func (s *SQLite) openReader() (*reader, error) {
-	c, err := dial(s.cfg.Path, []pragma{{"busy_timeout", busyTimeout}, {"query_only", 1}, {"cache_size", -readerCacheKiB}})
+	c, err := dial(s.cfg.Path, s.cfg.VFS, []pragma{{"busy_timeout", busyTimeout}, {"query_only", 1}, {"cache_size", -readerCacheKiB}})
 	if err != nil {
 		return nil, err
 	}
@@ -96,12 +96,23 @@ func (s *SQLite) read(ctx context.Context, fn func(*reader) error) error {
 	select {
 	case r := <-s.readers:
 		defer func() { s.readers <- r }()
-		return translate(fn(r))
+		return translate(r.guarded(fn))
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-s.closing:
 		return ErrClosed
 	}
+}
+
+// guarded leaves no transaction open behind a damaged database.
+func (r *reader) guarded(fn func(*reader) error) (err error) {
+	defer func() {
+		if errors.Is(err, ErrDamaged) {
+			err = errors.Join(err, ignoreNoTransaction(r.exec("ROLLBACK")))
+		}
+	}()
+	defer guard(&err)
+	return fn(r)
 }
 
 // readAt is read over one state of the database, whatever is committed meanwhile: what is folded is in its place or in

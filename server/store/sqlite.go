@@ -36,6 +36,12 @@ type Config struct {
 	Now func() time.Time
 	// Logger hears of what the operator should know. Nil means nobody does.
 	Logger *slog.Logger
+	// VFS names the layer of SQLite that opens files, for tests that cut the power of one (package powerloss). Empty means
+	// that of the system.
+	VFS string
+	// Unsafe takes the place of synchronous=FULL, for tests that show what it is there for: "NORMAL" and "OFF" lose what was
+	// acknowledged when the power fails. Empty means FULL.
+	Unsafe string
 }
 
 const (
@@ -65,8 +71,21 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("store: Config.GroupChanges is %d: want 0 or more", c.GroupChanges)
 	case c.CacheKiB < 0:
 		return fmt.Errorf("store: Config.CacheKiB is %d: want 0 or more", c.CacheKiB)
+	case c.Unsafe != "" && c.Unsafe != "NORMAL" && c.Unsafe != "OFF":
+		return fmt.Errorf("store: Config.Unsafe is %.20q: want nothing, NORMAL or OFF", c.Unsafe)
 	}
 	return nil
+}
+
+// synchronous returns the pragma's value: after FULL (2), COMMIT returns after fsync of the log.
+func (c *Config) synchronous() int {
+	switch c.Unsafe {
+	case "NORMAL":
+		return 1
+	case "OFF":
+		return 0
+	}
+	return 2
 }
 
 // SQLite is the embedded engine of Store. One goroutine, the committer, owns the only connection that writes and

@@ -1,0 +1,18 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+)
+
+// MakeLayout makes an empty database as an older build would have left it.
+func MakeLayout(path string, version int) error {
+	c, err := dial(path, "", []pragma{{"journal_mode", "wal"}})
+	if err != nil {
+		return err
+	}
+	for _, layout := range layouts[:version] {
+		err = errors.Join(err, layout(c))
+	}
+	return errors.Join(err, c.exec(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, version)), c.Close())
+}
