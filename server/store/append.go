@@ -259,6 +259,9 @@ func (w *writer) push(p *push) (Ack, error) {
 			}
 		}
 	}
+	if ack.New > 0 {
+		w.hint(Hint{Member: p.member, Head: ack.Receipt.Seq})
+	}
 	_, err = w.head.exec(int64(ack.Receipt.Seq), ack.Receipt.Chain[:], size, member)
 	return ack, err
 }

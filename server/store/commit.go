@@ -53,12 +53,17 @@ func (s *SQLite) do(ctx context.Context, size int, run func(*writer) error) erro
 // for the disk the next group gathers, so groups grow with the load and nobody waits for a timer.
 func (s *SQLite) commit(w *writer) {
 	defer close(s.done)
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	var group []*job
 	for {
 		group = group[:0]
 		select {
 		case j := <-s.queue:
 			group = append(group, j)
+		case <-look.C:
+			s.lookAround(w)
+			continue
 		case <-s.closing:
 			select {
 			case j := <-s.queue:
@@ -109,10 +114,12 @@ func (s *SQLite) commitGroup(w *writer, group []*job) *writer {
 			finish(group, fmt.Errorf("store cannot be opened again, nothing of this was stored: %w", translate(err)))
 			return nil
 		}
+		s.watchers.tell(Hint{All: true}) // what was in doubt may be stored
 	}
 	unknown, err := w.transact(group)
 	if err == nil {
 		s.stats.committed(w.took)
+		s.watchers.tell(w.hints...)
 		finish(group, nil)
 		return w
 	}
@@ -157,6 +164,9 @@ type writer struct {
 	docs  map[string]int64
 	// fresh are the names added to docs by this transaction; a rollback takes them back.
 	fresh []string
+	hints []Hint // of this transaction, for those who watch
+	// version is what foreign said last.
+	version int64
 
 	begin, commit, undo                 *stmt
 	member, head, device                *stmt
@@ -177,6 +187,7 @@ type writer struct {
 	park, isParked, parkedRow, take     *stmt
 	keptBy, keptOf                      *stmt
 	probeSave, probe, probeUndo, probed *stmt
+	dataVersion                         *stmt
 }
 
 func (s *SQLite) openWriter() (*writer, error) {
@@ -189,6 +200,9 @@ func (s *SQLite) openWriter() (*writer, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	if err := c.prepareAll(w.texts()); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	if w.version, err = w.foreign(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return w, nil
@@ -279,6 +293,7 @@ func (w *writer) texts() []text {
 		{&w.probeSave, "SAVEPOINT probe"},
 		{&w.probe, "INSERT INTO meta VALUES ('probe', zeroblob(20000))"},
 		{&w.probeUndo, "ROLLBACK TO probe"},
+		{&w.dataVersion, "PRAGMA data_version"},
 		{&w.probed, "UPDATE meta SET value = value + 1 WHERE key = 'health'"},
 	}
 }
@@ -289,7 +304,7 @@ func (w *writer) transact(group []*job) (unknown bool, err error) {
 	if _, err := w.begin.exec(); err != nil {
 		return false, err
 	}
-	w.now = w.clock()
+	w.now, w.hints = w.clock(), w.hints[:0]
 	for _, j := range group {
 		if err := w.guarded(j.run); err != nil {
 			return false, err

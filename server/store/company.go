@@ -193,11 +193,15 @@ type Hint struct {
 
 // Nodes is what several processes on one store need to serve the same members.
 type Nodes interface {
-	// Watch has f called with hints of what is committed from now on, by whichever process, until ctx ends. f is called by
-	// one goroutine at a time and must not wait for anything.
+	// Watch has f called with hints of what is committed from the time that it returns, by whichever process, until ctx or
+	// the store ends. f is called by one goroutine at a time, must not wait for anything, and must not close the store. A
+	// hint comes after the commit, may come after the acknowledgement, and several of one member may come as one. Who
+	// cannot be told of everything, as he is slow or the way to another process was cut, is told All once he can be told
+	// again. ErrClosed.
 	Watch(ctx context.Context, f func(Hint)) error
-	// Heads returns the numbers of the newest changes of members, in one read; a member that is not there is left out. It is
-	// what makes up for lost hints: whoever serves members asks now and then.
+	// Heads returns the numbers of the newest changes of members, in one read; a member that is not there is left out. Each
+	// is at least as new as every acknowledgement before the call, by whichever process, and is never taken from hints. It
+	// is what makes up for lost hints: whoever serves members asks now and then.
 	Heads(ctx context.Context, ms []crdt.MemberID) (map[crdt.MemberID]uint64, error)
 }
 

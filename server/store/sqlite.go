@@ -103,6 +103,7 @@ type SQLite struct {
 	resolving chan struct{}
 	fold      folder
 	stats     stats
+	watchers  watchers
 
 	queue   chan *job
 	closing chan struct{} // closed by Close
@@ -111,7 +112,10 @@ type SQLite struct {
 	err     error // of the committer's end; read after done
 }
 
-var _ Store = (*SQLite)(nil)
+var (
+	_ Store = (*SQLite)(nil)
+	_ Nodes = (*SQLite)(nil)
+)
 
 // Open opens the store, or makes a new one where there is no file. A context that has ended opens nothing.
 func Open(ctx context.Context, cfg Config) (*SQLite, error) {
@@ -225,11 +229,12 @@ func (s *SQLite) closeReaders() error {
 // Epoch names this incarnation of the store.
 func (s *SQLite) Epoch() wire.Epoch { return s.epoch }
 
-// Close lets the committer finish what is queued, and ends it. Writes that come later get ErrClosed.
+// Close lets the committer finish what is queued, and ends it; nobody who watches is called after it returns. Writes that come later get ErrClosed.
 func (s *SQLite) Close() error {
 	s.once.Do(func() { close(s.closing) })
 	<-s.done
 	<-s.fold.done
+	s.watchers.close()
 	return s.err
 }
 

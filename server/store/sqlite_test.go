@@ -60,7 +60,8 @@ func raw(dir string) (*sql.DB, error) { return sql.Open("sqlite", file(dir)) }
 
 func TestConformance(t *testing.T) {
 	storetest.Run(t, storetest.Harness{
-		Open: openDir,
+		Open:  openDir,
+		Nodes: true,
 		OpenFull: func(ctx context.Context, dir string) (store.Store, error) {
 			db, err := raw(dir)
 			if err != nil {

@@ -41,7 +41,7 @@ func NewLoad(ctx context.Context, s store.Store, members, devices int, seed uint
 		return nil, err
 	}
 	for range members {
-		m, err := s.CreateMember(ctx, l.tenant, "a member")
+		m, err := s.CreateMember(ctx, store.Member{Tenant: l.tenant, Name: "a member"})
 		if err != nil {
 			return nil, err
 		}

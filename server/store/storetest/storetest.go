@@ -37,6 +37,8 @@ type Harness struct {
 	OpenFull func(ctx context.Context, dir string) (store.Store, error)
 	// MakeNewer marks a closed store as written by a newer build.
 	MakeNewer func(dir string) error
+	// Nodes says that Open may be called for a folder whose store is open: one store is served by several nodes.
+	Nodes bool
 	// Child returns a command, not started, that opens the store in dir and calls Child with it.
 	Child func(dir string) *exec.Cmd
 }
@@ -71,6 +73,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("Close", func(t *testing.T) { h.closing(t) })
 	t.Run("Full", func(t *testing.T) { h.full(t) })
 	t.Run("Newer", func(t *testing.T) { h.newer(t) })
+	t.Run("Nodes", func(t *testing.T) { h.nodes(t) })
 	t.Run("Kill", func(t *testing.T) { h.kill(t) })
 }
 
