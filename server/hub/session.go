@@ -173,12 +173,12 @@ func (s *Session) push(ctx context.Context, f *wire.Push) (int, error) {
 			refuse(it, wire.CodeInvalid, err.Error())
 			continue
 		}
-		feed, err := project(s.dev.Member, it)
+		feed, err := project(s.dev, it)
 		if err != nil {
 			refuse(it, wire.CodeSchema, err.Error())
 			continue
 		}
-		items = append(items, store.Item{Doc: it.Doc, Change: it.Change, Feed: feed})
+		items = append(items, store.Item{Doc: it.Doc, Change: it.Change, Carrier: s.dev.ID, Feed: feed})
 		index = append(index, i)
 	}
 	ack, err := s.store.Append(ctx, s.dev.Member, items)
@@ -230,12 +230,16 @@ func checkOverwrites(c *automerge.Change) error {
 }
 
 // project reads what the feed takes from a change: the log entries that it writes. Entries are immutable, so a change
-// that overwrites or deletes one is refused; so is one that is not an entry at all.
-func project(m crdt.MemberID, it wire.Item) ([]store.FeedRecord, error) {
+// that overwrites or deletes one is refused; so is one that is not an entry at all. What no device of ours wrote counts as
+// the device's that brings it.
+func project(carrier store.Device, it wire.Item) ([]store.FeedRecord, error) {
 	if !it.Doc.IsLog() {
 		return nil, nil
 	}
-	dev, _ := crdt.ActorDevice(it.Change.Actor)
+	dev, ok := crdt.ActorDevice(it.Change.Actor)
+	if !ok {
+		dev = carrier.ID
+	}
 	var feed []store.FeedRecord
 	for i := range it.Change.Ops {
 		op := &it.Change.Ops[i]
@@ -266,7 +270,7 @@ func project(m crdt.MemberID, it wire.Item) ([]store.FeedRecord, error) {
 		if err != nil {
 			return nil, fmt.Errorf("log entry %s: %w", id, err)
 		}
-		feed = append(feed, store.FeedRecord{Entry: id, Member: m, Device: dev, Body: body})
+		feed = append(feed, store.FeedRecord{Entry: id, Member: carrier.Member, Device: dev, Body: body})
 	}
 	return feed, nil
 }

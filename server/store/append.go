@@ -95,13 +95,14 @@ type place struct {
 
 type packed struct {
 	Item
-	hash   automerge.Hash
-	device crdt.DeviceID
-	actor  driver.Value // its mark, where operations may be overwritten
-	data   []byte
-	size   int // of the chunk before it was deflated; 0: it was not
-	code   wire.Code
-	text   string // why it can be rejected without looking
+	hash    automerge.Hash
+	device  crdt.DeviceID // that has to be the member's: of the actor, or the carrier
+	carried bool
+	actor   driver.Value // its mark, where operations may be overwritten
+	data    []byte
+	size    int // of the chunk before it was deflated; 0: it was not
+	code    wire.Code
+	text    string // why it can be rejected without looking
 	// What resolve says, once it has looked: what is wrong with the operations that it builds on, and whether its writer's
 	// change before it is among what it builds on.
 	looked bool
@@ -121,7 +122,15 @@ func pack(it Item) packed {
 	}
 	device, ok := crdt.ActorDevice(it.Change.Actor)
 	if !ok {
-		p.code, p.text = wire.CodeActor, fmt.Sprintf("writer %.80s is not a device's: it has to be the device id and a counter of 4 bytes", it.Change.Actor)
+		// Of another program: who brings it answers for it.
+		if device = it.Carrier; device == (crdt.DeviceID{}) {
+			p.code, p.text = wire.CodeActor, fmt.Sprintf("writer %.80s is not a device's: it has to be the device id and a counter of 4 bytes, or a device has to bring it", it.Change.Actor)
+			return p
+		}
+		p.carried = true
+	}
+	if n := len(it.Change.Actor); n > maxActor {
+		p.code, p.text = wire.CodeActor, fmt.Sprintf("writer has a name of %d bytes, at most %d may be: write it under a shorter one", n, maxActor)
 		return p
 	}
 	if err := it.Change.CheckStrict(); err != nil {
@@ -135,36 +144,6 @@ func pack(it Item) packed {
 	}
 	p.data, p.size = deflate(it.Change.Raw())
 	return p
-}
-
-// What is known of an actor's work in one document: its last sequence number, greatest operation counter and last change,
-// the place of that in the member's order, whether nothing builds on it yet (head), and whether it builds on all that
-// came before it in the document (whole).
-type progress struct {
-	seq, maxop, at uint64
-	last           automerge.Hash
-	head, whole    bool
-	changed        bool
-}
-
-// scanWriter reads a row of writers from its actor on.
-func scanWriter(row []driver.Value) (automerge.ActorID, *progress) {
-	return automerge.ActorID(row[0].([]byte)), &progress{
-		seq: uint64(row[1].(int64)), maxop: uint64(row[2].(int64)), last: automerge.Hash(row[3].([]byte)),
-		head: row[4].(int64) != 0, at: uint64(row[5].(int64)), whole: row[6].(int64) != 0,
-	}
-}
-
-const (
-	writerColumns = "actor, seq, maxop, last, head, at, whole"
-	writersOf     = "SELECT " + writerColumns + " FROM writers WHERE member = ? AND doc = ?"
-)
-
-func flag(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // A decision is what becomes of an item.
@@ -250,12 +229,18 @@ func (w *writer) push(p *push) (Ack, error) {
 		}
 	}
 	for doc, st := range k.docs {
+		st.grow()
 		for actor, pr := range st.writers {
 			if pr.changed {
 				if _, err := w.setWriter.exec(member, doc, []byte(actor), int64(pr.seq), int64(pr.maxop), pr.last[:],
-					flag(pr.head), int64(pr.at), flag(pr.whole)); err != nil {
+					st.headValue(pr), int64(pr.at), flag(pr.whole)); err != nil {
 					return ack, err
 				}
+			}
+		}
+		if st.count > fewWriters && st.changed {
+			if _, err := w.setCrowd.exec(member, doc, int64(st.count), int64(st.heads), int64(st.top)); err != nil {
+				return ack, err
 			}
 		}
 	}
@@ -267,11 +252,15 @@ func (w *writer) push(p *push) (Ack, error) {
 }
 
 const (
-	// maxWriters bounds the writers of one document, which are read at each push. A device becomes a new writer when it is
-	// put back from a backup or a change of it is refused.
-	maxWriters = 256
-	// maxDeps bounds what a change may build on: what others have written at the same time, one change of each.
-	maxDeps = 64
+	// maxWriters bounds the writers of one document. Devices keep the names of all in memory, and a saved document cannot
+	// name more (automerge.MaxActors). A device becomes a new writer when it is put back from a backup or a change of it
+	// is refused, another program each time that it loads the document.
+	maxWriters = automerge.MaxActors
+	// maxActor bounds the name of a writer. Ours have 20 bytes, official engines draw 16.
+	maxActor = 64
+	// maxDeps bounds what a change may build on: what others have written at the same time, one change of each. A device
+	// that has more heads joins some first.
+	maxDeps = 256
 )
 
 // A checker goes through the items of one push in their order.
@@ -283,67 +272,6 @@ type checker struct {
 	docs    map[int64]*docState
 	fresh   map[automerge.Hash]place // items that will be stored
 	tail    map[automerge.Hash]inDoc // changes that stand one by one; nil until one is asked for
-}
-
-// docState is a document of the member, with the items so far.
-type docState struct {
-	writers map[automerge.ActorID]*progress
-	byLast  map[automerge.Hash]*progress
-	heads   int
-	top     uint64 // the greatest operation counter
-}
-
-func newDocState() *docState {
-	return &docState{writers: map[automerge.ActorID]*progress{}, byLast: map[automerge.Hash]*progress{}}
-}
-
-func readState(writersOf *stmt, member, doc int64) (*docState, error) {
-	d := newDocState()
-	return d, writersOf.each(func(row []driver.Value) bool {
-		actor, w := scanWriter(row)
-		d.writers[actor], d.byLast[w.last] = w, w
-		d.top = max(d.top, w.maxop)
-		if w.head {
-			d.heads++
-		}
-		return true
-	}, member, doc)
-}
-
-// isWhole reports whether deps, which differ, are all the heads of the document.
-func (d *docState) isWhole(deps []automerge.Hash) bool {
-	if len(deps) != d.heads {
-		return false
-	}
-	return !slices.ContainsFunc(deps, func(h automerge.Hash) bool {
-		w := d.byLast[h]
-		return w == nil || !w.head
-	})
-}
-
-// add counts a change as stored; its place is for the caller to set.
-func (d *docState) add(c *automerge.Change) *progress {
-	whole := d.isWhole(c.Deps)
-	for _, h := range c.Deps {
-		if w := d.byLast[h]; w != nil && w.head {
-			w.head, w.changed = false, true
-			d.heads--
-		}
-	}
-	w := d.writers[c.Actor]
-	if w == nil {
-		w = &progress{}
-		d.writers[c.Actor] = w
-	}
-	if w.head {
-		d.heads-- // what its writer has forgotten, as old databases may say
-	}
-	delete(d.byLast, w.last)
-	w.seq, w.maxop, w.last, w.head, w.whole, w.changed = c.Seq, max(w.maxop, c.MaxOp()), c.Hash(), true, whole, true
-	d.byLast[w.last] = w
-	d.heads++
-	d.top = max(d.top, w.maxop)
-	return w
 }
 
 // inDoc is place as the committer knows it.
@@ -368,6 +296,9 @@ func (k *checker) check(it *packed) (d decision, err error) {
 	if err != nil {
 		return d, err
 	}
+	if err := k.learn(doc, k.member, d.doc, c); err != nil {
+		return d, err
+	}
 	pr := doc.writers[c.Actor]
 	if pr == nil {
 		pr = &progress{}
@@ -385,7 +316,7 @@ func (k *checker) check(it *packed) (d decision, err error) {
 			return reject(wire.CodeDocument, "this change is stored in another document: send it for that one")
 		}
 	}
-	if pr.seq == 0 {
+	if pr.seq == 0 || it.carried {
 		own, ok := k.devices[it.device]
 		if !ok {
 			row, err := k.device.row(it.device[:])
@@ -395,12 +326,15 @@ func (k *checker) check(it *packed) (d decision, err error) {
 			own = row != nil && row[0].(int64) == k.member
 			k.devices[it.device] = own
 		}
+		if !own && it.carried {
+			return reject(wire.CodeActor, "device %s, which brings this, is not one of this member's: sign in on that device with this account", it.device)
+		}
 		if !own {
 			return reject(wire.CodeActor, "device %s, which wrote this, is not one of this member's: sign in on that device with this account", it.device)
 		}
-		if len(doc.writers) >= maxWriters {
-			return reject(wire.CodeActor, "%d devices and copies of devices have written %s: there may be no more", maxWriters, it.Doc)
-		}
+	}
+	if pr.seq == 0 && doc.count >= maxWriters {
+		return reject(wire.CodeActor, "%d writers have written %s: there may be no more; go on under a name that has", maxWriters, it.Doc)
 	}
 	switch {
 	case c.Seq <= pr.seq:
@@ -500,7 +434,7 @@ func (k *checker) state(doc int64) (*docState, error) {
 	if d := k.docs[doc]; d != nil {
 		return d, nil
 	}
-	d, err := readState(k.writersOf, k.member, doc)
+	d, err := k.read(k.member, doc)
 	k.docs[doc] = d
 	return d, err
 }

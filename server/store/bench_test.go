@@ -89,6 +89,54 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
+// BenchmarkCrowd: one device pushes a change at a time to a document that so many have written before, one after the other,
+// as a program does that draws a new name each time it loads the document.
+func BenchmarkCrowd(b *testing.B) {
+	for _, n := range []int{1, 16, 256, 10_000} {
+		b.Run(fmt.Sprintf("writers=%d", n), func(b *testing.B) { benchCrowd(b, n) })
+	}
+}
+
+func benchCrowd(b *testing.B, n int) {
+	s := open(b, store.Config{})
+	d := newDevice(b, s, newTenant(b, s))
+	var last []automerge.Hash
+	top, own := uint64(0), uint64(0)
+	next := func(actor automerge.ActorID, seq uint64) store.Item {
+		c := &automerge.Change{Actor: actor, Seq: seq, StartOp: top + 1, Time: 1, Deps: last, Ops: []automerge.Op{{
+			Key: fmt.Sprintf("k%d", top), Action: automerge.Put, Value: automerge.Value{Kind: automerge.KindString, Str: "v"},
+		}}}
+		if err := c.Seal(); err != nil {
+			b.Fatal(err)
+		}
+		top, last = c.MaxOp(), []automerge.Hash{c.Hash()}
+		return store.Item{Doc: crdt.ContactsDoc, Change: c, Carrier: d.ID}
+	}
+	push := func(items ...store.Item) {
+		if ack, err := s.Append(b.Context(), d.Member, items); err != nil || ack.New != len(items) {
+			b.Fatal(ack, err)
+		}
+	}
+	var items []store.Item
+	for i := range n - 1 {
+		items = append(items, next(automerge.ActorID(fmt.Sprintf("program %08d", i)), 1))
+		if len(items) == 500 {
+			push(items...)
+			items = nil
+		}
+	}
+	if len(items) > 0 {
+		push(items...)
+	}
+	before := cpu(b)
+	b.ResetTimer()
+	for range b.N {
+		own++
+		push(next(crdt.NewActor(d.ID, 1), own))
+	}
+	b.ReportMetric(float64((cpu(b)-before).Microseconds())/float64(b.N), "cpu-µs/op")
+}
+
 func reportLatency(b *testing.B, latencies [][]time.Duration) {
 	all := slices.Concat(latencies...)
 	slices.Sort(all)

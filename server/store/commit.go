@@ -168,9 +168,10 @@ type writer struct {
 	// version is what foreign said last.
 	version int64
 
-	begin, commit, undo                 *stmt
-	member, head, device                *stmt
-	doc, addDoc, writersOf, setWriter   *stmt
+	begin, commit, undo  *stmt
+	member, head, device *stmt
+	docReader
+	doc, addDoc, setWriter, setCrowd    *stmt
 	addChange, addFeed, hashes          *stmt
 	folded, setFolded                   *stmt
 	dropChanges, dropSegments           *stmt
@@ -236,7 +237,7 @@ func (s *SQLite) setUp(c *conn) error {
 }
 
 func (w *writer) texts() []text {
-	return []text{
+	return append(w.docReader.texts(), []text{
 		{&w.begin, "BEGIN IMMEDIATE"},
 		{&w.commit, "COMMIT"},
 		{&w.undo, "ROLLBACK"},
@@ -246,8 +247,8 @@ func (w *writer) texts() []text {
 		{&w.device, "SELECT member FROM devices WHERE uid = ?"},
 		{&w.doc, "SELECT id FROM docs WHERE name = ?"},
 		{&w.addDoc, "INSERT INTO docs (name) VALUES (?)"},
-		{&w.writersOf, writersOf},
 		{&w.setWriter, "INSERT OR REPLACE INTO writers (member, doc, " + writerColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&w.setCrowd, "INSERT OR REPLACE INTO crowds VALUES (?, ?, ?, ?, ?)"},
 		{&w.hashes, "SELECT hash, doc, maxop FROM changes WHERE id > ? AND id <= ?"},
 		{&w.addChange, "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&w.folded, "SELECT folded FROM members WHERE id = ?"},
@@ -295,7 +296,7 @@ func (w *writer) texts() []text {
 		{&w.probeUndo, "ROLLBACK TO probe"},
 		{&w.dataVersion, "PRAGMA data_version"},
 		{&w.probed, "UPDATE meta SET value = value + 1 WHERE key = 'health'"},
-	}
+	}...)
 }
 
 // transact runs the jobs in one transaction. unknown says that an error leaves it open whether they are stored: only

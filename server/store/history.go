@@ -36,13 +36,13 @@ func (s *SQLite) resolve(ctx context.Context, p *push) error {
 		return ErrClosed
 	}
 	return s.readAt(ctx, func(r *reader) error {
-		member, _, folded, err := r.head(p.member)
+		member, head, folded, err := r.head(p.member)
 		if err != nil {
 			return err
 		}
 		l := &historian{
 			ctx: ctx, s: s, r: r, member: member, folded: folded, push: p, fresh: map[automerge.Hash]int{}, states: map[crdt.DocName]*docState{},
-			nodes: map[automerge.Hash]*node{}, opened: map[uint64]bool{}, roots: map[automerge.Hash]*past{}, ops: map[docOp]*madeOp{}, scanned: map[uint64]bool{},
+			nodes: map[automerge.Hash]*node{}, opened: map[uint64]bool{}, roots: map[automerge.Hash]*past{{}: {upto: head.Seq}}, ops: map[docOp]*madeOp{}, scanned: map[uint64]bool{},
 		}
 		return l.check()
 	})
@@ -62,7 +62,7 @@ type historian struct {
 	tail   bool                     // all that stand one by one are in nodes
 	marks  []wire.Segment           // of all segments, without their data
 	opened map[uint64]bool          // segments of which all changes are in nodes
-	roots  map[automerge.Hash]*past // what is in the history of a stored change, itself included
+	roots  map[automerge.Hash]*past // what is in the history of a stored change, itself included; of none: all that is stored
 	pasts  []*itemPast              // of each item; nil: a dependency is not here
 	steps  int
 
@@ -114,7 +114,7 @@ func (l *historian) check() error {
 		if it := &p.items[i]; it.code == 0 {
 			it.looked, it.refs, it.heir = false, nil, false
 			names = append(append(names, it.hash), it.Change.Deps...)
-			if _, err := l.state(it.Doc); err != nil {
+			if err := l.learn(it.Doc, it.Change); err != nil {
 				return err
 			}
 		}
@@ -267,6 +267,11 @@ func (l *historian) past(i int) (*itemPast, error) {
 		p.roots, p.of = append(p.roots, h), append(p.of, r)
 		return err
 	}
+	if l.states[it.Doc].isWhole(it.Change.Deps) {
+		// All that is stored, however many wrote at the same time.
+		p.roots, p.of = append(p.roots, automerge.Hash{}), append(p.of, l.roots[automerge.Hash{}])
+		return p, nil
+	}
 	for _, h := range it.Change.Deps {
 		if j, ok := l.fresh[h]; ok {
 			if j >= i || l.pasts[j] == nil {
@@ -381,25 +386,38 @@ func (c *pastCache) put(h automerge.Hash, p *past) {
 	}
 }
 
-func (l *historian) state(doc crdt.DocName) (*docState, error) {
-	if st := l.states[doc]; st != nil {
-		return st, nil
-	}
-	row, err := l.r.docID.row(string(doc))
+// learn reads what has to be known of a document to judge a change of it.
+func (l *historian) learn(name crdt.DocName, c *automerge.Change) error {
+	row, err := l.r.docID.row(string(name))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	st := newDocState()
-	if row != nil {
-		if st, err = readState(l.r.writersOf, l.member, row[0].(int64)); err != nil {
-			return nil, err
+	st := l.states[name]
+	switch {
+	case st == nil && row == nil:
+		l.states[name] = newDocState()
+	case st == nil:
+		if st, err = l.r.read(l.member, row[0].(int64)); err != nil {
+			return err
+		}
+		l.states[name] = st
+	}
+	if row == nil {
+		return nil
+	}
+	if err := l.r.learn(st, l.member, row[0].(int64), c); err != nil {
+		return err
+	}
+	note := func(h automerge.Hash) {
+		if w := st.byLast[h]; w != nil && l.nodes[h] == nil {
+			l.nodes[h] = &node{doc: name, at: w.at, maxop: w.maxop, whole: w.whole}
 		}
 	}
-	for h, w := range st.byLast {
-		l.nodes[h] = &node{doc: doc, at: w.at, maxop: w.maxop, whole: w.whole}
+	note(c.Hash())
+	for _, h := range c.Deps {
+		note(h)
 	}
-	l.states[doc] = st
-	return st, nil
+	return nil
 }
 
 // locate looks for stored changes: among the last ones of each writer, which are in nodes already, those that stand one by

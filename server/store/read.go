@@ -17,17 +17,18 @@ type reader struct {
 	member, changes, chain, doc *stmt
 	segment, marks, spans       *stmt
 	tail, ops, logOps, docID    *stmt
-	change, partials, writersOf *stmt
-	unfolded, begin, commit     *stmt
-	feed, feedHead              *stmt
-	tenant, tenants             *stmt
-	keys, keyByHash             *stmt
-	memberByID, memberRow       *stmt
-	members                     *stmt
-	deviceByHash, deviceByID    *stmt
-	deviceRow, devices          *stmt
-	invites, inviteByHash       *stmt
-	parked                      *stmt
+	docReader
+	change, partials         *stmt
+	unfolded, begin, commit  *stmt
+	feed, feedHead           *stmt
+	tenant, tenants          *stmt
+	keys, keyByHash          *stmt
+	memberByID, memberRow    *stmt
+	members                  *stmt
+	deviceByHash, deviceByID *stmt
+	deviceRow, devices       *stmt
+	invites, inviteByHash    *stmt
+	parked                   *stmt
 }
 
 func (s *SQLite) openReader() (*reader, error) {
@@ -44,7 +45,7 @@ func (s *SQLite) openReader() (*reader, error) {
 
 // texts are the statements. A bound LIMIT stands in a sum: alone, SQLite plans the statement anew for each value.
 func (r *reader) texts() []text {
-	return []text{
+	return append(r.docReader.texts(), []text{
 		{&r.begin, "BEGIN"},
 		{&r.commit, "COMMIT"},
 		{&r.member, "SELECT id, seq, chain, folded FROM members WHERE uid = ?"},
@@ -58,7 +59,6 @@ func (r *reader) texts() []text {
 		{&r.tail, "SELECT id, hash, doc, maxop, whole FROM changes WHERE id > ? AND id <= ?"},
 		{&r.change, "SELECT id, size, data FROM changes WHERE id = ?"},
 		{&r.partials, "SELECT id FROM changes WHERE id > ? AND id <= ? AND whole = 0"},
-		{&r.writersOf, writersOf},
 		{&r.ops, "SELECT id, size, data FROM changes WHERE id >> 32 = ? AND doc = ? AND actor = ? AND maxop >= ? ORDER BY maxop"},
 		{&r.logOps, "SELECT id, size, data FROM changes WHERE id > ? AND id <= ? AND doc = ?"},
 		{&r.unfolded, "SELECT id, uid FROM members m WHERE id > ? AND (seq - folded >= ? OR seq - folded >= ? AND EXISTS (" +
@@ -82,7 +82,7 @@ func (r *reader) texts() []text {
 			"LEFT JOIN devices p ON p.id = i.pairer LEFT JOIN devices d ON d.id = i.device WHERE i.member = ? ORDER BY i.id"},
 		{&r.inviteByHash, "SELECT hash FROM invites WHERE hash = ?"},
 		{&r.parked, "SELECT id, doc, arrived, taken, size, data FROM parked WHERE device = ? AND id > ? ORDER BY id LIMIT 0 + ?"},
-	}
+	}...)
 }
 
 // read lends a free reader to fn. The context bounds the wait for it; what fn reads is bounded in rows.

@@ -16,7 +16,8 @@ const applicationID = 0x5472696f
 //
 //	1  first
 //	2  segments; changes are found by the operations of an actor and no longer by hash
-//	3  quotas, teams, sponsors, scopes of keys, invitations, what is known of devices, what is kept of revoked ones
+//	3  quotas, teams, sponsors, scopes of keys, invitations, what is known of devices, what is kept of revoked ones;
+//	   documents of many writers
 const schemaVersion = 3
 
 // layouts bring a database from each version to the next; a new one goes through all of them.
@@ -33,7 +34,7 @@ var layouts = [schemaVersion]func(*conn) error{
 		return replay(c)
 	},
 	func(c *conn) error {
-		if err := c.exec(layout3); err != nil {
+		if err := c.exec(layout3 + crowds); err != nil {
 			return err
 		}
 		return countSegments(c)
@@ -47,7 +48,7 @@ var layouts = [schemaVersion]func(*conn) error{
 //
 // writers holds, for each actor and document, the last sequence number and the greatest operation counter it used, and
 // the hash of its last change, on which its next one mostly builds. That there is a row says that the actor was found
-// to be of a device of the member.
+// to be of a device of the member, or was brought by one.
 // members.pushes counts every push, so that each acknowledgement has written something (see the package comment).
 // docs gives document names short numbers; rows are added when a name is first used and never change.
 const layout1 = `
@@ -241,6 +242,25 @@ UPDATE tenants SET
 	members = (SELECT count(*) FROM members m WHERE m.tenant = tenants.id),
 	devices = (SELECT coalesce(sum(m.devices), 0) FROM members m WHERE m.tenant = tenants.id);
 `
+
+// crowds has the documents of more than fewWriters writers: how many they are, how many of them nothing builds on, and the
+// greatest operation counter. In such a document writers.head is 2 where it is 1 elsewhere, and only these are in an index:
+// the documents of all others pay nothing for it.
+var crowds = fmt.Sprintf(`
+CREATE TABLE crowds (
+	member  INTEGER NOT NULL REFERENCES members,
+	doc     INTEGER NOT NULL REFERENCES docs,
+	writers INTEGER NOT NULL,
+	heads   INTEGER NOT NULL,
+	top     INTEGER NOT NULL,
+	PRIMARY KEY (member, doc)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX writers_heads ON writers (member, doc, last) WHERE head = 2;
+
+INSERT INTO crowds SELECT member, doc, count(*), sum(head <> 0), max(maxop) FROM writers GROUP BY member, doc HAVING count(*) > %d;
+UPDATE writers SET head = 2 WHERE head <> 0 AND EXISTS (SELECT 1 FROM crowds c WHERE c.member = writers.member AND c.doc = writers.doc);
+`, fewWriters)
 
 // seqBits is the room for a member's sequence number in the id of a change; 31 bits are left for the member.
 const seqBits = 32

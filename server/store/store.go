@@ -44,7 +44,7 @@ type Device struct {
 type FeedRecord struct {
 	Entry  crdt.EntryID
 	Member crdt.MemberID
-	Device crdt.DeviceID // of the actor that wrote it
+	Device crdt.DeviceID // of the actor that wrote it; of the carrier when that is none of ours
 	Body   string        // crdt.Entry.ForCorporate
 }
 
@@ -53,8 +53,9 @@ type Item struct {
 	Doc    crdt.DocName
 	Change *automerge.Change // parsed and checked
 	// Carrier is the member's device that brings the change. The actor of a change is a device of the member (which need not
-	// be the one that brings it), or, as of other programs that speak Automerge's protocol, none of ours: then the carrier
-	// answers for it. Zero: nobody does, and only actors of devices are taken.
+	// be the one that brings it), or, as of other programs that speak Automerge's protocol, none of ours: a name of 1 to 64
+	// bytes that is not as long as crdt.NewActor's. Then the carrier answers for it; whether that may sync still is the
+	// caller's question. Zero: nobody does, and only actors of devices are taken.
 	Carrier crdt.DeviceID
 	Feed    []FeedRecord // what the change adds to the feed; deduplicated by (member, entry) in the store
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 
@@ -18,8 +19,10 @@ type Author struct {
 	member crdt.MemberID
 	device crdt.DeviceID
 	actor  automerge.ActorID
-	rnd    *rand.Rand
-	docs   map[crdt.DocName]*view
+	// carrier brings what it writes; zero: not said, as its actor is a device's.
+	carrier crdt.DeviceID
+	rnd     *rand.Rand
+	docs    map[crdt.DocName]*view
 }
 
 // A view is what an author knows of one document.
@@ -37,6 +40,15 @@ func NewAuthor(d store.Device, writer uint32, rnd *rand.Rand) *Author {
 	}
 }
 
+// NewProgram returns a writer of another program that speaks Automerge's protocol: its actor is random, and the device brings
+// what it writes.
+func NewProgram(d store.Device, rnd *rand.Rand) *Author {
+	a := NewAuthor(d, 0, rnd)
+	u := a.uuid()
+	a.actor, a.carrier = automerge.ActorID(u[:]), d.ID
+	return a
+}
+
 func (a *Author) view(doc crdt.DocName) *view {
 	v := a.docs[doc]
 	if v == nil {
@@ -48,6 +60,13 @@ func (a *Author) view(doc crdt.DocName) *view {
 
 // See has the author build on a change from now on.
 func (a *Author) See(doc crdt.DocName, c *automerge.Change) { a.view(doc).see(c) }
+
+// Load has the author build on all that another one knows, as a program does that loads the documents.
+func (a *Author) Load(b *Author) {
+	for doc, v := range b.docs {
+		a.docs[doc] = &view{maxop: v.maxop, heads: slices.Clone(v.heads), seen: maps.Clone(v.seen)}
+	}
+}
 
 func (v *view) see(c *automerge.Change) {
 	if v.seen[c.Hash()] {
@@ -112,7 +131,7 @@ func (a *Author) Write(doc crdt.DocName, ops []automerge.Op) store.Item {
 	must(c.Seal())
 	v.seq = c.Seq
 	v.see(c)
-	return store.Item{Doc: doc, Change: c}
+	return store.Item{Doc: doc, Change: c, Carrier: a.carrier}
 }
 
 // Fork returns an author that will write the same sequence numbers again, as a restored copy of a device would.

@@ -55,6 +55,8 @@ func Run(t *testing.T, h Harness) {
 	t.Run("Pages", func(t *testing.T) { h.pages(t) })
 	t.Run("Compact", func(t *testing.T) { h.compact(t) })
 	t.Run("References", func(t *testing.T) { h.references(t) })
+	t.Run("Carriers", func(t *testing.T) { h.carriers(t) })
+	t.Run("Crowds", func(t *testing.T) { h.crowds(t) })
 	t.Run("Honest", func(t *testing.T) { h.honest(t) })
 	t.Run("Tenants", func(t *testing.T) { h.tenants(t) })
 	t.Run("Secrets", func(t *testing.T) { h.secrets(t) })
@@ -580,8 +582,11 @@ func (w *worker) step(other *model) error {
 	return nil
 }
 
-// other returns another writer of the same device.
+// other returns another writer of the same device, or of a program whose changes it brings.
 func (w *worker) other() *Author {
+	if w.rnd.IntN(2) == 0 {
+		return NewProgram(w.device, w.rnd)
+	}
 	w.writer++
 	return NewAuthor(w.device, 1000+w.writer, w.rnd)
 }
