@@ -65,6 +65,7 @@ type document struct {
 	heads []automerge.Hash
 	maxOp uint64
 	ops   []automerge.Op // of the change that this transaction writes
+	moved bool           // heads and maxOp are to be saved
 }
 
 // received counts what came from elsewhere in one transaction.
@@ -122,6 +123,11 @@ func (t *tx) finish() error {
 	for _, name := range sortedKeys(t.docs) {
 		if err := t.seal(t.docs[name]); err != nil {
 			return err
+		}
+		if t.docs[name].moved { // once for all that came
+			if err := t.saveHeads(t.docs[name]); err != nil {
+				return err
+			}
 		}
 	}
 	if err := t.project(); err != nil {
@@ -296,6 +302,11 @@ func (t *tx) write(name crdt.DocName, op automerge.Op) error {
 	for _, v := range values {
 		op.Pred = append(op.Pred, v.id)
 	}
+	if len(d.ops) == 0 {
+		if err := t.joinHeads(d); err != nil {
+			return err
+		}
+	}
 	id := automerge.OpID{Counter: d.maxOp + 1 + uint64(len(d.ops)), Actor: t.writer}
 	d.ops = append(d.ops, op)
 	return t.apply(d, id, &op, false)
@@ -414,6 +425,45 @@ func (t *tx) touch(d *document, key string, remote bool) error {
 	return nil
 }
 
+// maxHeads is how many changes a change of ours builds on at most. Servers take few more, and each change names all.
+const maxHeads = 64
+
+// joinHeads brings the heads of a document down to maxHeads by changes without operations, each of which builds on some. A writer
+// of their own writes them: each has to build on what its writer wrote before, and nobody knows which head that of this
+// device is under.
+func (t *tx) joinHeads(d *document) error {
+	if len(d.heads) <= maxHeads {
+		return nil
+	}
+	writer := crdt.NewActor(t.r.device, newWriter())
+	actor, err := t.actor(writer)
+	if err != nil {
+		return err
+	}
+	var last []automerge.Hash
+	for seq := uint64(1); len(d.heads) > maxHeads; seq++ {
+		deps := slices.Clone(last)
+		for _, h := range d.heads {
+			if len(deps) == maxHeads {
+				break
+			}
+			if !slices.Contains(last, h) {
+				deps = append(deps, h)
+			}
+		}
+		slices.SortFunc(deps, func(a, b automerge.Hash) int { return bytes.Compare(a[:], b[:]) })
+		c := &automerge.Change{Actor: writer, Seq: seq, StartOp: d.maxOp + 1, Time: t.now / 1000, Deps: deps}
+		if err := c.Seal(); err != nil {
+			return fmt.Errorf("join what was written to %s at the same time: %w", d.name, err)
+		}
+		if err := t.store(d, c, actor, nil); err != nil {
+			return err
+		}
+		last = []automerge.Hash{c.Hash()}
+	}
+	return nil
+}
+
 // seal writes the change that this transaction made of a document, if it made one.
 func (t *tx) seal(d *document) error {
 	if len(d.ops) == 0 {
@@ -444,11 +494,8 @@ func (t *tx) store(d *document, c *automerge.Change, actor int64, receipt any) e
 	if err := t.insert(nil, d, c, actor, t.now, receipt); err != nil {
 		return err
 	}
-	d.ops = nil
-	if err := t.advance(d, c, actor); err != nil {
-		return err
-	}
-	return t.saveHeads(d)
+	d.ops, d.moved = nil, true
+	return t.advance(d, c, actor)
 }
 
 // insert writes the row of a change; a nil id is the next one.

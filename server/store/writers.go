@@ -45,12 +45,12 @@ type docReader struct {
 }
 
 func (q *docReader) texts() []text {
-	of := "SELECT " + writerColumns + " FROM writers WHERE member = ? AND doc = ?"
+	of := "SELECT " + writerColumns + " FROM writers"
 	return []text{
-		{&q.firstWriters, of + fmt.Sprintf(" LIMIT %d", fewWriters+1)},
+		{&q.firstWriters, of + fmt.Sprintf(" WHERE member = ? AND doc = ? LIMIT %d", fewWriters+1)},
 		{&q.crowd, "SELECT writers, heads, top FROM crowds WHERE member = ? AND doc = ?"},
-		{&q.writerOf, of + " AND actor = ?"},
-		{&q.headOf, of + " AND last = ? AND head = 2"},
+		{&q.writerOf, of + " WHERE member = ? AND doc = ? AND actor = ?"},
+		{&q.headOf, of + " INDEXED BY writers_heads WHERE member = ? AND doc = ? AND last = ? AND head = 2"}, // not by the key: it would read all
 	}
 }
 
