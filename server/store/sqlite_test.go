@@ -59,7 +59,7 @@ func openDir(ctx context.Context, dir string) (store.Store, error) {
 func raw(dir string) (*sql.DB, error) { return sql.Open("sqlite", file(dir)) }
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, storetest.Harness{
+	h := storetest.Harness{
 		Open:  openDir,
 		Nodes: true,
 		OpenFull: func(ctx context.Context, dir string) (store.Store, error) {
@@ -83,8 +83,18 @@ func TestConformance(t *testing.T) {
 			_ = db.Close()
 			return err
 		},
+		Retain: func(dir string) error {
+			db, err := raw(dir)
+			if err != nil {
+				return err
+			}
+			_, err = db.Exec("DELETE FROM feed")
+			return errors.Join(err, db.Close())
+		},
 		Child: func(dir string) *exec.Cmd { return child("append", dir) },
-	})
+	}
+	onDisk(&h)
+	storetest.Run(t, h)
 }
 
 func TestOpenRefuses(t *testing.T) {

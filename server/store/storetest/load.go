@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"time"
 
 	"trio/crdt"
 	"trio/crdt/automerge"
@@ -66,9 +67,10 @@ func (l *Load) Members() (list []crdt.MemberID) {
 	return list
 }
 
-// Run pushes until ctx ends or the store is closed. Devices begin with what the store holds, each as a new writer, as one
-// that was put back from a backup does.
-func (l *Load) Run(ctx context.Context, s store.Store) error {
+// Run pushes until ctx ends or the store is closed, to any of its nodes. Devices begin with what the store holds, each as a
+// new writer, as one that was put back from a backup does. Now and then one pushes the same twice at once, or does not wait
+// for the answer and pushes it again.
+func (l *Load) Run(ctx context.Context, nodes ...store.Store) error {
 	l.mu.Lock()
 	l.runs++
 	run := l.runs
@@ -78,7 +80,7 @@ func (l *Load) Run(ctx context.Context, s store.Store) error {
 	for i, d := range l.devices {
 		rnd := rand.New(rand.NewPCG(l.seed, uint64(run)<<32|uint64(i)))
 		a := NewAuthor(d, run, rnd)
-		cs, err := history(s, d.Member, rnd)
+		cs, err := history(nodes[0], d.Member, rnd)
 		if err != nil {
 			errs[i] = err
 			continue
@@ -90,7 +92,7 @@ func (l *Load) Run(ctx context.Context, s store.Store) error {
 		}
 		wg.Go(func() {
 			for ctx.Err() == nil && errs[i] == nil {
-				errs[i] = l.push(s, a)
+				errs[i] = l.push(nodes, a)
 			}
 		})
 	}
@@ -103,7 +105,7 @@ func (l *Load) Run(ctx context.Context, s store.Store) error {
 	return errors.Join(errs...)
 }
 
-func (l *Load) push(s store.Store, a *Author) error {
+func (l *Load) push(nodes []store.Store, a *Author) error {
 	p := &sent{member: a.member}
 	for range 1 + a.rnd.IntN(4) {
 		if a.rnd.IntN(3) == 0 {
@@ -115,17 +117,67 @@ func (l *Load) push(s store.Store, a *Author) error {
 	l.mu.Lock()
 	l.pushes = append(l.pushes, p)
 	l.mu.Unlock()
-	ack, err := s.Append(context.Background(), a.member, p.items)
-	if err == nil && ack.New != len(p.items) {
-		err = fmt.Errorf("push of %d new changes: %+v", len(p.items), ack)
+	one, two := nodes[a.rnd.IntN(len(nodes))], nodes[a.rnd.IntN(len(nodes))]
+	switch a.rnd.IntN(8) {
+	case 0:
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(a.rnd.IntN(2000))*time.Microsecond)
+		defer cancel()
+		if err := l.send(ctx, two, p); err == nil || ctx.Err() == nil {
+			return err
+		}
+	case 1:
+		again := make(chan error)
+		go func() {
+			time.Sleep(100 * time.Microsecond)
+			again <- l.send(context.Background(), two, p)
+		}()
+		err := l.send(context.Background(), one, p)
+		return errors.Join(err, <-again)
+	}
+	return l.send(context.Background(), one, p)
+}
+
+// send pushes once, and counts the push as acknowledged with the first acknowledgement.
+func (l *Load) send(ctx context.Context, s store.Store, p *sent) error {
+	ack, err := s.Append(ctx, p.member, p.items)
+	if err == nil && ack.New+ack.Dup != len(p.items) {
+		err = fmt.Errorf("push of %d sound changes: %+v", len(p.items), ack)
 	}
 	if err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p.receipt = ack.Receipt
-	l.acks = append(l.acks, p)
+	if p.receipt.Seq == 0 {
+		p.receipt = ack.Receipt
+		l.acks = append(l.acks, p)
+	}
+	return nil
+}
+
+// Forget has what was acknowledged after a mark not count: the store that did so was taken away before.
+func (l *Load) Forget(mark int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range l.acks[mark:] {
+		p.receipt = wire.Receipt{}
+	}
+	l.acks = l.acks[:mark]
+}
+
+// Again pushes all that has no acknowledgement, as devices do when they come back: each push is stored now, whether it was
+// or not.
+func (l *Load) Again(s store.Store) error {
+	l.mu.Lock()
+	pushes := l.pushes[:len(l.pushes):len(l.pushes)]
+	l.mu.Unlock()
+	for _, p := range pushes {
+		if p.receipt.Seq == 0 {
+			if err := l.send(context.Background(), s, p); err != nil {
+				return fmt.Errorf("pushed again after a fault: %w", err)
+			}
+		}
+	}
 	return nil
 }
 

@@ -12,8 +12,20 @@ import (
 	"trio/server/store"
 )
 
+// nodes returns the place's store, and another node of it if the engine has such.
+func (p *place) nodes() []store.Store {
+	p.t.Helper()
+	if !p.h.Nodes {
+		p.t.Log("the engine serves a store by one node only")
+		return []store.Store{p.Store}
+	}
+	second, err := p.h.Open(p.t.Context(), p.dir)
+	p.check(err)
+	return []store.Store{p.Store, second}
+}
+
 // hintWithin is how long a hint, or All, may take.
-const hintWithin = 30 * time.Second
+const hintWithin = 10 * time.Second
 
 // A listener is what one caller of Watch was told.
 type listener struct {
@@ -84,19 +96,12 @@ func (h Harness) nodes(t *testing.T) {
 	s := seed(t)
 	p := h.place(t)
 	ctx := t.Context()
-	nodes := []store.Store{p.Store}
-	if h.Nodes {
-		second, err := h.Open(ctx, p.dir)
-		p.check(err)
-		defer func() {
-			if second != nil {
-				p.check(second.Close())
-			}
-		}()
-		nodes = append(nodes, second)
-	} else {
-		t.Log("the engine serves a store by one node only")
-	}
+	nodes := p.nodes()
+	defer func() {
+		for _, n := range nodes[1:] {
+			p.check(n.Close())
+		}
+	}()
 	tenant := p.tenant()
 	var devices []store.Device
 	for range 6 {

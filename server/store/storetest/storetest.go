@@ -39,9 +39,22 @@ type Harness struct {
 	MakeNewer func(dir string) error
 	// Nodes says that Open may be called for a folder whose store is open: one store is served by several nodes.
 	Nodes bool
+	// Faults befall a store while pushes are under way.
+	Crash    Fault // its processes die at once: what they have written stays with the system
+	PowerCut Fault // so does the system: what was not synced is gone, or is not
+	Failover Fault // its machine is gone, and another one takes over
+	// Partition cuts the nodes of a store off from each other, or from their database, until heal is called: writes fail or
+	// wait, and nothing is acknowledged that the other side could lose.
+	Partition func(ctx context.Context, dir string) (heal func() error, err error)
+	// Retain drops from a closed store all that old age may drop: every record of the feed.
+	Retain func(dir string) error
 	// Child returns a command, not started, that opens the store in dir and calls Child with it.
 	Child func(dir string) *exec.Cmd
 }
+
+// A Fault takes away the stores that are open in a folder, as its name says, and returns the folder in which what is left of
+// them opens. From the moment that it is called on their answers do not count any more; they are closed afterwards.
+type Fault func(ctx context.Context, dir string) (next string, err error)
 
 // SeedEnv names the environment variable that holds the seed of a run that is to be repeated. The goroutines still meet
 // as they like.
@@ -76,6 +89,11 @@ func Run(t *testing.T, h Harness) {
 	t.Run("Full", func(t *testing.T) { h.full(t) })
 	t.Run("Newer", func(t *testing.T) { h.newer(t) })
 	t.Run("Nodes", func(t *testing.T) { h.nodes(t) })
+	t.Run("Retain", func(t *testing.T) { h.retain(t) })
+	t.Run("Crash", func(t *testing.T) { h.fault(t, h.Crash) })
+	t.Run("PowerCut", func(t *testing.T) { h.fault(t, h.PowerCut) })
+	t.Run("Failover", func(t *testing.T) { h.fault(t, h.Failover) })
+	t.Run("Partition", func(t *testing.T) { h.partition(t) })
 	t.Run("Kill", func(t *testing.T) { h.kill(t) })
 }
 
