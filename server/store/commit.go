@@ -271,7 +271,7 @@ func (w *writer) texts() []text {
 		{&w.above, "WITH RECURSIVE up (id, n) AS (VALUES (?, 0) UNION ALL SELECT m.sponsor, n + 1 FROM up JOIN members m ON m.id = up.id " +
 			"WHERE m.sponsor IS NOT NULL AND n < ?) SELECT max(n), max(id = ?) FROM up"},
 		{&w.addDevice, "INSERT INTO devices (uid, member, name, created, hash, revoked, revoked_at, pairer) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
-		{&w.deviceRow, "SELECT d.id, d.member, d.revoked, d.kept, m.tenant, m.bytes + m.kept, t.max_bytes " +
+		{&w.deviceRow, "SELECT d.id, d.member, d.revoked, d.kept, m.tenant, m.bytes + m.kept, t.max_bytes, m.uid " +
 			"FROM devices d JOIN members m ON m.id = d.member JOIN tenants t ON t.id = m.tenant WHERE d.uid = ?"},
 		{&w.devicesOf, "UPDATE members SET devices = devices + ? WHERE id = ?"},
 		{&w.devicesIn, "UPDATE tenants SET devices = devices + ? WHERE id = ?"},

@@ -187,7 +187,7 @@ const MaxParkedBytes = 64 << 20
 type Hint struct {
 	Member crdt.MemberID
 	Head   uint64 // of its order; 0: not said
-	People bool   // its devices: look them up again
+	People bool   // its devices, as one was made, revoked or adopted, or has left: look them up again
 	All    bool   // everything may have changed: look everybody up again
 }
 

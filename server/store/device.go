@@ -57,6 +57,7 @@ func (w *writer) makeDevice(d *Device, pairer driver.Value, hash []byte) (id int
 		return 0, nil, err
 	}
 	d.Tenant, d.MemberName, d.Created = Tenant(row[1].(int64)), row[4].(string), date(w.now.UnixMilli())
+	w.hint(Hint{Member: d.Member, People: true})
 	return id, nil, w.countDevice(1, row[0], row[1])
 }
 
@@ -88,6 +89,7 @@ func (s *SQLite) AdoptDevice(ctx context.Context, m crdt.MemberID, d crdt.Device
 			}
 			return wrong, nil
 		}
+		w.hint(Hint{Member: m, People: true})
 		_, hash := newSecret(DeviceTokenPrefix) // of a token that nobody has
 		now := w.now.UnixMilli()
 		_, err = w.addDevice.exec(d[:], member[0], "adopted", now, hash, int64(1), now, nil)
@@ -102,6 +104,7 @@ func (s *SQLite) RevokeDevice(ctx context.Context, d crdt.DeviceID) error {
 		if err != nil || row == nil {
 			return noDevice(d), err
 		}
+		w.hint(Hint{Member: uid[crdt.MemberID](row[7]), People: true})
 		// Written the second time too: who hears of it may rely on it.
 		if _, err := w.revoke.exec(w.now.UnixMilli(), row[0]); err != nil || row[2].(int64) != 0 {
 			return nil, err
@@ -236,6 +239,7 @@ func (s *SQLite) LeaveDevice(ctx context.Context, d crdt.DeviceID) error {
 		case row[2].(int64) == 0:
 			return notRevoked(d), nil
 		}
+		w.hint(Hint{Member: uid[crdt.MemberID](row[7]), People: true})
 		_, err = w.leave.exec(w.now.UnixMilli(), row[0])
 		return nil, err
 	})

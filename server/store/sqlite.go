@@ -112,10 +112,7 @@ type SQLite struct {
 	err     error // of the committer's end; read after done
 }
 
-var (
-	_ Store = (*SQLite)(nil)
-	_ Nodes = (*SQLite)(nil)
-)
+var _ Store = (*SQLite)(nil)
 
 // Open opens the store, or makes a new one where there is no file. A context that has ended opens nothing.
 func Open(ctx context.Context, cfg Config) (*SQLite, error) {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"trio/crdt"
 	"trio/server/store"
 )
@@ -29,17 +31,22 @@ const hintWithin = 10 * time.Second
 
 // A listener is what one caller of Watch was told.
 type listener struct {
-	mu    sync.Mutex
-	heads map[crdt.MemberID]uint64
-	all   bool
-	busy  bool // f runs
-	twice bool // f was called while it ran
-	news  chan struct{}
+	mu     sync.Mutex
+	heads  map[crdt.MemberID]uint64
+	all    bool
+	people map[crdt.MemberID]bool
+	busy   bool // f runs
+	twice  bool // f was called while it ran
+	news   chan struct{}
 }
 
-func listen(t *testing.T, ctx context.Context, s store.Nodes) *listener {
+func newListener() *listener {
+	return &listener{heads: map[crdt.MemberID]uint64{}, people: map[crdt.MemberID]bool{}, news: make(chan struct{}, 1)}
+}
+
+func listen(t *testing.T, ctx context.Context, s store.Store) *listener {
 	t.Helper()
-	l := &listener{heads: map[crdt.MemberID]uint64{}, news: make(chan struct{}, 1)}
+	l := newListener()
 	if err := s.Watch(ctx, l.take); err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +59,7 @@ func (l *listener) take(h store.Hint) {
 	l.busy = true
 	l.all = l.all || h.All
 	l.heads[h.Member] = max(l.heads[h.Member], h.Head)
+	l.people[h.Member] = l.people[h.Member] || h.People
 	l.mu.Unlock()
 	time.Sleep(time.Microsecond)
 	l.mu.Lock()
@@ -110,10 +118,10 @@ func (h Harness) nodes(t *testing.T) {
 	}
 	var listeners []*listener
 	for _, n := range nodes {
-		listeners = append(listeners, listen(t, ctx, n.(store.Nodes)), listen(t, ctx, n.(store.Nodes)))
+		listeners = append(listeners, listen(t, ctx, n), listen(t, ctx, n))
 	}
 	stopped, stop := context.WithCancel(ctx)
-	silent := listen(t, stopped, p.Store.(store.Nodes))
+	silent := listen(t, stopped, p.Store)
 	stop()
 
 	var mu sync.Mutex
@@ -130,7 +138,7 @@ func (h Harness) nodes(t *testing.T) {
 					t.Errorf("push: %+v %v", ack, err)
 					return
 				}
-				heads, err := r.(store.Nodes).Heads(ctx, []crdt.MemberID{crdt.MemberID(a.uuid()), d.Member})
+				heads, err := r.Heads(ctx, []crdt.MemberID{crdt.MemberID(a.uuid()), d.Member})
 				if err != nil || len(heads) != 1 || heads[d.Member] != ack.Receipt.Seq {
 					t.Errorf("heads are %v %v after change %d of %s was acknowledged", heads, err, ack.Receipt.Seq, d.Member)
 					return
@@ -159,8 +167,8 @@ func (h Harness) nodes(t *testing.T) {
 	silent.mu.Unlock()
 
 	// Whoever is slow is told later, and keeps nobody waiting.
-	slow, block := &listener{heads: map[crdt.MemberID]uint64{}, news: make(chan struct{}, 1)}, make(chan struct{})
-	p.check(p.Store.(store.Nodes).Watch(ctx, func(h store.Hint) {
+	slow, block := newListener(), make(chan struct{})
+	p.check(p.Store.Watch(ctx, func(h store.Hint) {
 		<-block
 		slow.take(h)
 	}))
@@ -174,15 +182,52 @@ func (h Harness) nodes(t *testing.T) {
 	close(block)
 	slow.told(t, "a slow watcher", want)
 
-	if heads, err := p.Store.(store.Nodes).Heads(ctx, nil); err != nil || len(heads) != 0 {
+	// So is what happens to devices.
+	for what, f := range map[string]func(d store.Device) error{
+		"made":    func(d store.Device) error { _, _, err := p.CreateDevice(ctx, d.Member, "a tablet"); return err },
+		"revoked": func(d store.Device) error { return p.RevokeDevice(ctx, d.ID) },
+		"left": func(d store.Device) error {
+			return errors.Join(p.RevokeDevice(ctx, d.ID), p.LeaveDevice(ctx, d.ID))
+		},
+		"adopted": func(d store.Device) error {
+			return p.AdoptDevice(ctx, d.Member, crdt.DeviceID(uuid.New()))
+		},
+		"paired": func(d store.Device) error {
+			_, code, err := p.CreateInvite(ctx, d.Member, d.ID, time.Now().Add(time.Hour))
+			if err == nil {
+				_, _, err = p.Redeem(ctx, code, "a tablet")
+			}
+			return err
+		},
+	} {
+		d, _ := p.device(p.member(tenant))
+		l := listen(t, ctx, nodes[rand.IntN(len(nodes))])
+		if err := f(d); err != nil {
+			t.Fatalf("device %s: %v", what, err)
+		}
+		late := time.After(hintWithin)
+		for told := false; !told; {
+			l.mu.Lock()
+			told = l.all || l.people[d.Member]
+			l.mu.Unlock()
+			select {
+			case <-l.news:
+			case <-late:
+				t.Fatalf("device %s: no hint of it, and none of All, within %v", what, hintWithin)
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+
+	if heads, err := p.Store.Heads(ctx, nil); err != nil || len(heads) != 0 {
 		t.Errorf("heads of nobody: %v %v", heads, err)
 	}
 	old := p.Store
 	p.close()
-	if err := old.(store.Nodes).Watch(ctx, func(store.Hint) {}); !errors.Is(err, store.ErrClosed) {
+	if err := old.Watch(ctx, func(store.Hint) {}); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("watching a closed store: %v", err)
 	}
-	if _, err := old.(store.Nodes).Heads(ctx, nil); !errors.Is(err, store.ErrClosed) {
+	if _, err := old.Heads(ctx, nil); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("heads of a closed store: %v", err)
 	}
 	p.open(h.Open)
