@@ -26,7 +26,7 @@
 // # What it checks
 //
 // Append takes changes that are parsed and checked as bytes, and checks what only the store can know: that the writer
-// is a device of the member, that every change it builds on is stored in the same document, that its sequence number is
+// is a device of the member, or one of another program whose change a device of the member brings, that every change it builds on is stored in the same document, that its sequence number is
 // the writer's next there, and that its operations come after those it builds on and after the writer's own earlier
 // ones. A revoked device may not connect (the hub's matter), but what it wrote before is the member's, and any other
 // device of the member may bring it: so Append takes changes of revoked devices.
@@ -34,6 +34,6 @@
 // # What it never does
 //
 // It never holds a document in memory, nor any state of the database that a second process could make stale, so the
-// operator's command may work on the file beside a running server. It never looks into the operations of a change; it
+// operator's command may work on the file beside a running server. It never asks what the operations of a change say; it
 // never logs names; it never cancels a COMMIT because a client went away; it never deletes.
 package store
