@@ -232,8 +232,11 @@ func (w *writer) push(p *push) (Ack, error) {
 		st.grow()
 		for actor, pr := range st.writers {
 			if pr.changed {
-				if _, err := w.setWriter.exec(member, doc, []byte(actor), int64(pr.seq), int64(pr.maxop), pr.last[:],
-					st.headValue(pr), int64(pr.at), flag(pr.whole)); err != nil {
+				put := w.addWriter
+				if pr.stored { // half the price of putting the row anew
+					put = w.setWriter
+				}
+				if _, err := put.exec(int64(pr.seq), int64(pr.maxop), pr.last[:], st.headValue(pr), int64(pr.at), flag(pr.whole), member, doc, []byte(actor)); err != nil {
 					return ack, err
 				}
 			}
@@ -344,7 +347,7 @@ func (k *checker) check(it *packed) (d decision, err error) {
 		return reject(wire.CodeDeps, "this is change %d of its writer in %s, change %d is missing: send that first", c.Seq, it.Doc, pr.seq+1)
 	}
 	if len(c.Deps) > maxDeps {
-		return reject(wire.CodeInvalid, "the change builds on %d others at once, at most %d may be: update the app", len(c.Deps), maxDeps)
+		return reject(wire.CodeInvalid, "the change builds on %d others at once, at most %d may be: write once on a device of yours, which joins them", len(c.Deps), maxDeps)
 	}
 	var top uint64
 	for _, h := range c.Deps {

@@ -171,7 +171,8 @@ type writer struct {
 	begin, commit, undo  *stmt
 	member, head, device *stmt
 	docReader
-	doc, addDoc, setWriter, setCrowd    *stmt
+	doc, addDoc, setCrowd               *stmt
+	addWriter, setWriter                *stmt
 	addChange, addFeed, hashes          *stmt
 	folded, setFolded                   *stmt
 	dropChanges, dropSegments           *stmt
@@ -247,7 +248,8 @@ func (w *writer) texts() []text {
 		{&w.device, "SELECT member FROM devices WHERE uid = ?"},
 		{&w.doc, "SELECT id FROM docs WHERE name = ?"},
 		{&w.addDoc, "INSERT INTO docs (name) VALUES (?)"},
-		{&w.setWriter, "INSERT OR REPLACE INTO writers (member, doc, " + writerColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&w.addWriter, "INSERT INTO writers (seq, maxop, last, head, at, whole, member, doc, actor) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&w.setWriter, "UPDATE writers SET seq = ?, maxop = ?, last = ?, head = ?, at = ?, whole = ? WHERE member = ? AND doc = ? AND actor = ?"},
 		{&w.setCrowd, "INSERT OR REPLACE INTO crowds VALUES (?, ?, ?, ?, ?)"},
 		{&w.hashes, "SELECT hash, doc, maxop FROM changes WHERE id > ? AND id <= ?"},
 		{&w.addChange, "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},

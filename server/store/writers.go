@@ -19,14 +19,15 @@ type progress struct {
 	seq, maxop, at uint64
 	last           automerge.Hash
 	head, whole    bool
-	changed        bool
+	stored         bool // there is a row
+	changed        bool // it is to be written
 }
 
 // scanWriter reads a row of writers from its actor on.
 func scanWriter(row []driver.Value) (automerge.ActorID, *progress) {
 	return automerge.ActorID(row[0].([]byte)), &progress{
 		seq: uint64(row[1].(int64)), maxop: uint64(row[2].(int64)), last: automerge.Hash(row[3].([]byte)),
-		head: row[4].(int64) != 0, at: uint64(row[5].(int64)), whole: row[6].(int64) != 0,
+		head: row[4].(int64) != 0, at: uint64(row[5].(int64)), whole: row[6].(int64) != 0, stored: true,
 	}
 }
 
