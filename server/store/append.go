@@ -40,7 +40,8 @@ func (s *SQLite) Append(ctx context.Context, m crdt.MemberID, items []Item) (Ack
 	return ack, nil
 }
 
-func (s *SQLite) append(ctx context.Context, p *push) (ack Ack, err error) {
+func (s *SQLite) append(ctx context.Context, p *push) (Ack, error) {
+	var ack Ack // the committer's, who may still write it when ctx has ended
 	if err := s.resolve(ctx, p); err != nil {
 		return Ack{}, err
 	}

@@ -215,11 +215,11 @@ func (s *SQLite) compact(ctx context.Context, m crdt.MemberID, least int) (n int
 	}); err != nil || n == 0 {
 		return 0, err
 	}
-	err = s.do(ctx, 1, func(w *writer) error { return w.replace(&f, &n) })
-	if err != nil {
+	folded := n // the committer's, who may still write it when ctx has ended
+	if err := s.do(ctx, 1, func(w *writer) error { return w.replace(&f, &folded) }); err != nil {
 		return 0, err
 	}
-	return n, nil
+	return folded, nil
 }
 
 // gather folds changes that stand one by one, and small segments before them, and says how many of the former.
