@@ -50,6 +50,9 @@ func frames(tb testing.TB) (usual, extreme []named) {
 			Hashes: make([]automerge.Hash, 9), Items: entries[1:2],
 		}},
 		{"error", &Error{Code: CodeBusy, Text: "come back later", Wait: 2000}},
+		{"welcome of version 2", &Welcome{Version: 2, Head: receipt(301), Now: 1763798400001, Conn: "c-1"}},
+		{"welcome to leave", &Welcome{Version: 2, Head: receipt(301), Now: 1763798400001, Conn: "c-1", Leave: true}},
+		{"left", &Left{}},
 	}
 	held := make([]bool, MaxChanges)
 	for i := range held {
@@ -59,7 +62,7 @@ func frames(tb testing.TB) (usual, extreme []named) {
 		{"zero hello", &Hello{}},
 		{"last hello", &Hello{Version: Version, Receipt: receipt(math.MaxUint64), Pending: math.MaxUint64, Now: math.MinInt64, App: strings.Repeat("é", maxText/2)}},
 		{"zero welcome", &Welcome{}},
-		{"last welcome", &Welcome{Version: math.MaxUint64, Head: receipt(math.MaxUint64), Now: math.MaxInt64, Conn: "\x00", Reconcile: true}},
+		{"last welcome", &Welcome{Version: math.MaxUint64, Head: receipt(math.MaxUint64), Now: math.MaxInt64, Conn: "\x00", Reconcile: true, Leave: true}},
 		{"zero have", &Have{}},
 		{"last have", &Have{Hashes: make([]automerge.Hash, MaxHave)}},
 		{"zero push", &Push{}},
@@ -147,8 +150,8 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// The golden file pins version 1 of the protocol: when it changes, devices that are out there no longer understand. The
-// frames of it are read, as what a new build writes may be deflated in another way.
+// The golden file pins the versions of the protocol: when a frame of it changes, devices that are out there no longer
+// understand. The frames of it are read, as what a new build writes may be deflated in another way.
 func TestGolden(t *testing.T) {
 	usual, _ := frames(t)
 	path := filepath.Join("testdata", "frames.golden")
@@ -203,6 +206,10 @@ func TestDecodeRefuses(t *testing.T) {
 		{"number beyond 64 bits", "\x05\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02\x00", "cut short"},
 		{"flag of two", "\x03\x02\x00", "flag is 2"},
 		{"more hashes than bytes", "\x03\x00\x02" + hash, "cut short"},
+		{"leave of two", "\x02\x02" + head + "\x00\x00\x00\x02", "flag is 2"},
+		{"leave missing", "\x02\x02" + head + "\x00\x00\x00", "cut short"},
+		{"leave in version 1", "\x02\x01" + head + "\x00\x00\x00\x01", "1 bytes"},
+		{"left with more", "\x08\x01", "1 bytes"},
 		{"too many hashes", "\x03\x00\x81\x80\x01", "at most 16384"},
 		{"too many refusals", "\x05\x00\x81\x20", "at most 4096"},
 		{"refusals of nothing", "\x05\x00\x80\x20", "cut short"},
