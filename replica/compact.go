@@ -427,6 +427,9 @@ func (t *tx) open(seq uint64) (map[automerge.Hash]crdt.DocName, error) {
 
 // changesOf calls f with the chunks of a document's changes, as one statement sees them: nothing is folded in between.
 func (r *Replica) changesOf(ctx context.Context, doc crdt.DocName, f func(chunk []byte) error) error {
+	if err := r.here(); err != nil {
+		return err
+	}
 	rows, err := r.rdb.QueryContext(ctx, `SELECT 0, seq, after, after_chain, chain, marks, data FROM segments
 		UNION ALL SELECT 1, c.id, 0, x'', x'', x'', c.chunk FROM changes c JOIN documents d ON d.id=c.doc WHERE d.name=?
 		ORDER BY 1, 2`, string(doc))

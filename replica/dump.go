@@ -23,6 +23,9 @@ var dumps = []string{
 // Dump writes everything that follows from the changes, a line a row. Two devices with the same changes write the same,
 // and Rebuild does not alter a byte of it.
 func (r *Replica) Dump(ctx context.Context, w io.Writer) error {
+	if err := r.here(); err != nil {
+		return err
+	}
 	for _, q := range dumps {
 		rows, err := r.rdb.QueryContext(ctx, q)
 		if err != nil {

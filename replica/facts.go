@@ -53,6 +53,13 @@ func (s *topThree) put(facts map[crdt.ContactID]*ranking.Facts) {
 	}
 }
 
+// clear forgets all facts.
+func (s *topThree) clear() {
+	s.Lock()
+	defer s.Unlock()
+	s.facts, s.at = nil, nil
+}
+
 // rank returns the top three of a list.
 func (s *topThree) rank(pb *ranking.Playbook, seed uint64, today ranking.Day, list ranking.List) []ranking.Suggestion {
 	s.Lock()

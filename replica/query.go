@@ -61,8 +61,19 @@ func scanContact(row interface{ Scan(...any) error }) (c Contact, err error) {
 	return c, err
 }
 
+// queryRow reads one row with one of the reading connections.
+func (r *Replica) queryRow(ctx context.Context, dst []any, q string, args ...any) error {
+	if err := r.here(); err != nil {
+		return err
+	}
+	return r.rdb.QueryRowContext(ctx, q, args...).Scan(dst...)
+}
+
 // queryRows reads rows with one of the reading connections.
 func queryRows[T any](ctx context.Context, r *Replica, scan func(*sql.Rows) (T, error), q string, args ...any) ([]T, error) {
+	if err := r.here(); err != nil {
+		return nil, err
+	}
 	rows, err := r.rdb.QueryContext(ctx, q, args...)
 	if err != nil {
 		return nil, err
@@ -94,6 +105,9 @@ func (r *Replica) Contacts(ctx context.Context, search string, offset, limit int
 
 // Contact returns one contact, also one that was deleted or merged.
 func (r *Replica) Contact(ctx context.Context, id crdt.ContactID) (Contact, error) {
+	if err := r.here(); err != nil {
+		return Contact{}, err
+	}
 	c, err := scanContact(r.rdb.QueryRowContext(ctx, `SELECT `+contactColumns+` FROM contacts WHERE id=?`, id[:]))
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, fmt.Errorf("contact %s is not in the book", id)
@@ -165,13 +179,13 @@ func (r *Replica) GoalsToday(ctx context.Context) ([]Goal, error) {
 		goals[i].Want = c.want
 	}
 	var touches, first, minutes, shares int64
-	err = r.rdb.QueryRowContext(ctx, `SELECT
+	err = r.queryRow(ctx, []any{&touches, &first, &minutes, &shares}, `SELECT
 		count(*) FILTER (WHERE kind IN ('call','text','email','meet','ask')),
 		count(*) FILTER (WHERE kind IN ('call','text','email','meet','ask') AND NOT EXISTS (
 			SELECT 1 FROM entries o WHERE o.contact=e.contact AND o.kind IN ('call','text','email','meet','ask') AND (o.at, o.id) < (e.at, e.id))),
 		coalesce(sum(minutes) FILTER (WHERE kind='learn'), 0),
 		count(*) FILTER (WHERE kind='share')
-		FROM entries e WHERE day=?`, today).Scan(&touches, &first, &minutes, &shares)
+		FROM entries e WHERE day=?`, today)
 	for i, done := range []int64{first, touches - first, minutes, shares} {
 		goals[i].Done = done
 	}
@@ -220,8 +234,8 @@ func (r *Replica) TopThree(ctx context.Context, list ranking.List, lang string) 
 // Profile returns a text field of the profile (crdt.ProfileName, …), "" when it is not set.
 func (r *Replica) Profile(ctx context.Context, key string) (string, error) {
 	var s string
-	err := r.rdb.QueryRowContext(ctx, `SELECT str FROM registers g JOIN documents d ON d.id=g.doc JOIN actors a ON a.id=g.actor
-		WHERE d.name=? AND key=? ORDER BY ctr DESC, a.actor DESC LIMIT 1`, crdt.ProfileDoc, key).Scan(&s)
+	err := r.queryRow(ctx, []any{&s}, `SELECT str FROM registers g JOIN documents d ON d.id=g.doc JOIN actors a ON a.id=g.actor
+		WHERE d.name=? AND key=? ORDER BY ctr DESC, a.actor DESC LIMIT 1`, crdt.ProfileDoc, key)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
@@ -260,7 +274,7 @@ func (r *Replica) Unsent(ctx context.Context) ([]Unsent, error) {
 
 // UnsentCount is "N only on this phone".
 func (r *Replica) UnsentCount(ctx context.Context) (n int, err error) {
-	err = r.rdb.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM changes WHERE receipt IS NULL) + (SELECT count(*) FROM rejected)`).Scan(&n)
+	err = r.queryRow(ctx, []any{&n}, `SELECT (SELECT count(*) FROM changes WHERE receipt IS NULL) + (SELECT count(*) FROM rejected)`)
 	return n, err
 }
 
@@ -294,12 +308,17 @@ type Status struct {
 	Changes int
 	Folded  int // how many of them Compact put into segments
 	Today   ranking.Day
+	Left    time.Time // when this device, whose access was taken back, emptied itself; zero: it has not
 }
 
 // Status returns how far the replica has come.
 func (r *Replica) Status(ctx context.Context) (s Status, err error) {
-	s.Receipt = r.committed.Load().cursor
+	st := r.committed.Load()
+	s.Receipt, s.Left = st.cursor, st.left
 	s.Today = r.Today()
+	if !s.Left.IsZero() {
+		return s, nil
+	}
 	err = r.rdb.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM changes), (SELECT coalesce(max(seq), 0) FROM segments)`).Scan(&s.Changes, &s.Folded)
 	if err == nil {
 		s.Changes += s.Folded

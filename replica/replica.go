@@ -52,6 +52,7 @@ type Replica struct {
 	byActor map[int64]automerge.ActorID
 	writer  automerge.ActorID
 	lock    io.Closer // on the data, against another process
+	wiped   bool      // since it left
 
 	foldAt  int
 	folding sync.Mutex // one Compact at a time; taken before mu; guards asked
@@ -79,6 +80,8 @@ type standing struct {
 
 	folded  uint64 // the last change that is in a segment: these hold all from the first on
 	forgets int    // how often changes lost their places
+
+	left time.Time // when the device emptied itself; zero: it has not
 }
 
 // Open opens or makes the replica at cfg.Path. A database of a newer schema, of another program or of another member is
@@ -205,13 +208,15 @@ func newWriter() uint32 {
 // load reads the little that stays in memory: names of writers, the cursor, the home zone, the facts for ranking.
 func (r *Replica) load(ctx context.Context) error {
 	var writer, seq, folded int64
+	var left sql.NullInt64
 	var epoch, chain []byte
 	st := standing{zone: time.UTC}
 	err := r.conn.QueryRowContext(ctx, `SELECT
 		(SELECT value FROM meta WHERE key='writer'), (SELECT value FROM meta WHERE key='epoch'),
 		(SELECT value FROM meta WHERE key='seq'), (SELECT value FROM meta WHERE key='chain'),
-		(SELECT value FROM meta WHERE key='skew'), (SELECT coalesce(max(seq), 0) FROM segments)`).
-		Scan(&writer, &epoch, &seq, &chain, &st.skew, &folded)
+		(SELECT value FROM meta WHERE key='skew'), (SELECT coalesce(max(seq), 0) FROM segments),
+		(SELECT value FROM meta WHERE key='left')`).
+		Scan(&writer, &epoch, &seq, &chain, &st.skew, &folded, &left)
 	if err != nil {
 		return fmt.Errorf("read the replica's state: %w", err)
 	}
@@ -219,6 +224,9 @@ func (r *Replica) load(ctx context.Context) error {
 	st.cursor.Seq, st.folded = uint64(seq), uint64(folded)
 	copy(st.cursor.Epoch[:], epoch)
 	copy(st.cursor.Chain[:], chain)
+	if left.Valid {
+		st.left = time.UnixMilli(left.Int64)
+	}
 	r.committed.Store(&st)
 	clear(r.actors)
 	clear(r.byActor)
@@ -240,6 +248,10 @@ func (r *Replica) load(ctx context.Context) error {
 		return err
 	}
 	rows.Close()
+	if r.here() != nil {
+		_ = r.wipe(ctx) // what hinders it now is tried again before the server is told that this device is empty
+		return nil
+	}
 
 	return r.update(ctx, func(t *tx) error {
 		if err := t.loadZone(); err != nil {

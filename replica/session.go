@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"trio/crdt"
@@ -35,9 +36,16 @@ type Session struct {
 	helloAt   int64
 	welcome   *wire.Welcome
 	push      uint64 // id of the last push
-	pushedTo  int64  // the last change in it
+	pushed    mark   // the last change in it
 	underway  bool   // it has no answer yet
+	leaving   *leaving
 	Connected string // the server's name for the connection, after the Welcome
+}
+
+// mark is how far a walk over what is only on this device has come.
+type mark struct {
+	id       int64  // of a row of changes
+	rejected []byte // hash of a row of rejected, which come after all changes
 }
 
 // NewSession returns the state of a connection that is about to be made; app names the program.
@@ -73,6 +81,9 @@ func (s *Session) Receive(ctx context.Context, frame []byte) ([][]byte, error) {
 	}
 	switch f := f.(type) {
 	case *wire.Changes:
+		if s.leaving != nil {
+			break
+		}
 		err := s.r.update(ctx, func(t *tx) error { return t.merge(f) })
 		if errors.Is(err, errDiverged) {
 			err = errors.Join(err, s.r.update(ctx, func(t *tx) error { return t.forgetReceipts(wire.Epoch{}) }))
@@ -83,6 +94,9 @@ func (s *Session) Receive(ctx context.Context, frame []byte) ([][]byte, error) {
 			return nil, fmt.Errorf("from the server: answer to push %d, which is not under way", f.ID)
 		}
 		s.underway = false
+		if s.leaving != nil {
+			return s.kept(ctx, f)
+		}
 		return nil, s.r.update(ctx, func(t *tx) error {
 			for _, x := range f.Refused {
 				if x.Code.Final() {
@@ -96,7 +110,7 @@ func (s *Session) Receive(ctx context.Context, frame []byte) ([][]byte, error) {
 				}
 			}
 			var open int
-			_, err := t.one([]any{&open}, `SELECT count(*) FROM changes WHERE receipt IS NULL AND refused IS NULL AND id<=?`, s.pushedTo)
+			_, err := t.one([]any{&open}, `SELECT count(*) FROM changes WHERE receipt IS NULL AND refused IS NULL AND id<=?`, s.pushed.id)
 			if err == nil && open > 0 {
 				err = fmt.Errorf("from the server: answer to a push leaves %d changes without a receipt or a reason", open)
 			}
@@ -111,6 +125,10 @@ func (s *Session) welcomed(ctx context.Context, w *wire.Welcome) (out [][]byte, 
 		return nil, &wire.Error{Code: wire.CodeVersion, Text: fmt.Sprintf("server speaks version %d of the protocol, this app %d to %d: update the older one", w.Version, wire.MinVersion, wire.Version)}
 	}
 	s.welcome, s.Connected = w, w.Conn
+	if w.Leave && s.r.here() != nil {
+		s.leaving = &leaving{}
+		return s.leave(ctx)
+	}
 	now := s.r.now().UnixMilli()
 	skew := w.Now - (s.helloAt + (now-s.helloAt)/2)
 	var hashes []automerge.Hash
@@ -129,11 +147,16 @@ func (s *Session) welcomed(ctx context.Context, w *wire.Welcome) (out [][]byte, 
 		if err := t.exec(`UPDATE changes SET refused=NULL WHERE receipt IS NULL AND refused IS NOT NULL`); err != nil {
 			return err
 		}
-		if !w.Reconcile {
-			return nil
+		if w.Reconcile {
+			if err := t.forgetReceipts(w.Head.Epoch); err != nil {
+				return err
+			}
 		}
-		if err := t.forgetReceipts(w.Head.Epoch); err != nil {
-			return err
+		if w.Leave {
+			s.leaving = &leaving{forgets: t.forgets, kept: mark{id: math.MinInt64}}
+		}
+		if w.Leave || !w.Reconcile {
+			return nil
 		}
 		return t.query(func(rows *sql.Rows) error {
 			var h []byte
@@ -144,8 +167,13 @@ func (s *Session) welcomed(ctx context.Context, w *wire.Welcome) (out [][]byte, 
 			return err
 		}, `SELECT hash FROM changes ORDER BY id`)
 	})
-	if err != nil || !w.Reconcile {
+	switch {
+	case err != nil:
 		return nil, err
+	case w.Leave:
+		return s.leave(ctx)
+	case !w.Reconcile:
+		return nil, nil
 	}
 	for {
 		n := min(len(hashes), wire.MaxHave)
@@ -162,7 +190,7 @@ func (s *Session) welcomed(ctx context.Context, w *wire.Welcome) (out [][]byte, 
 
 // Level reports whether all that the server had when it welcomed us is here, and nothing waits to be sent.
 func (s *Session) Level(ctx context.Context) (bool, error) {
-	if s.welcome == nil || s.underway {
+	if s.welcome == nil || s.underway || s.leaving != nil {
 		return false, nil
 	}
 	if s.r.committed.Load().cursor.Seq < s.welcome.Head.Seq {
@@ -175,34 +203,18 @@ func (s *Session) Level(ctx context.Context) (bool, error) {
 
 // Next returns a push of what is only on this device, or nil when there is nothing to send now.
 func (s *Session) Next(ctx context.Context) ([]byte, error) {
-	if s.welcome == nil || s.underway {
+	if s.welcome == nil || s.underway || s.r.here() != nil {
 		return nil, nil
 	}
 	var items []wire.Item
-	var ids []int64
-	size := 0
-	rows, err := s.r.rdb.QueryContext(ctx, `SELECT c.id, d.name, c.chunk FROM changes c JOIN documents d ON d.id=c.doc
-		WHERE c.receipt IS NULL AND c.refused IS NULL ORDER BY c.id LIMIT ?`, pushChanges)
-	if err != nil {
-		return nil, err
+	var marks []mark
+	var err error
+	if s.leaving == nil {
+		items, marks, err = s.unsent(ctx, `c.receipt IS NULL AND c.refused IS NULL`)
+	} else {
+		items, marks, err = s.onlyHere(ctx)
 	}
-	defer rows.Close()
-	for rows.Next() && size < pushBytes {
-		var id int64
-		var doc crdt.DocName
-		var chunk []byte
-		if err := rows.Scan(&id, &doc, &chunk); err != nil {
-			return nil, err
-		}
-		c, err := automerge.ParseChange(chunk)
-		if err != nil {
-			return nil, fmt.Errorf("a change of %s on this device cannot be read: %w", doc, err)
-		}
-		size += len(chunk)
-		items = append(items, wire.Item{Doc: doc, Change: c})
-		ids = append(ids, id)
-	}
-	if err := rows.Err(); err != nil || len(items) == 0 {
+	if err != nil || len(items) == 0 {
 		return nil, err
 	}
 	s.push++
@@ -211,8 +223,37 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 		items = items[:len(items)/2] // what inflates to more than a frame may hold goes in smaller ones
 		b, err = wire.Encode(&wire.Push{ID: s.push, Items: items})
 	}
-	s.pushedTo, s.underway = ids[len(items)-1], err == nil
+	s.pushed, s.underway = marks[len(items)-1], err == nil
 	return b, err
+}
+
+// unsent reads a push of changes that have no receipt.
+func (s *Session) unsent(ctx context.Context, where string, args ...any) (items []wire.Item, marks []mark, err error) {
+	return s.read(ctx, `SELECT c.id, x'', d.name, c.chunk FROM changes c JOIN documents d ON d.id=c.doc WHERE `+where+`
+		ORDER BY c.id LIMIT ?`, append(args, pushChanges)...)
+}
+
+func (s *Session) read(ctx context.Context, q string, args ...any) (items []wire.Item, marks []mark, err error) {
+	rows, err := s.r.rdb.QueryContext(ctx, q, args...)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	for size := 0; rows.Next() && size < pushBytes; {
+		var m mark
+		var doc crdt.DocName
+		var chunk []byte
+		if err := rows.Scan(&m.id, &m.rejected, &doc, &chunk); err != nil {
+			return nil, nil, err
+		}
+		c, err := automerge.ParseChange(chunk)
+		if err != nil {
+			return nil, nil, fmt.Errorf("a change of %s on this device cannot be read: %w", doc, err)
+		}
+		size += len(chunk)
+		items, marks = append(items, wire.Item{Doc: doc, Change: c}), append(marks, m)
+	}
+	return items, marks, rows.Err()
 }
 
 // forgetReceipts makes everything "only on this device" again until the server proves otherwise.

@@ -33,6 +33,7 @@ type tx struct {
 
 	folded  uint64 // see standing
 	forgets int
+	left    time.Time
 	opened  map[uint64]map[automerge.Hash]crdt.DocName // segments, by their last change
 	unseen  bool                                       // no query shows the difference
 
@@ -75,6 +76,9 @@ type received struct{ contacts, actions int64 }
 func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err := r.here(); err != nil {
+		return err
+	}
 	// A transaction that has begun is not given up half-way because a screen was closed.
 	ctx = context.WithoutCancel(ctx)
 	st := r.committed.Load()
@@ -104,7 +108,12 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 		return full(err)
 	}
 	r.writer = t.writer
-	r.committed.Store(&standing{cursor: t.cursor, skew: t.skew, zone: t.zone, folded: t.folded, forgets: t.forgets})
+	r.committed.Store(&standing{cursor: t.cursor, skew: t.skew, zone: t.zone, folded: t.folded, forgets: t.forgets, left: t.left})
+	if !t.left.IsZero() {
+		clear(r.actors)
+		clear(r.byActor)
+		r.top.clear()
+	}
 	for a, id := range t.actors {
 		r.actors[a], r.byActor[id] = id, a
 	}
