@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -27,7 +28,8 @@ type SyncerConfig struct {
 	// Dial makes the connection below the WebSocket. Zero: net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// MinWait and MaxWait bound the pause between attempts: each is drawn between zero and a bound that doubles from
-	// MinWait (500 ms) to MaxWait (60 s) while nothing gets through.
+	// MinWait (500 ms) to MaxWait (60 s) while nothing gets through. A server that says when to come back is believed, up to
+	// MaxWait.
 	MinWait, MaxWait time.Duration
 	// Silence is how long a connection may say nothing at all before it is given up: 2 minutes. A server pings more often.
 	Silence time.Duration
@@ -110,7 +112,10 @@ func (s *Syncer) Run(ctx context.Context) error {
 		}
 		pause := rand.N(wait)
 		if e != nil && e.Wait > 0 { // the server knows when it makes sense
-			pause = min(time.Duration(e.Wait)*time.Millisecond, s.cfg.MaxWait)
+			pause = time.Duration(min(e.Wait, uint64(s.cfg.MaxWait.Milliseconds()))) * time.Millisecond
+		}
+		if later, ok := errors.AsType[*comeBackError](err); ok { // and so does what stands before it
+			pause = max(pause, min(later.after, s.cfg.MaxWait))
 		}
 		wait = min(2*wait, s.cfg.MaxWait)
 		select {
@@ -120,13 +125,38 @@ func (s *Syncer) Run(ctx context.Context) error {
 	}
 }
 
+// comeBackError is a refused handshake whose answer says when to try again.
+type comeBackError struct {
+	error
+	after time.Duration
+}
+
+// retryAfter returns how long a server asks to wait before the same is asked again; 0 when it does not.
+func retryAfter(res *http.Response, now time.Time) time.Duration {
+	if res.StatusCode != http.StatusTooManyRequests && res.StatusCode != http.StatusServiceUnavailable {
+		return 0
+	}
+	text := res.Header.Get("Retry-After")
+	if n, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return time.Duration(n) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return at.Sub(now)
+	}
+	return 0
+}
+
 // connect makes one connection and keeps it until it ends.
 func (s *Syncer) connect(ctx context.Context) error {
 	dialer := websocket.Dialer{NetDialContext: s.cfg.Dial, HandshakeTimeout: 20 * time.Second, Proxy: http.ProxyFromEnvironment}
 	ws, res, err := dialer.DialContext(ctx, s.cfg.URL, http.Header{"Authorization": {"Bearer " + s.cfg.Token}})
 	if err != nil {
 		if res != nil {
-			return fmt.Errorf("connect to %s: %w (HTTP %s)", s.cfg.URL, err, res.Status)
+			err = fmt.Errorf("connect to %s: %w (HTTP %s)", s.cfg.URL, err, res.Status)
+			if after := retryAfter(res, time.Now()); after > 0 {
+				err = &comeBackError{err, after}
+			}
+			return err
 		}
 		return fmt.Errorf("connect to %s: %w", s.cfg.URL, err)
 	}

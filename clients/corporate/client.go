@@ -2,6 +2,7 @@ package corporate
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,10 +53,14 @@ type Client struct {
 	HTTP *http.Client // nil means http.DefaultClient
 	// PageSize is how many records one request asks for, 1 to 10000. Zero means 1000.
 	PageSize int
+	// Patience is how long one page waits in all when the server says when to come back (429 or 503 with Retry-After). Zero
+	// means 2 minutes; below zero it does not wait.
+	Patience time.Duration
 }
 
 const (
 	defaultPageSize = 1000
+	defaultPatience = 2 * time.Minute
 	// maxLine is above the longest record there is: an entry of 8 KiB with its ids.
 	maxLine  = 64 << 10
 	maxError = 16 << 10
@@ -88,24 +93,52 @@ func (c *Client) Page(ctx context.Context, cursor string, fn func(Record) error)
 	}
 	u := base.JoinPath("v1", "feed")
 	u.RawQuery = url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(size)}, "format": {"ndjson"}}.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	for left := cmp.Or(c.Patience, defaultPatience); ; {
+		resp, err := c.get(ctx, u.String())
+		if err != nil {
+			return "", false, fmt.Errorf("feed: %w", err)
+		}
+		if resp.StatusCode == http.StatusOK {
+			next, more, err = readPage(resp.Body, fn)
+			_ = resp.Body.Close() // what was read decides
+			return next, more, err
+		}
+		err = readError(resp)
+		_ = resp.Body.Close()
+		wait := retryAfter(resp, time.Now())
+		if left -= wait; wait == 0 || left < 0 {
+			return "", false, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return "", false, errors.Join(err, ctx.Err())
+		}
+	}
+}
+
+func (c *Client) get(ctx context.Context, u string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
 	if err != nil {
-		return "", false, fmt.Errorf("feed: %w", err)
+		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.Key)
-	client := c.HTTP
-	if client == nil {
-		client = http.DefaultClient
+	return cmp.Or(c.HTTP, http.DefaultClient).Do(req)
+}
+
+// retryAfter returns how long a server asks to wait before the same is asked again, at least a second; 0 when it does not.
+func retryAfter(resp *http.Response, now time.Time) time.Duration {
+	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
+		return 0
 	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return "", false, fmt.Errorf("feed: %w", err)
+	text := resp.Header.Get("Retry-After")
+	if n, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return max(time.Second, time.Duration(n)*time.Second)
 	}
-	defer func() { _ = resp.Body.Close() }() // what was read decides
-	if resp.StatusCode != http.StatusOK {
-		return "", false, readError(resp)
+	if at, err := http.ParseTime(text); err == nil {
+		return max(time.Second, at.Sub(now))
 	}
-	return readPage(resp.Body, fn)
+	return 0
 }
 
 // line is a record or, as the last one, the cursor.
