@@ -11,7 +11,6 @@ import (
 
 	"github.com/gorilla/mux"
 
-	"trio/crdt/wire"
 	"trio/server/feed"
 	"trio/server/hub"
 	"trio/server/ops"
@@ -48,17 +47,16 @@ func New(cfg Config) *Server {
 	}
 	cfg.Limits = cfg.Limits.Default()
 	st := ops.Meter(cfg.Store, cfg.Metrics)
-	code := func(err error) wire.Code { return hub.AsError(err).Code }
 	stopping, stop := context.WithCancel(context.Background())
 	s := &Server{
 		stop: stop, health: ops.NewHealth(st, cfg.Log), router: mux.NewRouter(),
 		hub: hub.New(hub.Config{
-			Store: st, Now: cfg.Now, Member: cfg.Limits.Member,
-			Log: slog.New(cfg.Metrics.CountRefusals(cfg.Log.Handler(), code)),
+			Store: st, Now: cfg.Now, Member: cfg.Limits.Member, Log: cfg.Log,
+			Caller: caller, Pace: ops.NewPacer(cfg.Limits).Turn, Refused: cfg.Metrics.CountRefusal,
 		}),
 	}
-	cfg.Metrics.Watch("devices_connected", "Devices that sync now; one that is connected twice counts twice.",
-		func() float64 { return float64(s.hub.Connections()) })
+	cfg.Metrics.Watch("devices_connected", "Devices that sync now; one that is connected twice counts once.",
+		func() float64 { return float64(s.hub.Devices()) })
 	cfg.Metrics.WatchStore(st.Stats)
 	guard := ops.NewGuard(ops.GuardConfig{
 		Store: st, Log: cfg.Log, Metrics: cfg.Metrics, Limits: cfg.Limits, Proxies: cfg.Proxies, HSTS: cfg.HSTS, Crowded: cfg.Crowded,
@@ -86,6 +84,15 @@ func New(cfg Config) *Server {
 	return s
 }
 
+// caller tells the hub what the guard knows of a request: its id is the connection's.
+func caller(r *http.Request) (id string, dev store.Device, err error) {
+	dev, ok := ops.Caller(r.Context())
+	if !ok {
+		err = store.ErrNotFound
+	}
+	return ops.RequestID(r.Context()), dev, err
+}
+
 // device tells a device who it is.
 func device(w http.ResponseWriter, r *http.Request) {
 	if dev, ok := ops.Caller(r.Context()); ok {
@@ -98,8 +105,8 @@ func device(w http.ResponseWriter, r *http.Request) {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
 
-// Connections returns how many devices are connected.
-func (s *Server) Connections() int { return s.hub.Connections() }
+// Devices returns how many devices are connected.
+func (s *Server) Devices() int { return s.hub.Devices() }
 
 // Health returns the server's, for the operator's listener.
 func (s *Server) Health() *ops.Health { return s.health }

@@ -25,8 +25,8 @@ import (
 )
 
 var (
-	seedFlag  = flag.Uint64("seed", 0, "run this one history of the convergence test")
-	seedsFlag = flag.Int("seeds", 40, "how many histories the convergence test runs")
+	seedFlag  = flag.Uint64("seed", 0, "run this one history of a simulation")
+	seedsFlag = flag.Int("seeds", 40, "how many histories a simulation runs")
 )
 
 // TestDevicesAndServerConverge plays random histories of two to five devices of one member and their server: taps,
@@ -53,6 +53,7 @@ func TestDevicesAndServerConverge(t *testing.T) {
 type world struct {
 	*testing.T
 	ctx    context.Context
+	test   string // that -seed is for
 	seed   uint64
 	rng    *rand.Rand
 	dir    string
@@ -88,7 +89,7 @@ type link struct {
 func (w *world) must(err error) {
 	if err != nil {
 		w.Helper()
-		w.Fatalf("%v\n%s\nreplay: go test ./clients/sim -run Converge -seed %d", err, strings.Join(w.script[max(0, len(w.script)-25):], "\n"), w.seed)
+		w.Fatalf("%v\n%s\nreplay: go test ./clients/sim -run %s -seed %d", err, strings.Join(w.script[max(0, len(w.script)-25):], "\n"), w.test, w.seed)
 	}
 }
 
@@ -102,8 +103,19 @@ func (w *world) file(name string) string {
 }
 
 func converge(t *testing.T, seed uint64) {
+	w := newWorld(t, "Converge", seed)
+	defer w.close()
+	for range 150 + w.rng.IntN(250) {
+		w.step()
+	}
+	w.heal()
+	w.check()
+}
+
+// newWorld makes a server and two to five devices of one member.
+func newWorld(t *testing.T, test string, seed uint64) *world {
 	w := &world{
-		T: t, ctx: t.Context(), seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir(),
+		T: t, ctx: t.Context(), test: test, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir(),
 		now: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC), logged: map[crdt.EntryID]bool{},
 	}
 	w.path = w.file("server")
@@ -120,17 +132,14 @@ func converge(t *testing.T, seed uint64) {
 		w.openDevice(d)
 		w.devs = append(w.devs, d)
 	}
-	defer func() {
-		for _, d := range w.devs {
-			d.r.Close()
-		}
-		w.store.Close()
-	}()
-	for range 150 + w.rng.IntN(250) {
-		w.step()
+	return w
+}
+
+func (w *world) close() {
+	for _, d := range w.devs {
+		d.r.Close()
 	}
-	w.heal()
-	w.check()
+	w.store.Close()
 }
 
 func (w *world) openStore() {
@@ -370,7 +379,9 @@ func (w *world) connect(d *device, n int) {
 		return
 	}
 	w.say("%d: connect", n)
-	l := &link{dev: d.r.NewSession("sim"), srv: hub.NewSession(w.store, d.id, "sim", func() time.Time { return w.now })}
+	info, err := w.store.DeviceByID(w.ctx, d.id.ID)
+	w.must(err)
+	l := &link{dev: d.r.NewSession("sim"), srv: hub.NewSession(w.store, info.Device, "sim", func() time.Time { return w.now })}
 	hello, err := l.dev.Hello(w.ctx)
 	w.must(err)
 	l.up = [][]byte{hello}
@@ -388,12 +399,12 @@ func (w *world) deliver(d *device) bool {
 	case up:
 		f := l.up[0]
 		l.up = l.up[1:]
-		stored, err := l.srv.Receive(w.ctx, f)
+		got, err := l.srv.Receive(w.ctx, f)
 		w.must(err)
-		if stored > 0 {
+		if got.Head > 0 {
 			for _, o := range w.devs {
 				if o != d && o.link != nil {
-					o.link.srv.Wake()
+					o.link.srv.Wake(got.Head)
 				}
 			}
 		}

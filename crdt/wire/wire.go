@@ -1,10 +1,13 @@
 package wire
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"trio/crdt"
 	"trio/crdt/automerge"
@@ -83,6 +86,20 @@ const (
 	CodeInvalid  Code = 104 // the change breaks a rule of the format or a limit
 	CodeSchema   Code = 105 // what the server projects from it cannot be read
 )
+
+// codeNames are the codes as logs and metrics name them.
+var codeNames = map[Code]string{
+	CodeFrame: "frame", CodeVersion: "version", CodeDevice: "device", CodeOrder: "order", CodeInternal: "internal", CodeBusy: "busy",
+	CodeFull: "full", CodeShutdown: "shutdown", CodeRevoked: "revoked",
+	CodeActor: "actor", CodeDeps: "dependencies", CodeSequence: "sequence", CodeDocument: "document", CodeInvalid: "invalid",
+	CodeSchema: "schema",
+}
+
+// Codes returns all codes.
+func Codes() []Code { return slices.Sorted(maps.Keys(codeNames)) }
+
+// String is the code's name, or "other".
+func (c Code) String() string { return cmp.Or(codeNames[c], "other") }
 
 // Retry reports whether the same device may come back with the same data.
 func (c Code) Retry() bool {

@@ -284,6 +284,13 @@ func TestRetry(t *testing.T) {
 			t.Errorf("code %d: retry %v", code, !want)
 		}
 	}
+	names := map[string]bool{}
+	for _, c := range Codes() {
+		names[c.String()] = true
+	}
+	if len(names) != len(Codes()) || names["other"] || Code(99).String() != "other" {
+		t.Errorf("codes are named %v", names)
+	}
 	if s := (&Error{Code: CodeFull, Text: "full"}).Error(); s != "full (code 7)" {
 		t.Error(s)
 	}

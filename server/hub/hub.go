@@ -18,14 +18,40 @@ import (
 	"trio/server/store"
 )
 
+// Store is what the hub asks of storage; see store.Store, store.People and store.Nodes.
+type Store interface {
+	Append(ctx context.Context, m crdt.MemberID, items []store.Item) (store.Ack, error)
+	Since(ctx context.Context, m crdt.MemberID, after uint64, limit, maxBytes int) (store.Page, error)
+	ReceiptAt(ctx context.Context, m crdt.MemberID, seq uint64) (wire.Receipt, bool, error)
+	Head(ctx context.Context, m crdt.MemberID) (wire.Receipt, error)
+
+	DeviceByToken(ctx context.Context, token string) (store.Device, error)
+	DeviceByID(ctx context.Context, d crdt.DeviceID) (store.DeviceInfo, error)
+	Saw(ctx context.Context, list []store.Sighting) error
+	Park(ctx context.Context, d crdt.DeviceID, items []store.Item) error
+	LeaveDevice(ctx context.Context, d crdt.DeviceID) error
+
+	store.Nodes
+}
+
 // Config of a Hub. Zero fields have the defaults stated behind them.
 type Config struct {
-	Store  store.Store
+	Store  Store
 	Log    *slog.Logger     // slog.Default()
 	Now    func() time.Time // time.Now
 	Ping   time.Duration    // 45 s between pings, give or take a third; a device that is silent for twice as long is closed
 	Write  time.Duration    // 20 s for a device to take one frame; a slower one is closed and comes back
 	Member int              // 32 connections at most for one member; the oldest gives way
+	Poll   time.Duration    // 15 s, up to twice as long, between two questions for the heads of the members served here
+
+	// Caller says what a request is called in logs, and which device it proved to be of; store.ErrNotFound for none. Zero: it
+	// gets a new id, and the device is looked up by the token that it bears.
+	Caller func(*http.Request) (id string, dev store.Device, err error)
+	// Pace is asked for a turn for changes that a device has pushed, and says how long nothing more is to be read from it;
+	// not ok, the turn is to be asked for again then. Zero: it is always its turn.
+	Pace func(dev store.Device, changes int) (wait time.Duration, ok bool)
+	// Refused is told the code of each refusal of a device. Zero: nobody is.
+	Refused func(wire.Code)
 }
 
 // Hub is the set of live connections.
@@ -37,11 +63,17 @@ type Hub struct {
 
 	mu      sync.Mutex
 	conns   map[crdt.MemberID][]*conn // in the order of arrival
+	hints   map[crdt.MemberID]store.Hint
+	all     bool // a hint of everything
 	closing bool
-	wg      sync.WaitGroup
+	wg      sync.WaitGroup // of the connections
+
+	hinted  chan struct{}  // there are hints
+	tasks   sync.WaitGroup // of the hub itself
+	sighted sightings
 }
 
-// New returns a hub without connections.
+// New returns a hub without connections. It works until Shutdown.
 func New(cfg Config) *Hub {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -58,40 +90,67 @@ func New(cfg Config) *Hub {
 	if cfg.Member == 0 {
 		cfg.Member = 32
 	}
-	h := &Hub{cfg: cfg, conns: map[crdt.MemberID][]*conn{}}
+	if cfg.Poll == 0 {
+		cfg.Poll = 15 * time.Second
+	}
+	h := &Hub{
+		cfg: cfg, conns: map[crdt.MemberID][]*conn{}, hints: map[crdt.MemberID]store.Hint{}, hinted: make(chan struct{}, 1),
+		sighted: sightings{list: map[crdt.DeviceID]store.Sighting{}, some: make(chan struct{}, 1), end: make(chan struct{})},
+	}
+	if cfg.Caller == nil {
+		h.cfg.Caller = h.caller
+	}
+	if cfg.Pace == nil {
+		h.cfg.Pace = func(store.Device, int) (time.Duration, bool) { return 0, true }
+	}
+	if cfg.Refused == nil {
+		h.cfg.Refused = func(wire.Code) {}
+	}
 	// Small buffers and a pool for writing: most connections are idle most of the time.
 	h.upgrader = websocket.Upgrader{ReadBufferSize: 512, WriteBufferSize: 4096, WriteBufferPool: &sync.Pool{}}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
+	h.tasks.Go(h.attend)
+	h.tasks.Go(h.noteSightings)
 	return h
+}
+
+// bearer returns the token that a request carries, or "".
+func bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return token
+}
+
+func (h *Hub) caller(r *http.Request) (id string, dev store.Device, err error) {
+	dev, err = h.cfg.Store.DeviceByToken(h.ctx, bearer(r))
+	return uuid.NewString(), dev, err
 }
 
 // ServeHTTP takes a device's WebSocket. The device proves itself by `Authorization: Bearer <device token>`. Whoever may
 // not sync is told so in an Error frame, as a browser shows its page nothing of a refused handshake.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id, dev, unknown := h.cfg.Caller(r)
 	ws, err := h.upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		return // the upgrader has answered
 	}
 	ws.SetReadLimit(wire.MaxFrame)
-	c := &conn{hub: h, ws: ws, id: uuid.NewString()}
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	dev, err := h.cfg.Store.DeviceByToken(h.ctx, token)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		err = &wire.Error{Code: wire.CodeDevice, Text: "this device is not known here: sign in again; what is on it stays on it"}
-	case err == nil && dev.Revoked:
-		err = revokedError()
-	}
-	log := h.cfg.Log.With("conn", c.id)
-	if err != nil {
-		log.Warn("device refused", "err", err)
-		c.hangUp(AsError(err))
+	c := &conn{hub: h, ws: ws, id: id, log: h.cfg.Log.With("conn", id)}
+	if unknown != nil {
+		e := AsError(unknown)
+		if errors.Is(unknown, store.ErrNotFound) {
+			e = &wire.Error{Code: wire.CodeDevice, Text: "this device is not known here: sign in again; what is on it stays on it"}
+		}
+		c.refuse(e, unknown)
+		c.hangUp(e)
 		go c.drain()
 		return
 	}
-	c.log = log.With("member", dev.Member, "device", dev.ID)
-	c.token, c.member = token, dev.Member
-	c.session = NewSession(h.cfg.Store, dev, c.id, h.cfg.Now)
+	c.log = c.log.With("member", dev.Member, "device", dev.ID)
+	c.token = bearer(r)
+	c.session = NewSession(h.cfg.Store, dev, id, h.cfg.Now)
 	if !h.add(c) {
 		c.hangUp(shutdownError())
 		go c.drain()
@@ -109,8 +168,11 @@ func shutdownError() *wire.Error {
 	}
 }
 
-func revokedError() *wire.Error {
-	return &wire.Error{Code: wire.CodeRevoked, Text: "this device's access was taken back: ask your company; what is on it stays readable"}
+// changedError is for a device that is to come back, as what it may do has changed since it connected.
+func changedError() *wire.Error {
+	return &wire.Error{
+		Code: wire.CodeShutdown, Text: "your company changed this device's access: coming back", Wait: 50 + rand.Uint64N(500),
+	}
 }
 
 func (h *Hub) add(c *conn) bool {
@@ -120,44 +182,51 @@ func (h *Hub) add(c *conn) bool {
 		return false
 	}
 	h.wg.Add(1)
-	list := h.conns[c.member]
+	m := c.session.dev.Member
+	list := h.conns[m]
 	if len(list) >= h.cfg.Member {
-		list[0].fail(&wire.Error{Code: wire.CodeBusy, Text: "too many connections of one member", Wait: 60000})
+		e := &wire.Error{Code: wire.CodeBusy, Text: "too many connections of one member", Wait: 60000}
+		list[0].fail(e, e)
 	}
-	h.conns[c.member] = append(list, c)
+	h.conns[m] = append(list, c)
 	return true
 }
 
 func (h *Hub) remove(c *conn) {
 	h.mu.Lock()
-	list := h.conns[c.member]
+	m := c.session.dev.Member
+	list := h.conns[m]
 	kept := make([]*conn, 0, len(list))
 	for _, x := range list {
 		if x != c {
 			kept = append(kept, x)
 		}
 	}
-	if h.conns[c.member] = kept; len(kept) == 0 {
-		delete(h.conns, c.member)
+	if h.conns[m] = kept; len(kept) == 0 {
+		delete(h.conns, m)
 	}
 	h.mu.Unlock()
 	h.wg.Done()
 }
 
-// wakeOthers tells a member's other connections that its order has grown.
-func (h *Hub) wakeOthers(of *conn) {
+// of returns a member's connections.
+func (h *Hub) of(m crdt.MemberID) []*conn {
 	h.mu.Lock()
-	list := h.conns[of.member]
-	h.mu.Unlock()
-	for _, c := range list {
-		if c != of {
-			c.session.Wake()
-			c.kick()
-		}
-	}
+	defer h.mu.Unlock()
+	return h.conns[m] // replaced, never changed below its length
 }
 
-// Connections returns how many devices are connected.
+// everybody returns all connections.
+func (h *Hub) everybody() (all []*conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, list := range h.conns {
+		all = append(all, list...)
+	}
+	return all
+}
+
+// Connections returns how many connections there are.
 func (h *Hub) Connections() (n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -167,228 +236,71 @@ func (h *Hub) Connections() (n int) {
 	return n
 }
 
-// Shutdown tells every device to come back and waits until all connections have ended, or until ctx does.
+// Devices returns how many devices are connected, each counted once.
+func (h *Hub) Devices() (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, list := range h.conns {
+		for i, c := range list { // Config.Member bounds it
+			n++
+			for _, x := range list[:i] {
+				if x.session.dev.ID == c.session.dev.ID {
+					n--
+					break
+				}
+			}
+		}
+	}
+	return n
+}
+
+// Shutdown tells every device to come back and waits until all connections have ended, or until ctx does. What was seen of
+// devices is written before it returns.
 func (h *Hub) Shutdown(ctx context.Context) error {
 	h.mu.Lock()
 	h.closing = true
-	var all []*conn
-	for _, list := range h.conns {
-		all = append(all, list...)
-	}
 	h.mu.Unlock()
+	all := h.everybody()
 	for _, c := range all {
-		c.fail(shutdownError())
+		c.fail(shutdownError(), nil)
 	}
 	done := make(chan struct{})
 	go func() {
 		h.wg.Wait()
 		close(done)
 	}()
-	defer h.cancel()
+	var err error
 	select {
 	case <-done:
-		return nil
 	case <-ctx.Done():
 		h.cancel() // whoever still waits for the store stops waiting
 		for _, c := range all {
 			c.ws.Close()
 		}
 		<-done
-		return ctx.Err()
+		err = ctx.Err()
 	}
+	h.sighted.finish()
+	h.cancel()
+	h.tasks.Wait()
+	return err
 }
 
-// conn is one live connection: a goroutine that reads, and one that writes while there is something to write.
-type conn struct {
-	hub     *Hub
-	ws      *websocket.Conn
-	id      string
-	token   string
-	member  crdt.MemberID
-	session *Session
-	log     *slog.Logger
-
-	mu      sync.Mutex
-	pumping bool
-	again   bool
-	failure *wire.Error // why the connection ends; the pump says it and closes
-	over    bool
-}
-
-// read takes frames until the connection ends.
-func (c *conn) read() {
-	defer c.hub.remove(c)
-	defer c.ws.Close()
-	silence := 2 * c.hub.cfg.Ping
-	alive := func() error {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.failure != nil {
-			return nil // it has hangUp's time to go, whatever it sends
-		}
-		return c.ws.SetReadDeadline(time.Now().Add(silence))
-	}
-	c.ws.SetPongHandler(func(string) error { return alive() })
-	alive()           //nolint:errcheck // the read will say it
-	var mu sync.Mutex // between the timer's function and the end of the connection
-	var ping *time.Timer
-	ended := false
-	mu.Lock()
-	ping = time.AfterFunc(c.pause(), func() {
-		dev, err := c.hub.cfg.Store.DeviceByToken(c.hub.ctx, c.token)
-		if err == nil && dev.Revoked { // since it connected
-			c.fail(revokedError())
-			return
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if !ended && c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.hub.cfg.Write)) == nil {
-			ping.Reset(c.pause())
-		}
-	})
-	mu.Unlock()
-	defer func() {
-		mu.Lock()
-		ended = true
-		ping.Stop()
-		mu.Unlock()
-	}()
-	c.log.Debug("connected")
-	defer c.log.Debug("disconnected")
-	for {
-		kind, frame, err := c.ws.ReadMessage()
-		if err != nil {
-			if errors.Is(err, websocket.ErrReadLimit) {
-				c.fail(&wire.Error{Code: wire.CodeFrame, Text: "frame is larger than a frame may be"})
-			}
-			return
-		}
-		alive() //nolint:errcheck // the next read will say it
-		if kind != websocket.BinaryMessage {
-			c.fail(&wire.Error{Code: wire.CodeFrame, Text: "want binary messages"})
-			continue
-		}
-		if c.failed() {
-			continue // it is told already; what it still sends is not for us
-		}
-		stored, err := c.session.Receive(c.hub.ctx, frame)
-		if err != nil {
-			c.log.Warn("frame refused", "err", err)
-			c.fail(AsError(err))
-			continue
-		}
-		if stored > 0 {
-			c.hub.wakeOthers(c)
-		}
-		c.kick()
-	}
-}
-
-// pause returns the time to the next ping, spread so that pings of many devices do not meet.
-func (c *conn) pause() time.Duration {
-	return c.hub.cfg.Ping*2/3 + rand.N(c.hub.cfg.Ping*2/3)
-}
-
-// fail ends the connection for a reason, which is sent first.
-func (c *conn) fail(e *wire.Error) {
-	c.mu.Lock()
-	if c.failure == nil {
-		c.failure = e
-	}
-	c.mu.Unlock()
-	c.kick()
-}
-
-func (c *conn) failed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.failure != nil
-}
-
-// kick starts the writing goroutine unless it runs.
-func (c *conn) kick() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// AsError puts an error of Receive or Next to the device: what is wrong, and whether to come back.
+func AsError(err error) *wire.Error {
+	var e *wire.Error
 	switch {
-	case c.over:
-	case c.pumping:
-		c.again = true
-	default:
-		c.pumping = true
-		go c.pump()
-	}
-}
-
-// pump writes until there is nothing to write.
-func (c *conn) pump() {
-	for {
-		c.mu.Lock()
-		c.again = false
-		failure := c.failure
-		c.mu.Unlock()
-		var frame []byte
-		if failure == nil {
-			var err error
-			if frame, err = c.session.Next(c.hub.ctx); err != nil {
-				c.log.Error("nothing to send a device", "err", err)
-				c.fail(AsError(err))
-				continue
-			}
-		}
-		switch {
-		case failure != nil:
-			c.mu.Lock()
-			c.over = true
-			c.mu.Unlock()
-			c.hangUp(failure)
-			return
-		case frame == nil:
-			c.mu.Lock()
-			if !c.again && c.failure == nil {
-				c.pumping = false
-				c.mu.Unlock()
-				return
-			}
-			c.mu.Unlock()
-		default:
-			c.ws.SetWriteDeadline(time.Now().Add(c.hub.cfg.Write)) //nolint:errcheck // the write will say it
-			if err := c.ws.WriteMessage(websocket.BinaryMessage, frame); err != nil {
-				c.log.Debug("device does not read", "err", err)
-				c.mu.Lock()
-				c.over = true
-				c.mu.Unlock()
-				c.ws.Close() // it comes back, and misses nothing
-				return
-			}
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, store.ErrBusy):
+		return &wire.Error{Code: wire.CodeBusy, Text: "the server has too much to do: coming back later", Wait: 2000}
+	case errors.Is(err, store.ErrFull):
+		return &wire.Error{Code: wire.CodeFull, Text: "the server's storage is full: your data stays on this device until there is room", Wait: 60000}
+	case errors.Is(err, store.ErrQuota):
+		return &wire.Error{
+			Code: wire.CodeFull, Wait: uint64(time.Hour / time.Millisecond),
+			Text: "your company's storage quota for you is used up: your data stays on this device; ask your company",
 		}
 	}
-}
-
-// hangUp says why and closes: 1012 and 1013 for those who may come back, 4000 + code for the rest.
-func (c *conn) hangUp(e *wire.Error) {
-	deadline := time.Now().Add(c.hub.cfg.Write)
-	if b, err := wire.Encode(e); err == nil {
-		c.ws.SetWriteDeadline(deadline)               //nolint:errcheck // best effort: the connection ends anyway
-		c.ws.WriteMessage(websocket.BinaryMessage, b) //nolint:errcheck
-	}
-	code := 4000 + int(e.Code)
-	switch {
-	case e.Code == wire.CodeShutdown:
-		code = websocket.CloseServiceRestart
-	case e.Code.Retry():
-		code = websocket.CloseTryAgainLater
-	}
-	c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), deadline) //nolint:errcheck
-	// The close is answered or the read times out; either ends the reading goroutine, which closes the socket.
-	c.ws.SetReadDeadline(time.Now().Add(2 * time.Second)) //nolint:errcheck
-}
-
-// drain reads what a refused device still sends, so that closing does not cut off what it was told, then closes.
-func (c *conn) drain() {
-	for {
-		if _, _, err := c.ws.NextReader(); err != nil {
-			c.ws.Close()
-			return
-		}
-	}
+	return &wire.Error{Code: wire.CodeInternal, Text: "the server could not do that: coming back"}
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unique"
 
 	"trio/crdt"
 	"trio/crdt/automerge"
@@ -21,11 +23,13 @@ const (
 	pageBytes   = 3 << 20
 	// maxHave bounds what a device may name to reconcile: about 16 MB of hashes while it does.
 	maxHave = 1 << 19
+	// maxApp bounds the name of a program that is kept, in bytes.
+	maxApp = 100
 )
 
 // Session is the server's side of one connection.
 type Session struct {
-	store store.Store
+	store Store
 	dev   store.Device
 	conn  string
 	now   func() time.Time
@@ -39,7 +43,24 @@ type Session struct {
 	held      map[automerge.Hash]struct{} // what the device holds of what comes after sent
 	keepHeld  bool                        // held came from Have frames: not to be cleared with a push
 	answers   []answer
-	behind    bool // there may be something to send
+	known     uint64 // how far the order goes, as far as is known
+	ask       bool   // it may go further: the store is to be asked
+	leaving   bool   // held is what the order has after the device's receipt
+
+	// what the store is told of the device
+	app      unique.Handle[string]
+	pending  uint64 // changes that are only on it: as its hello said, less what it has pushed since
+	proved   uint64 // it holds the order up to here; see Sighting
+	answered uint64 // how far it was sent the order before the last Answer
+}
+
+// Received is what came of one frame.
+type Received struct {
+	Hello   bool           // it was the first
+	Changes int            // that it pushed
+	Head    uint64         // how far the member's order goes, when it has grown; else 0
+	Refused []wire.Refusal // changes of it that are not taken
+	Left    bool           // the device says that it is empty
 }
 
 type answer struct {
@@ -64,42 +85,69 @@ func (a *answer) own(sent wire.Receipt) (f *wire.Changes, ok bool) {
 }
 
 // NewSession returns the state of a connection of a device that has proved who it is.
-func NewSession(st store.Store, dev store.Device, conn string, now func() time.Time) *Session {
+func NewSession(st Store, dev store.Device, conn string, now func() time.Time) *Session {
 	return &Session{store: st, dev: dev, conn: conn, now: now, held: map[automerge.Hash]struct{}{}}
 }
 
-// Wake tells the session that the member's order may have grown.
-func (s *Session) Wake() {
+// Wake tells the session that the member's order has grown to head, or, when that is 0, that it may have grown. It reports
+// whether there may be something to send.
+func (s *Session) Wake(head uint64) bool {
 	s.mu.Lock()
-	s.behind = true
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if s.known = max(s.known, head); head == 0 {
+		s.ask = true
+	}
+	return s.behind()
 }
 
-// Receive takes one frame. It returns how many changes it made durable; an error ends the connection, and AsError says
+// behind reports whether the store may have what the device was not sent. The caller holds mu.
+func (s *Session) behind() bool { return s.streaming && (s.ask || s.known > s.sent.Seq) }
+
+// Sighting returns what is known of the device, which was last heard of at; ok is false before its hello. The receipt is one
+// that the device has proved to hold: by its hello, or by a push, as it pushes only after it has stored what came before
+// the answer to its last one. A device that only listens proves no more until it comes back.
+func (s *Session) Sighting(at time.Time) (x store.Sighting, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.welcome == nil {
+		return x, false
+	}
+	return store.Sighting{Device: s.dev.ID, At: at, App: s.app.Value(), Receipt: s.proved, Pending: s.pending}, true
+}
+
+// Receive takes one frame. It returns what it came to once that is durable; an error ends the connection, and AsError says
 // how to put it to the device.
-func (s *Session) Receive(ctx context.Context, frame []byte) (stored int, err error) {
+func (s *Session) Receive(ctx context.Context, frame []byte) (got Received, err error) {
 	f, err := wire.Decode(frame)
 	if err != nil {
-		return 0, &wire.Error{Code: wire.CodeFrame, Text: err.Error()}
+		return got, &wire.Error{Code: wire.CodeFrame, Text: err.Error()}
 	}
 	s.mu.Lock()
-	state := struct{ hello, reconcile bool }{s.welcome != nil, s.reconcile}
+	state := struct{ hello, reconcile, leaving bool }{s.welcome != nil, s.reconcile, s.leaving}
 	s.mu.Unlock()
 	switch f := f.(type) {
 	case *wire.Hello:
 		if !state.hello {
-			return 0, s.hello(ctx, f)
+			got.Hello = true
+			return got, s.hello(ctx, f)
 		}
 	case *wire.Have:
 		if state.reconcile {
-			return 0, s.have(f)
+			return got, s.have(f)
 		}
 	case *wire.Push:
-		if state.hello && !state.reconcile {
+		switch {
+		case state.leaving:
+			return s.park(ctx, f)
+		case state.hello && !state.reconcile:
 			return s.push(ctx, f)
 		}
+	case *wire.Left:
+		if state.leaving {
+			return s.left(ctx)
+		}
 	}
-	return 0, &wire.Error{Code: wire.CodeOrder, Text: fmt.Sprintf("%T is not expected now: start again with a hello", f)}
+	return got, &wire.Error{Code: wire.CodeOrder, Text: fmt.Sprintf("%T is not expected now: start again with a hello", f)}
 }
 
 func (s *Session) hello(ctx context.Context, h *wire.Hello) error {
@@ -108,6 +156,11 @@ func (s *Session) hello(ctx context.Context, h *wire.Hello) error {
 	}
 	if h.Member != s.dev.Member || h.Device != s.dev.ID {
 		return &wire.Error{Code: wire.CodeDevice, Text: "the token belongs to another member or device: sign in again on this device"}
+	}
+	if s.dev.Revoked {
+		if err := s.mayLeave(ctx, h); err != nil {
+			return err
+		}
 	}
 	head, err := s.store.Head(ctx, s.dev.Member)
 	if err != nil {
@@ -121,14 +174,15 @@ func (s *Session) hello(ctx context.Context, h *wire.Hello) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.welcome = &wire.Welcome{
-		Version: min(h.Version, wire.Version), Head: head, Now: s.now().UnixMilli(), Conn: s.conn, Reconcile: !proved,
+		Version: min(h.Version, wire.Version), Head: head, Now: s.now().UnixMilli(), Conn: s.conn, Reconcile: !proved, Leave: s.dev.Revoked,
 	}
+	s.app, s.pending, s.known = unique.Make(strings.ToValidUTF8(h.App[:min(len(h.App), maxApp)], "")), h.Pending, head.Seq
 	if proved {
-		s.sent, s.streaming = at, true
+		s.sent, s.proved = at, at.Seq
 	} else {
-		s.sent, s.reconcile = wire.Receipt{Epoch: head.Epoch}, true
+		s.sent = wire.Receipt{Epoch: head.Epoch}
 	}
-	s.behind = true
+	s.leaving, s.streaming, s.reconcile = s.dev.Revoked, proved && !s.dev.Revoked, !proved && !s.dev.Revoked
 	return nil
 }
 
@@ -142,20 +196,22 @@ func (s *Session) have(f *wire.Have) error {
 		s.held[h] = struct{}{}
 	}
 	if !f.More {
-		s.reconcile, s.streaming, s.keepHeld, s.behind = false, true, true, true
+		s.reconcile, s.streaming, s.keepHeld = false, true, true
 	}
 	return nil
 }
 
-func (s *Session) push(ctx context.Context, f *wire.Push) (int, error) {
+func (s *Session) push(ctx context.Context, f *wire.Push) (got Received, err error) {
+	got.Changes = len(f.Items)
 	s.mu.Lock()
 	if len(s.answers) > 0 {
 		s.mu.Unlock()
-		return 0, &wire.Error{Code: wire.CodeOrder, Text: "a push before the answer to the last one"}
+		return got, &wire.Error{Code: wire.CodeOrder, Text: "a push before the answer to the last one"}
 	}
 	for _, it := range f.Items {
 		s.held[it.Change.Hash()] = struct{}{}
 	}
+	s.proved = max(s.proved, s.answered)
 	s.mu.Unlock()
 
 	out := answer{frame: wire.Answer{ID: f.ID}}
@@ -183,7 +239,7 @@ func (s *Session) push(ctx context.Context, f *wire.Push) (int, error) {
 	}
 	ack, err := s.store.Append(ctx, s.dev.Member, items)
 	if err != nil {
-		return 0, err
+		return got, err
 	}
 	for _, x := range ack.Rejected {
 		refuse(f.Items[index[x.Index]], x.Code, x.Text)
@@ -200,8 +256,16 @@ func (s *Session) push(ctx context.Context, f *wire.Push) (int, error) {
 		}
 	}
 	s.answers = append(s.answers, out)
-	return ack.New, nil
+	s.known = max(s.known, ack.Receipt.Seq)
+	s.pushed(len(f.Items) - len(out.frame.Refused))
+	if got.Refused = out.frame.Refused; ack.New > 0 {
+		got.Head = ack.Receipt.Seq
+	}
+	return got, nil
 }
+
+// pushed notes that so many changes are no longer only on the device. The caller holds mu.
+func (s *Session) pushed(n int) { s.pending -= min(s.pending, uint64(n)) }
 
 // checkOverwrites refuses a change that puts a key again without overwriting what it put before. No engine writes so, and
 // each such value would be one more conflict of the key for every device to carry.
@@ -287,15 +351,13 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 		s.greeted = true
 		s.mu.Unlock()
 		return wire.Encode(s.welcome)
-	case !s.streaming:
-		s.mu.Unlock()
-		return nil, nil
-	case len(s.answers) > 0 && s.answers[0].after.Seq <= s.sent.Seq:
+	case len(s.answers) > 0 && (s.leaving || s.answers[0].after.Seq <= s.sent.Seq):
 		a := s.answers[0]
 		s.answers = s.answers[1:]
-		if !s.keepHeld {
+		if !s.keepHeld && !s.leaving {
 			clear(s.held) // all that was pushed is below sent now
 		}
+		s.answered = s.sent.Seq
 		s.mu.Unlock()
 		return wire.Encode(&a.frame)
 	case len(s.answers) > 0:
@@ -303,22 +365,26 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 			for _, h := range f.Hashes {
 				delete(s.held, h)
 			}
-			s.sent = f.To // behind stays: others may have written since
+			s.sent = f.To
 			s.mu.Unlock()
 			return wire.Encode(f)
 		}
-	case !s.behind:
+	case !s.behind():
 		s.mu.Unlock()
 		return nil, nil
 	}
-	s.behind = false
-	sent := s.sent
+	s.ask = false
+	sent, known := s.sent, s.known
 	s.mu.Unlock()
 
 	for limit := pageChanges; ; {
 		p, err := s.store.Since(ctx, s.dev.Member, sent.Seq, limit, pageBytes)
-		if err != nil || p.At.Seq == sent.Seq {
+		if err != nil {
 			return nil, err
+		}
+		if p.At.Seq == sent.Seq {
+			s.read(known, sent.Seq)
+			return nil, nil
 		}
 		n := int(p.At.Seq - sent.Seq)
 		b, hashes, err := s.page(sent, &p)
@@ -334,9 +400,23 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 			delete(s.held, h)
 		}
 		s.sent = p.At
-		s.behind = s.behind || p.More // what is committed from now on wakes us
 		s.mu.Unlock()
+		if p.More {
+			s.Wake(p.At.Seq + 1)
+		} else {
+			s.read(known, p.At.Seq)
+		}
 		return b, nil
+	}
+}
+
+// read notes that the store had the order up to at, when it was known to go up to known: a hint may have said more than is
+// so, after a restore.
+func (s *Session) read(known, at uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == known {
+		s.known = at
 	}
 }
 
@@ -408,23 +488,4 @@ func (s *Session) holdsOf(g *wire.Segment) bool {
 		}
 	}
 	return false
-}
-
-// AsError puts an error of Receive or Next to the device: what is wrong, and whether to come back.
-func AsError(err error) *wire.Error {
-	var e *wire.Error
-	switch {
-	case errors.As(err, &e):
-		return e
-	case errors.Is(err, store.ErrBusy):
-		return &wire.Error{Code: wire.CodeBusy, Text: "the server has too much to do: coming back later", Wait: 2000}
-	case errors.Is(err, store.ErrQuota):
-		return &wire.Error{
-			Code: wire.CodeFull, Wait: uint64(time.Hour / time.Millisecond),
-			Text: "your company's storage quota for you is used up: your data stays on this device; ask your company",
-		}
-	case errors.Is(err, store.ErrFull):
-		return &wire.Error{Code: wire.CodeFull, Text: "the server's storage is full: your data stays on this device until there is room", Wait: 60000}
-	}
-	return &wire.Error{Code: wire.CodeInternal, Text: "the server could not do that: coming back"}
 }

@@ -147,14 +147,14 @@ func TestPushComesBackInTheOrderBeforeItsAnswer(t *testing.T) {
 	if got := kinds(b.take()); got != "change held answer" {
 		t.Errorf("the other one got %q", got)
 	}
-	a.Wake()
+	a.Wake(0)
 	if got := kinds(a.take()); got != "change" {
 		t.Errorf("the first one, woken, got %q", got)
 	}
 	if a.at != b.at || a.at.Seq != 2 {
 		t.Errorf("the two stand at %+v and %+v", a.at, b.at)
 	}
-	a.Wake()
+	a.Wake(0)
 	if got := a.take(); len(got) != 0 {
 		t.Errorf("woken for nothing, got %q", kinds(got))
 	}
@@ -255,7 +255,7 @@ func TestPoisonIsNotRelayed(t *testing.T) {
 		if !ok || len(a.Refused) != 1 || a.Refused[0].Hash != poison.Change.Hash() || a.Refused[0].Code != wire.CodeInvalid || a.Refused[0].Text == "" {
 			t.Errorf("%s: answered %s %+v", name, kinds(fs), fs[len(fs)-1])
 		}
-		other.Wake()
+		other.Wake(0)
 		for _, f := range other.take() {
 			for _, it := range f.(*wire.Changes).Items {
 				if it.Change.Hash() == poison.Change.Hash() {

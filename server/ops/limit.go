@@ -9,6 +9,10 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"trio/crdt"
+	"trio/crdt/wire"
+	"trio/server/store"
 )
 
 // Rate is how often something may happen: PerSecond in the long run, Burst at once.
@@ -27,6 +31,10 @@ type Limits struct {
 	// Company bounds the feed requests of one company: 20/s, burst 100. A request that comes early waits up to MaxPace for
 	// its turn; only then is it refused.
 	Company Rate
+	// Changes bounds the changes that one device pushes: 500/s, burst 20,000. CompanyChanges bounds those of all devices of
+	// a company that are connected to this node: 20,000/s, burst 200,000. Who pushes faster is read more slowly; nothing is
+	// refused. A burst is at least wire.MaxChanges.
+	Changes, CompanyChanges Rate
 	// Member is how many connections one member's devices may have at a time; the oldest gives way: 32.
 	Member int
 }
@@ -60,6 +68,10 @@ func (l Limits) Default() Limits {
 	fill(&l.Strangers, 5, 100)
 	fill(&l.Device, 1, 60)
 	fill(&l.Company, 20, 100)
+	fill(&l.Changes, 500, 20_000)
+	fill(&l.CompanyChanges, 20_000, 200_000)
+	l.Changes.Burst = max(l.Changes.Burst, wire.MaxChanges)
+	l.CompanyChanges.Burst = max(l.CompanyChanges.Burst, wire.MaxChanges)
 	if l.Member == 0 {
 		l.Member = 32
 	}
@@ -111,6 +123,36 @@ func (l *limiter[K]) take(k K, now time.Time, pace time.Duration) (wait time.Dur
 	}
 	r.CancelAt(now)
 	return wait, false
+}
+
+// maxAhead is how far ahead of its time a turn to push is given out: the next device to ask waits at most about as long
+// once the rush is over.
+const maxAhead = 10 * time.Second
+
+// Pacer gives out turns to devices that push, so that neither one device nor one company has the store for itself.
+type Pacer struct {
+	devices   *limiter[crdt.DeviceID]
+	companies *limiter[store.Tenant]
+}
+
+// NewPacer returns a pacer of one node.
+func NewPacer(l Limits) *Pacer {
+	l = l.Default()
+	return &Pacer{newLimiter[crdt.DeviceID](l.Changes), newLimiter[store.Tenant](l.CompanyChanges)}
+}
+
+// Turn takes a turn for changes that a device has pushed, wire.MaxChanges at most, and returns how long nothing more is to
+// be read from it. Not ok, it took none, and is to be asked again after the wait.
+func (p *Pacer) Turn(dev store.Device, changes int) (wait time.Duration, ok bool) {
+	now := time.Now()
+	d := p.devices.bucket(dev.ID).ReserveN(now, changes)
+	c := p.companies.bucket(dev.Tenant).ReserveN(now, changes)
+	if wait = max(d.DelayFrom(now), c.DelayFrom(now)); wait <= maxAhead {
+		return wait, true
+	}
+	d.CancelAt(now)
+	c.CancelAt(now)
+	return min(wait-maxAhead, maxAhead), false
 }
 
 // retryAfter is a wait as Retry-After states it: whole seconds, at least one.

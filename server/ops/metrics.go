@@ -1,8 +1,6 @@
 package ops
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -74,11 +72,11 @@ func NewMetrics() *Metrics {
 	for _, limit := range []string{limitConnections, limitStrangers, limitDevice, limitCompany, limitBody} {
 		m.limited.WithLabelValues(limit)
 	}
-	for code := range codes {
+	for _, code := range wire.Codes() {
 		if code >= wire.CodeActor {
-			m.refused.WithLabelValues(codeName(code))
-		} else {
-			m.connRefused.WithLabelValues(codeName(code))
+			m.refused.WithLabelValues(code.String())
+		} else if code != wire.CodeShutdown { // which refuses nothing
+			m.connRefused.WithLabelValues(code.String())
 		}
 	}
 	for _, reason := range []string{reasonBusy, reasonFull, reasonQuota, reasonOther} {
@@ -152,67 +150,8 @@ func (m *Metrics) answered(route string, status int, took time.Duration) {
 	m.seconds.WithLabelValues(route).Observe(took.Seconds())
 }
 
-// codes are the protocol's codes with the names that metrics and logs give them.
-var codes = map[wire.Code]string{
-	wire.CodeFrame: "frame", wire.CodeVersion: "version", wire.CodeDevice: "device", wire.CodeOrder: "order",
-	wire.CodeInternal: "internal", wire.CodeBusy: "busy", wire.CodeFull: "full", wire.CodeRevoked: "revoked",
-	wire.CodeActor: "actor", wire.CodeDeps: "dependencies", wire.CodeSequence: "sequence", wire.CodeDocument: "document",
-	wire.CodeInvalid: "invalid", wire.CodeSchema: "schema",
-}
-
-func codeName(c wire.Code) string {
-	if s, ok := codes[c]; ok {
-		return s
-	}
-	return "other"
-}
-
-// CountRefusals returns a handler that passes records on and counts, by code, those that tell of a device refused: the
-// warnings and errors with an attribute "err". code says which one the device is told for an error.
-func (m *Metrics) CountRefusals(next slog.Handler, code func(error) wire.Code) slog.Handler {
-	return &refusals{next, m, code}
-}
-
-type refusals struct {
-	slog.Handler
-	m    *Metrics
-	code func(error) wire.Code
-}
-
-func (h *refusals) Enabled(ctx context.Context, l slog.Level) bool {
-	return l >= slog.LevelWarn || h.Handler.Enabled(ctx, l)
-}
-
-func (h *refusals) Handle(ctx context.Context, r slog.Record) error {
-	if r.Level >= slog.LevelWarn {
-		var named slog.Attr
-		r.Attrs(func(a slog.Attr) bool {
-			err, ok := a.Value.Any().(error)
-			if ok && a.Key == "err" {
-				name := codeName(h.code(err))
-				h.m.connRefused.WithLabelValues(name).Inc()
-				named = slog.String("code", name)
-			}
-			return !ok
-		})
-		if named.Key != "" {
-			r = r.Clone()
-			r.AddAttrs(named)
-		}
-	}
-	if !h.Handler.Enabled(ctx, r.Level) {
-		return nil
-	}
-	return h.Handler.Handle(ctx, r)
-}
-
-func (h *refusals) WithAttrs(as []slog.Attr) slog.Handler {
-	return &refusals{h.Handler.WithAttrs(as), h.m, h.code}
-}
-
-func (h *refusals) WithGroup(name string) slog.Handler {
-	return &refusals{h.Handler.WithGroup(name), h.m, h.code}
-}
+// CountRefusal counts that a device was refused.
+func (m *Metrics) CountRefusal(code wire.Code) { m.connRefused.WithLabelValues(code.String()).Inc() }
 
 // Build says which build of the program this is.
 type Build struct{ Version, Revision, Time, Go string }

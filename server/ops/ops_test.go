@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,20 +91,55 @@ func TestMeter(t *testing.T) {
 		`trio_pushes_failed_total{reason="other"} 2`)
 }
 
-// TestCountRefusals: refusals are counted whatever the level of the log, and other lines pass as they are.
-func TestCountRefusals(t *testing.T) {
-	m := NewMetrics()
-	var out bytes.Buffer
-	inner := slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelError})
-	log := slog.New(m.CountRefusals(inner, func(error) wire.Code { return wire.CodeBusy })).With("conn", "c1")
-	log.Warn("frame refused", "err", io.EOF)
-	log.Info("device does not read", "err", io.EOF)
-	log.Error("nothing to send", "err", io.EOF)
-	log.Error("no error in it", "n", 1)
-	wantMetrics(t, m, `trio_device_refusals_total{code="busy"} 2`)
-	if got := out.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "conn=c1 err=EOF code=busy") {
-		t.Error(got)
-	}
+// TestPacer: a device that pushes more than its share waits for its turn, and no other does; together they wait for their
+// company's. The rate holds in the long run, and nobody has to wait long once a rush is over.
+func TestPacer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPacer(Limits{Changes: Rate{PerSecond: 100, Burst: 5000}, CompanyChanges: Rate{PerSecond: 1000, Burst: 20000}})
+		push := func(dev store.Device, changes int) (slept time.Duration) {
+			for {
+				wait, ok := p.Turn(dev, changes)
+				time.Sleep(wait)
+				if slept += wait; ok {
+					return slept
+				}
+			}
+		}
+		dev := func(n byte, company store.Tenant) store.Device { return store.Device{ID: crdt.DeviceID{n}, Tenant: company} }
+		for i := range 5 {
+			if w := push(dev(1, 1), 1000); w != 0 {
+				t.Fatalf("push %d within the burst waits %v", i, w)
+			}
+		}
+		if w := push(dev(1, 1), 500); w != 5*time.Second {
+			t.Errorf("500 changes beyond the burst wait %v, want 5s", w)
+		}
+		began := time.Now()
+		for range 10 {
+			push(dev(1, 1), 4000)
+		}
+		if took := time.Since(began); took < 390*time.Second || took > 410*time.Second {
+			t.Errorf("40000 changes at 100/s take %v", took)
+		}
+		if w := push(dev(2, 1), 4000); w != 0 {
+			t.Errorf("another device waits %v", w)
+		}
+		var rush sync.WaitGroup
+		began = time.Now()
+		for n := range byte(20) {
+			rush.Go(func() { push(dev(10+n, 2), 4096) })
+		}
+		rush.Wait()
+		if took := time.Since(began); took < 61*time.Second || took > 75*time.Second {
+			t.Errorf("%d changes of a company at 1000/s, 20000 at once, take %v", 20*4096, took)
+		}
+		if w := push(dev(99, 2), 1); w > maxAhead+time.Second {
+			t.Errorf("after the rush one change waits %v", w)
+		}
+		if w := push(dev(1, 3), 1); w > maxAhead {
+			t.Errorf("another company waits %v", w)
+		}
+	})
 }
 
 // TestLimiter: turns come back with time, callers do not share them, and only so many callers are kept.

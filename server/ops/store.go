@@ -45,7 +45,7 @@ func (s *metered) Append(ctx context.Context, member crdt.MemberID, items []stor
 	s.m.stored.Add(float64(ack.New))
 	s.m.duplicates.Add(float64(ack.Dup))
 	for _, r := range ack.Rejected {
-		s.m.refused.WithLabelValues(codeName(r.Code)).Inc()
+		s.m.refused.WithLabelValues(r.Code.String()).Inc()
 	}
 	return ack, nil
 }

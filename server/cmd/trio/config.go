@@ -19,6 +19,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"trio/crdt/wire"
 	"trio/server/ops"
 )
 
@@ -97,6 +98,19 @@ func settings(c *config) []setting {
 		},
 		{"limits", "feed-burst", "NUMBER", "of them at once", wantBurst, number(&c.Limits.Company.Burst, 1, 100_000), "100"},
 		{
+			"limits", "change-rate", "PER-SECOND", "changes that one device pushes; a faster one is read more slowly, and nothing is refused", wantRate,
+			rate(&c.Limits.Changes.PerSecond), "500",
+		},
+		{"limits", "change-burst", "NUMBER", "of them at once", wantChanges, number(&c.Limits.Changes.Burst, wire.MaxChanges, 100_000_000), "20000"},
+		{
+			"limits", "company-change-rate", "PER-SECOND", "changes that all devices of one company push to this server, likewise", wantRate,
+			rate(&c.Limits.CompanyChanges.PerSecond), "20000",
+		},
+		{
+			"limits", "company-change-burst", "NUMBER", "of them at once", wantChanges,
+			number(&c.Limits.CompanyChanges.Burst, wire.MaxChanges, 100_000_000), "200000",
+		},
+		{
 			"limits", "member-connections", "NUMBER", "of one member's devices at one time; the oldest gives way",
 			"a number from 1 to 10000", number(&c.Limits.Member, 1, 10_000), "32",
 		},
@@ -121,6 +135,8 @@ const (
 	wantAddr  = "HOST:PORT, such as 127.0.0.1:8787, or 0.0.0.0:8787 for all of the machine's addresses"
 	wantRate  = "a number above 0 and up to 100000"
 	wantBurst = "a number from 1 to 100000"
+
+	wantChanges = "a number from 4096, which is the most in one frame, to 100000000"
 )
 
 func text(p *string) func(string) bool { return func(s string) bool { *p = s; return true } }

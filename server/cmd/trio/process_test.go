@@ -58,7 +58,8 @@ type company struct {
 	member    crdt.MemberID
 	device    store.Device
 	token     string
-	revoked   string // a token
+	lost      store.Device
+	revoked   string // its token
 }
 
 const companyName, memberName = "Verdant Trail", "Maya Ortega"
@@ -84,10 +85,9 @@ func newCompany(t *testing.T) *company {
 	must(err)
 	c.device, c.token, err = st.CreateDevice(ctx, c.member, "phone")
 	must(err)
-	lost, token, err := st.CreateDevice(ctx, c.member, "lost")
+	c.lost, c.revoked, err = st.CreateDevice(ctx, c.member, "lost")
 	must(err)
-	must(st.RevokeDevice(ctx, lost.ID))
-	c.revoked = token
+	must(st.RevokeDevice(ctx, c.lost.ID))
 	return c
 }
 
@@ -272,6 +272,12 @@ func TestServed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if token == c.revoked { // of an app that cannot leave
+			hello, err := wire.Encode(&wire.Hello{Version: 1, Member: c.member, Device: c.lost.ID})
+			if err != nil || ws.WriteMessage(websocket.BinaryMessage, hello) != nil {
+				t.Fatal(err)
+			}
+		}
 		_, frame, err := ws.ReadMessage()
 		if err != nil {
 			t.Fatal(err)
@@ -400,7 +406,7 @@ func TestServed(t *testing.T) {
 			t.Errorf("%v: %s", err, line)
 		}
 		switch l["msg"] {
-		case "connected", "device refused", "frame refused":
+		case "connected", "device refused":
 			if l["conn"] == nil {
 				t.Errorf("no connection is named: %s", line)
 			}

@@ -113,7 +113,7 @@ func (r *running) stop() error {
 func (r *running) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
-		r.log.Info("shutting down", "devices", r.trio.Connections())
+		r.log.Info("shutting down", "devices", r.trio.Devices())
 		return r.stop()
 	case err := <-r.ended:
 		return errors.Join(err, r.stop())

@@ -1,0 +1,355 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"trio/crdt/wire"
+)
+
+// maxRefusals is how many refused changes of one connection are logged one by one.
+const maxRefusals = 5
+
+// conn is one live connection: a goroutine that reads, and one that writes while there is something to write.
+type conn struct {
+	hub     *Hub
+	ws      *websocket.Conn
+	id      string // in logs
+	token   string
+	session *Session
+	log     *slog.Logger
+	seen    atomic.Int64 // ms since 1970, when it was last heard of
+	refused int          // changes; the reading goroutine's
+
+	mu      sync.Mutex
+	told    sight // of it, to the store
+	pumping bool
+	again   bool
+	failure *wire.Error // why the connection ends; the pump says it and closes
+	over    bool
+	held    chan struct{} // closed when the reading goroutine, which waits for its turn, is to go on; nil when it does not wait
+}
+
+// shortID is the id of a connection as a person may read it out: the first part of a UUID, or what a caller chose.
+func shortID(id string) string {
+	if first, _, ok := strings.Cut(id, "-"); ok && len(id) == 36 && len(first) == 8 {
+		return first
+	}
+	return id
+}
+
+// refuse logs and counts that the device is refused, for what reason the server has.
+func (c *conn) refuse(e *wire.Error, why error) {
+	level := slog.LevelWarn
+	if e.Code == wire.CodeInternal {
+		level = slog.LevelError
+	}
+	c.log.Log(c.hub.ctx, level, "device refused", "id", shortID(c.id), "code", e.Code.String(), "err", why)
+	c.hub.cfg.Refused(e.Code)
+}
+
+// note logs changes that were refused one by one: the first of a connection, then only how many there are.
+func (c *conn) note(list []wire.Refusal) {
+	for _, x := range list {
+		if c.refused++; c.refused <= maxRefusals {
+			c.log.Info("change refused", "id", shortID(c.id), "hash", x.Hash.String(), "code", x.Code.String(), "why", x.Text)
+		}
+	}
+}
+
+// read takes frames until the connection ends.
+func (c *conn) read() {
+	defer c.hub.remove(c)
+	defer c.ws.Close()
+	silence := 2 * c.hub.cfg.Ping
+	alive := func() error {
+		c.seen.Store(c.hub.cfg.Now().UnixMilli())
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.failure != nil {
+			return nil // it has hangUp's time to go, whatever it sends
+		}
+		return c.ws.SetReadDeadline(time.Now().Add(silence))
+	}
+	c.ws.SetPongHandler(func(string) error { return alive() })
+	alive()           //nolint:errcheck // the read will say it
+	var mu sync.Mutex // between the timer's function and the end of the connection
+	var ping *time.Timer
+	ended := false
+	mu.Lock()
+	ping = time.AfterFunc(c.pause(), func() {
+		c.lookUp()
+		mu.Lock()
+		defer mu.Unlock()
+		if !ended && c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.hub.cfg.Write)) == nil {
+			ping.Reset(c.pause())
+		}
+	})
+	mu.Unlock()
+	defer func() {
+		mu.Lock()
+		ended = true
+		ping.Stop()
+		mu.Unlock()
+		if c.refused > maxRefusals {
+			c.log.Info("changes refused", "id", shortID(c.id), "changes", c.refused)
+		}
+		c.sight(0)
+	}()
+	c.log.Debug("connected")
+	defer c.log.Debug("disconnected")
+	for {
+		kind, frame, err := c.ws.ReadMessage()
+		if err != nil {
+			if errors.Is(err, websocket.ErrReadLimit) {
+				c.failOf(&wire.Error{Code: wire.CodeFrame, Text: "frame is larger than a frame may be"})
+			}
+			return
+		}
+		alive() //nolint:errcheck // the next read will say it
+		if kind != websocket.BinaryMessage {
+			c.failOf(&wire.Error{Code: wire.CodeFrame, Text: "want binary messages"})
+			continue
+		}
+		if c.failed() {
+			continue // it is told already; what it still sends is not for us
+		}
+		got, err := c.session.Receive(c.hub.ctx, frame)
+		c.note(got.Refused)
+		switch {
+		case got.Left:
+			c.log.Info("device left: its access was taken back, and it is empty")
+			c.fail(AsError(err), nil)
+			continue
+		case err != nil:
+			c.failOf(err)
+			continue
+		case got.Hello:
+			c.sight(0)
+		}
+		if got.Head > 0 {
+			c.hub.wake(c.session.dev.Member, got.Head, c)
+		}
+		c.kick()
+		if got.Changes > 0 && c.pace(got.Changes) {
+			alive() //nolint:errcheck // the next read will say it
+		}
+	}
+}
+
+// sight is what was noted last of a connected device.
+type sight struct {
+	receipt, pending uint64
+	at               int64 // ms since 1970
+}
+
+// sight has it noted what is known of the device, if something has changed or the last note is older than quiet.
+func (c *conn) sight(quiet time.Duration) {
+	x, ok := c.session.Sighting(time.UnixMilli(c.seen.Load()))
+	if !ok {
+		return
+	}
+	now := sight{x.Receipt, x.Pending, x.At.UnixMilli()}
+	c.mu.Lock()
+	same := now.receipt == c.told.receipt && now.pending == c.told.pending && now.at-c.told.at < quiet.Milliseconds()
+	if !same {
+		c.told = now
+	}
+	c.mu.Unlock()
+	if !same {
+		c.hub.sighted.put(x)
+	}
+}
+
+// pace waits until the device may push more, and reports whether it had to. Others are served meanwhile, this one too: only
+// its next frame is not read.
+func (c *conn) pace(changes int) (waited bool) {
+	for {
+		wait, ok := c.hub.cfg.Pace(c.session.dev, changes)
+		if wait > 0 {
+			waited = true
+			if !c.hold(wait) {
+				return true
+			}
+		}
+		if ok {
+			return waited
+		}
+	}
+}
+
+// hold waits; false says that the connection is to end.
+func (c *conn) hold(wait time.Duration) bool {
+	c.mu.Lock()
+	if c.failure != nil || c.over {
+		c.mu.Unlock()
+		return false
+	}
+	held := make(chan struct{})
+	c.held = held
+	c.mu.Unlock()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-held:
+		return false
+	case <-timer.C:
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = nil
+	return c.failure == nil && !c.over
+}
+
+// release has the reading goroutine go on, if it waits for its turn. The caller holds mu.
+func (c *conn) release() {
+	if c.held != nil {
+		close(c.held)
+		c.held = nil
+	}
+}
+
+// lookUp has a device whose access was taken back since it connected come back, so that it is told how to leave.
+func (c *conn) lookUp() {
+	if c.session.dev.Revoked {
+		return // it leaves already
+	}
+	dev, err := c.hub.cfg.Store.DeviceByToken(c.hub.ctx, c.token)
+	if err == nil && dev.Revoked {
+		c.fail(changedError(), nil)
+	}
+}
+
+// pause returns the time to the next ping, spread so that pings of many devices do not meet.
+func (c *conn) pause() time.Duration {
+	return c.hub.cfg.Ping*2/3 + rand.N(c.hub.cfg.Ping*2/3)
+}
+
+// failOf ends the connection for an error, which is a refusal.
+func (c *conn) failOf(err error) { c.fail(AsError(err), err) }
+
+// fail ends the connection for a reason, which is sent first. why is what the server has to say of a refusal; nil when it is
+// none.
+func (c *conn) fail(e *wire.Error, why error) {
+	c.mu.Lock()
+	first := c.failure == nil
+	if first {
+		c.failure = e
+	}
+	c.release()
+	c.mu.Unlock()
+	if first && why != nil {
+		c.refuse(e, why)
+	}
+	c.kick()
+}
+
+func (c *conn) failed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failure != nil
+}
+
+// kick starts the writing goroutine unless it runs.
+func (c *conn) kick() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.over:
+	case c.pumping:
+		c.again = true
+	default:
+		c.pumping = true
+		go c.pump()
+	}
+}
+
+// pump writes until there is nothing to write.
+func (c *conn) pump() {
+	for {
+		c.mu.Lock()
+		c.again = false
+		failure := c.failure
+		c.mu.Unlock()
+		var frame []byte
+		if failure == nil {
+			var err error
+			if frame, err = c.session.Next(c.hub.ctx); err != nil {
+				c.failOf(fmt.Errorf("nothing to send: %w", err))
+				continue
+			}
+		}
+		switch {
+		case failure != nil:
+			c.mu.Lock()
+			c.over = true
+			c.mu.Unlock()
+			c.hangUp(failure)
+			return
+		case frame == nil:
+			c.mu.Lock()
+			if !c.again && c.failure == nil {
+				c.pumping = false
+				c.mu.Unlock()
+				return
+			}
+			c.mu.Unlock()
+		default:
+			c.ws.SetWriteDeadline(time.Now().Add(c.hub.cfg.Write)) //nolint:errcheck // the write will say it
+			if err := c.ws.WriteMessage(websocket.BinaryMessage, frame); err != nil {
+				c.log.Debug("device does not read", "err", err)
+				c.mu.Lock()
+				c.over = true
+				c.release()
+				c.mu.Unlock()
+				c.ws.Close() // it comes back, and misses nothing
+				return
+			}
+		}
+	}
+}
+
+// maxReason bounds the sentence of an Error, so that the id behind it is not cut off.
+const maxReason = 800
+
+// hangUp says why and closes: 1012 and 1013 for those who may come back, 4000 + code for the rest. A refusal ends with the
+// id by which support finds it in the log.
+func (c *conn) hangUp(e *wire.Error) {
+	deadline := time.Now().Add(c.hub.cfg.Write)
+	said := *e
+	if e.Code != wire.CodeShutdown {
+		said.Text = fmt.Sprintf("%s (id %s)", strings.ToValidUTF8(e.Text[:min(len(e.Text), maxReason)], ""), shortID(c.id))
+	}
+	if b, err := wire.Encode(&said); err == nil {
+		c.ws.SetWriteDeadline(deadline)               //nolint:errcheck // best effort: the connection ends anyway
+		c.ws.WriteMessage(websocket.BinaryMessage, b) //nolint:errcheck
+	}
+	code := 4000 + int(e.Code)
+	switch {
+	case e.Code == wire.CodeShutdown:
+		code = websocket.CloseServiceRestart
+	case e.Code.Retry():
+		code = websocket.CloseTryAgainLater
+	}
+	c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), deadline) //nolint:errcheck
+	// The close is answered or the read times out; either ends the reading goroutine, which closes the socket.
+	c.ws.SetReadDeadline(time.Now().Add(2 * time.Second)) //nolint:errcheck
+}
+
+// drain reads what a refused device still sends, so that closing does not cut off what it was told, then closes.
+func (c *conn) drain() {
+	for {
+		if _, _, err := c.ws.NextReader(); err != nil {
+			c.ws.Close()
+			return
+		}
+	}
+}
