@@ -95,6 +95,12 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
+	if errors.Is(err, replica.ErrLeft) {
+		err = &userError{
+			msg:  err.Error(),
+			hint: "what was only here is with your company; with a new device token from it: trio device --data DIR join URL TOKEN", err: err,
+		}
+	}
 	fmt.Fprintf(stderr, "error: %v\n", err)
 	var u *userError
 	if !errors.As(err, &u) {
@@ -389,6 +395,10 @@ func (a *app) sync(ctx context.Context) error {
 	for {
 		select {
 		case err := <-ended:
+			if now, err := a.Status(ctx); err == nil && !now.Left.IsZero() {
+				_, err := a.UnsentCount(ctx)
+				return err // says since when it is empty
+			}
 			st := s.State()
 			why := cmp.Or(st.Err, err, ctx.Err())
 			u := &userError{msg: fmt.Sprintf("not in sync yet, what is here stays here: %v", why), hint: "trio device sync tries again", err: why}
@@ -415,6 +425,10 @@ func (a *app) status(ctx context.Context) error {
 	st, err := a.Status(ctx)
 	if err != nil {
 		return err
+	}
+	if !st.Left.IsZero() {
+		fmt.Fprintf(a.out, "this device's access was taken back on %s; what was only here is with your company, and it is empty\n", st.Left.Format(time.DateOnly))
+		return nil
 	}
 	fmt.Fprintf(a.out, "changes: %d here, %d only on this device; receipt up to %d; today is %s\n", st.Changes, st.Unsent, st.Receipt.Seq, st.Today)
 	unsent, err := a.Unsent(ctx)

@@ -225,7 +225,7 @@ func TestDeviceRevoked(t *testing.T) {
 	}
 }
 
-// TestDeviceRevokedLater: what is on the device stays there and can be seen.
+// TestDeviceRevokedLater: what was only on the device is with the company, the device is empty, and every command says so.
 func TestDeviceRevokedLater(t *testing.T) {
 	s := newSite(t)
 	dev, token, err := s.st.CreateDevice(t.Context(), s.member, "a computer")
@@ -237,9 +237,28 @@ func TestDeviceRevokedLater(t *testing.T) {
 	if err := s.st.RevokeDevice(t.Context(), dev.ID); err != nil {
 		t.Fatal(err)
 	}
-	s.fails(cmd("sync"), 1, true, "not in sync yet", "trying again does not help")
 	s.ok(cmd("list"), "Ana López")
-	s.ok(cmd("status"), " 1 only on this device")
+	s.fails(cmd("sync"), 1, true, "access was taken back on 20", "it is empty", "with your company")
+	s.fails(cmd("list"), 1, true, "access was taken back on 20", "it is empty")
+	s.fails(cmd("add", "Ben"), 1, true, "access was taken back on 20")
+	s.fails(cmd("sync"), 1, true, "access was taken back on 20")
+	s.ok(cmd("status"), "access was taken back on 20", "what was only here is with your company")
+	kept, err := s.st.ParkedOf(t.Context(), dev.ID, 0, 10)
+	if err != nil || len(kept) != 1 {
+		t.Errorf("%d changes are kept: %v", len(kept), err)
+	}
+	if info, err := s.st.DeviceByID(t.Context(), dev.ID); err != nil || info.Left.IsZero() {
+		t.Errorf("the server knows of it: %+v, %v", info, err)
+	}
+	files, err := filepath.Glob(filepath.Join(s.dir, "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		if b, err := os.ReadFile(f); err != nil || strings.Contains(string(b), "Ana") {
+			t.Errorf("%s: names are still in it: %v", f, err)
+		}
+	}
 }
 
 func TestDeviceLongList(t *testing.T) {

@@ -105,7 +105,9 @@ func TestPacer(t *testing.T) {
 				}
 			}
 		}
-		dev := func(n byte, company store.Tenant) store.Device { return store.Device{ID: crdt.DeviceID{n}, Tenant: company} }
+		dev := func(n byte, company store.Tenant) store.Device {
+			return store.Device{ID: crdt.DeviceID{n}, Tenant: company}
+		}
 		for i := range 5 {
 			if w := push(dev(1, 1), 1000); w != 0 {
 				t.Fatalf("push %d within the burst waits %v", i, w)
