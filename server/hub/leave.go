@@ -39,9 +39,12 @@ func (s *Session) park(ctx context.Context, f *wire.Push) (got Received, err err
 	if waiting {
 		return got, &wire.Error{Code: wire.CodeOrder, Text: "a push before the answer to the last one"}
 	}
+	out := answer{frame: wire.Answer{ID: f.ID}}
 	items := make([]store.Item, 0, len(f.Items))
 	for _, it := range f.Items {
-		if _, ok := s.held[it.Change.Hash()]; !ok { // only the reading side has it while the device leaves
+		if !it.Doc.Valid() {
+			out.frame.Refused = append(out.frame.Refused, noDocument(it))
+		} else if _, ok := s.held[it.Change.Hash()]; !ok { // only the reading side has it while the device leaves
 			items = append(items, store.Item{Doc: it.Doc, Change: it.Change})
 		}
 	}
@@ -57,8 +60,9 @@ func (s *Session) park(ctx context.Context, f *wire.Push) (got Received, err err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.answers = append(s.answers, answer{frame: wire.Answer{ID: f.ID}})
-	s.pushed(len(f.Items))
+	s.answers = append(s.answers, out)
+	s.pushed(len(f.Items) - len(out.frame.Refused))
+	got.Refused = out.frame.Refused
 	return got, nil
 }
 

@@ -222,7 +222,7 @@ func (s *Session) push(ctx context.Context, f *wire.Push) (got Received, err err
 	index := make([]int, 0, len(f.Items))
 	for i, it := range f.Items {
 		if !it.Doc.Valid() {
-			refuse(it, wire.CodeDocument, fmt.Sprintf("document %.40q is not one that a member has: update the app or the server", it.Doc))
+			out.frame.Refused = append(out.frame.Refused, noDocument(it))
 			continue
 		}
 		if err := checkOverwrites(it.Change); err != nil {
@@ -262,6 +262,13 @@ func (s *Session) push(ctx context.Context, f *wire.Push) (got Received, err err
 		got.Head = ack.Receipt.Seq
 	}
 	return got, nil
+}
+
+func noDocument(it wire.Item) wire.Refusal {
+	return wire.Refusal{
+		Hash: it.Change.Hash(), Code: wire.CodeDocument,
+		Text: fmt.Sprintf("document %.40q is not one that a member has: update the app or the server", it.Doc),
+	}
 }
 
 // pushed notes that so many changes are no longer only on the device. The caller holds mu.
