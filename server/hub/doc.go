@@ -7,6 +7,12 @@
 // so a slow device costs no memory and misses nothing. The Hub only wakes the connections of a member after a commit; a
 // wake-up is a hint, the store is the truth.
 //
+// Other processes may serve the same members: the hub takes the store's hints of what they commit, and asks for heads now
+// and then, as hints may be lost. What it learns of devices (program, receipt, what they have not sent) it writes in batches.
+//
+// A device whose access was taken back is let in once more, to bring what it had not sent, which is kept apart, and to say
+// that it is empty.
+//
 // The hub promises that a device is told of a change only after the store has it durably, that a device is sent its
 // member's documents and nothing else, and that every connection is told to come back before the server goes down. It
 // never merges, ranks or reads what is inside a change, but for the log entries that the feed is made of.
