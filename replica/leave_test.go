@@ -269,6 +269,50 @@ func TestLeaveAServerThatWasPutBack(t *testing.T) {
 	gone(t, r)
 }
 
+// Two connections of one device may be told to leave at the same time: one empties it, both say so. One that was not told
+// ends, and the clock that dates it is the server's, however wrong the device's is.
+func TestLeaveByTwoConnections(t *testing.T) {
+	ctx := t.Context()
+	c := &clock{noon.AddDate(-30, 0, 0)}
+	r := open(t, replica.Config{Now: c.now})
+	day(t, r, 3)
+	receive := func(s *replica.Session, f wire.Frame) [][]byte {
+		t.Helper()
+		b, err := wire.Encode(f)
+		ok(t, err)
+		up, err := s.Receive(ctx, b)
+		ok(t, err)
+		return up
+	}
+	var ss []*replica.Session
+	for i := range 3 {
+		s := r.NewSession("test")
+		_, err := s.Hello(ctx)
+		ok(t, err)
+		receive(s, &wire.Welcome{Version: wire.Version, Now: noon.UnixMilli(), Leave: i < 2})
+		b, err := s.Next(ctx)
+		ok(t, err)
+		if b == nil {
+			t.Fatal("nothing is pushed")
+		}
+		ss = append(ss, s)
+	}
+	for i, s := range ss[:2] {
+		if up := receive(s, &wire.Answer{ID: 1}); len(up) != 1 || len(up[0]) != 1 {
+			t.Errorf("connection %d sends %x, want that it left", i, up)
+		}
+		if b, err := s.Next(ctx); b != nil || err != nil {
+			t.Errorf("connection %d goes on: %x, %v", i, b, err)
+		}
+	}
+	gone(t, r)
+	b, err := wire.Encode(&wire.Answer{ID: 1})
+	ok(t, err)
+	if _, err := ss[2].Receive(ctx, b); !errors.Is(err, replica.ErrLeft) {
+		t.Errorf("a connection that was not told ends with %v", err)
+	}
+}
+
 // TestKilledWhileLeaving has the device die at every point of emptying itself: what is left is a whole device or an empty
 // one, and an empty one holds nothing legible once it is opened.
 func TestKilledWhileLeaving(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"trio/crdt"
 	"trio/crdt/automerge"
@@ -291,5 +292,40 @@ func TestTakenOver(t *testing.T) {
 	g.ok(g.sync(b, other, nil))
 	if cs, err := b.Contacts(g.ctx, "", 0, 10); err != nil || len(cs) != 1 || cs[0].Name != "Ana" {
 		t.Errorf("taken over, the other device has %v, %v", cs, err)
+	}
+}
+
+// TestRevokedWhileReconciling: a device that has dropped its receipts, to compare anew, and is revoked before it got them back
+// sends everything. Only what the order has not is kept apart.
+func TestRevokedWhileReconciling(t *testing.T) {
+	g := newRig(t)
+	lost := g.dev()
+	r := g.replica(lost, "")
+	for range 30 {
+		_, err := r.Log(g.ctx, crdt.Entry{Kind: crdt.Share})
+		g.ok(err)
+	}
+	g.ok(g.sync(r, lost, nil))
+	_, err := r.Log(g.ctx, crdt.Entry{Kind: crdt.Share})
+	g.ok(err)
+	s := r.NewSession("t")
+	_, err = s.Hello(g.ctx)
+	g.ok(err)
+	b, err := wire.Encode(&wire.Welcome{Version: wire.Version, Reconcile: true, Now: time.Now().UnixMilli()})
+	g.ok(err)
+	_, err = s.Receive(g.ctx, b)
+	g.ok(err)
+	if n, err := r.UnsentCount(g.ctx); err != nil || n != 31 {
+		t.Fatalf("%d of 31 changes are without a receipt: %v", n, err)
+	}
+	g.ok(g.st.RevokeDevice(g.ctx, lost.ID))
+	lost.Revoked = true
+	if e, ok := errors.AsType[*wire.Error](g.sync(r, lost, nil)); !ok || e.Code != wire.CodeRevoked {
+		t.Errorf("it ends with %v", e)
+	}
+	kept, err := g.st.ParkedOf(g.ctx, lost.ID, 0, 100)
+	g.ok(err)
+	if len(kept) != 1 {
+		t.Errorf("%d changes are kept apart, want the one that the order has not", len(kept))
 	}
 }

@@ -5,6 +5,7 @@ package hub_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -148,6 +149,7 @@ func BenchmarkIdle(b *testing.B) {
 	}
 	wg.Wait()
 	h := hub.New(hub.Config{Store: st})
+	defer h.Shutdown(context.WithoutCancel(ctx)) //nolint:errcheck // all have left
 	srv := httptest.NewServer(h)
 	defer srv.Close()
 
