@@ -11,8 +11,10 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,6 +79,7 @@ type shell struct {
 	st     *store.SQLite
 	member crdt.MemberID
 	node   *node
+	at     atomic.Pointer[node] // the same, for devices
 	logs   lockedBuffer
 }
 
@@ -114,7 +117,7 @@ func inShell(t *testing.T, f func(*shell)) {
 		s.must(err)
 		s.member, err = s.st.CreateMember(s.ctx, store.Member{Tenant: tenant, Name: "Maya"})
 		s.must(err)
-		s.node = s.serve(s.st, ops.Limits{})
+		s.use(s.serve(s.st, ops.Limits{}))
 		f(s)
 		s.node.stop()
 		s.must(s.st.Close())
@@ -144,6 +147,12 @@ func (s *shell) serve(st store.Store, l ops.Limits) *node {
 	return n
 }
 
+// use has devices go to a node.
+func (s *shell) use(n *node) {
+	s.node = n
+	s.at.Store(n)
+}
+
 func (n *node) stop() {
 	n.s.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(n.s.ctx), 10*time.Second)
@@ -159,9 +168,17 @@ type phone struct {
 	token string
 	r     *replica.Replica
 	y     *replica.Syncer
-	dials []time.Time
 	end   func() // of the syncer
-	err   error  // of Run, after end
+
+	mu    sync.Mutex
+	times []time.Time // of its dials
+}
+
+// dials returns when it dialled.
+func (p *phone) dials() []time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.times)
 }
 
 // phone makes a device; it syncs with whichever node to says, until end.
@@ -181,7 +198,9 @@ func (p *phone) run(dial func(ctx context.Context, network, addr string) (net.Co
 	p.y = p.r.NewSyncer(replica.SyncerConfig{
 		URL: "ws://trio/v1/sync", Token: p.token, App: "phone/1", Log: slog.New(slog.DiscardHandler),
 		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			p.dials = append(p.dials, time.Now())
+			p.mu.Lock()
+			p.times = append(p.times, time.Now())
+			p.mu.Unlock()
 			return dial(ctx, network, addr)
 		},
 	})
@@ -189,7 +208,7 @@ func (p *phone) run(dial func(ctx context.Context, network, addr string) (net.Co
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.err = p.y.Run(ctx)
+		p.y.Run(ctx) //nolint:errcheck // State tells
 	}()
 	p.end = func() { cancel(); <-done }
 }
@@ -263,15 +282,15 @@ func (s *shell) greeted(d store.Device, token string, to *node) *websocket.Conn 
 // A connection that has nothing to say is kept, by pings, for as long as both sides are there.
 func TestQuietConnectionIsKept(t *testing.T) {
 	inShell(t, func(s *shell) {
-		p := s.phone(func() *node { return s.node })
+		p := s.phone(s.at.Load)
 		s.until("level", time.Minute, func() bool { return p.y.State().Level })
 		time.Sleep(24 * time.Hour)
 		p.tap()
 		if took := s.until("a tap after a day", time.Minute, func() bool { n, err := p.r.UnsentCount(s.ctx); return n == 0 && err == nil }); took > 0 {
 			s.Errorf("it took %v", took)
 		}
-		if len(p.dials) != 1 {
-			s.Errorf("it connected %d times in a day", len(p.dials))
+		if len(p.dials()) != 1 {
+			s.Errorf("it connected %d times in a day", len(p.dials()))
 		}
 		p.close()
 	})
@@ -322,7 +341,7 @@ func TestSilentServerIsLeft(t *testing.T) {
 		p := s.phone(func() *node { return &node{at: at} })
 		time.Sleep(10*time.Minute + 30*time.Second)
 		synctest.Wait()
-		if n := len(p.dials); n < 5 || n > 6 {
+		if n := len(p.dials()); n < 5 || n > 6 {
 			s.Errorf("%d connections in ten minutes", n)
 		}
 		p.close()
@@ -334,17 +353,17 @@ func TestSilentServerIsLeft(t *testing.T) {
 // it begins anew.
 func TestBackOff(t *testing.T) {
 	inShell(t, func(s *shell) {
-		var to *node
+		var to atomic.Pointer[node]
 		gone := &node{at: newPipes()}
 		s.must(gone.at.Close())
-		to = gone
-		p := s.phone(func() *node { return to })
+		to.Store(gone)
+		p := s.phone(to.Load)
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
 		gaps := map[time.Duration]bool{}
 		late, long := 0, time.Duration(0)
-		for i := 1; i < len(p.dials); i++ {
-			gap, bound := p.dials[i].Sub(p.dials[i-1]), time.Minute
+		for i := 1; i < len(p.dials()); i++ {
+			gap, bound := p.dials()[i].Sub(p.dials()[i-1]), time.Minute
 			if i < 8 {
 				bound = 500 * time.Millisecond << (i - 1)
 			}
@@ -357,21 +376,21 @@ func TestBackOff(t *testing.T) {
 			}
 			gaps[gap] = true
 		}
-		if mean := long / time.Duration(max(late, 1)); mean < 22*time.Second || mean > 38*time.Second || len(gaps) < len(p.dials)*9/10 {
-			s.Errorf("%d attempts with pauses of %v on average", len(p.dials), mean)
+		if mean := long / time.Duration(max(late, 1)); mean < 22*time.Second || mean > 38*time.Second || len(gaps) < len(p.dials())*9/10 {
+			s.Errorf("%d attempts with pauses of %v on average", len(p.dials()), mean)
 		}
-		to = s.node
+		to.Store(s.node)
 		s.until("level", 2*time.Minute, func() bool { return p.y.State().Level })
 		time.Sleep(10 * time.Minute)
-		n := len(p.dials)
-		to = gone
+		n := len(p.dials())
+		to.Store(gone)
 		s.node.stop()
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		if len(p.dials)-n < 3 {
-			s.Errorf("%d attempts within 5 s after a connection that held", len(p.dials)-n)
+		if len(p.dials())-n < 3 {
+			s.Errorf("%d attempts within 5 s after a connection that held", len(p.dials())-n)
 		}
-		s.node = s.serve(s.st, ops.Limits{})
+		s.use(s.serve(s.st, ops.Limits{}))
 		p.close()
 	})
 }
@@ -402,8 +421,8 @@ func TestRetryAfterOfTheHandshake(t *testing.T) {
 				time.Sleep(5 * time.Minute)
 				synctest.Wait()
 				exact := 0
-				for i := 1; i < len(p.dials); i++ {
-					gap := p.dials[i].Sub(p.dials[i-1])
+				for i := 1; i < len(p.dials()); i++ {
+					gap := p.dials()[i].Sub(p.dials()[i-1])
 					if gap < tt.least || gap > tt.most {
 						// The device's own pause may be longer than what it was told.
 						if gap > time.Minute || gap < tt.least {
@@ -414,8 +433,8 @@ func TestRetryAfterOfTheHandshake(t *testing.T) {
 						exact++
 					}
 				}
-				if tt.least > 0 && exact == 0 || len(p.dials) < 4 {
-					t.Errorf("%d attempts, %d of them when they were told", len(p.dials), exact)
+				if tt.least > 0 && exact == 0 || len(p.dials()) < 4 {
+					t.Errorf("%d attempts, %d of them when they were told", len(p.dials()), exact)
 				}
 				p.close()
 				s.must(srv.Close())
@@ -430,7 +449,7 @@ func TestShutdownAndDrain(t *testing.T) {
 	inShell(t, func(s *shell) {
 		var ps []*phone
 		for range 8 {
-			ps = append(ps, s.phone(func() *node { return s.node }))
+			ps = append(ps, s.phone(s.at.Load))
 		}
 		s.until("all level", time.Minute, func() bool {
 			for _, p := range ps {
@@ -448,7 +467,7 @@ func TestShutdownAndDrain(t *testing.T) {
 		for _, p := range ps {
 			p.tap()
 		}
-		s.node = s.serve(s.st, ops.Limits{})
+		s.use(s.serve(s.st, ops.Limits{}))
 		s.until("all back", 10*time.Second, func() bool {
 			for _, p := range ps {
 				if !p.y.State().Level || p.changes() != len(ps) {
@@ -459,9 +478,9 @@ func TestShutdownAndDrain(t *testing.T) {
 		})
 		back := map[time.Time]bool{}
 		for _, p := range ps {
-			back[p.dials[len(p.dials)-1]] = true
-			if len(p.dials) > 3 {
-				s.Errorf("a device connected %d times", len(p.dials))
+			back[p.dials()[len(p.dials())-1]] = true
+			if len(p.dials()) > 3 {
+				s.Errorf("a device connected %d times", len(p.dials()))
 			}
 		}
 		if len(back) < len(ps)-1 {
@@ -480,7 +499,7 @@ func TestShutdownAndDrain(t *testing.T) {
 		}
 		ws.Close()
 		s.node.stop()
-		s.node = s.serve(s.st, ops.Limits{})
+		s.use(s.serve(s.st, ops.Limits{}))
 		for _, p := range ps {
 			p.close()
 		}
@@ -490,7 +509,7 @@ func TestShutdownAndDrain(t *testing.T) {
 // A peer that takes no frame in time is closed; meanwhile the others are served at once.
 func TestSlowPeerIsClosed(t *testing.T) {
 	inShell(t, func(s *shell) {
-		a, b := s.phone(func() *node { return s.node }), s.phone(func() *node { return s.node })
+		a, b := s.phone(s.at.Load), s.phone(s.at.Load)
 		dev, token, err := s.st.CreateDevice(s.ctx, s.member, "slow")
 		s.must(err)
 		ws := s.greeted(dev, token, s.node)
@@ -541,7 +560,7 @@ func TestTwoNodes(t *testing.T) {
 					other = deaf{st}
 				}
 				far := s.serve(other, ops.Limits{})
-				a, b := s.phone(func() *node { return s.node }), s.phone(func() *node { return far })
+				a, b := s.phone(s.at.Load), s.phone(func() *node { return far })
 				s.until("both level", time.Minute, func() bool { return a.y.State().Level && b.y.State().Level })
 				var longest time.Duration
 				for n := 1; n <= 20; n++ {
@@ -552,8 +571,8 @@ func TestTwoNodes(t *testing.T) {
 				if tt.deaf && longest < 5*time.Second {
 					s.Errorf("without hints it took %v at most: what is measured here?", longest)
 				}
-				if len(a.dials)+len(b.dials) != 2 {
-					s.Errorf("%d connections", len(a.dials)+len(b.dials))
+				if len(a.dials())+len(b.dials()) != 2 {
+					s.Errorf("%d connections", len(a.dials())+len(b.dials()))
 				}
 				a.close()
 				b.close()
@@ -614,7 +633,7 @@ func TestRevokedWhileConnected(t *testing.T) {
 // The server has no room for what a device that is to leave has: that stays on the device, which asks again.
 func TestLeavesOnceThereIsRoom(t *testing.T) {
 	inShell(t, func(s *shell) {
-		p := s.phone(func() *node { return s.node })
+		p := s.phone(s.at.Load)
 		s.until("level", time.Minute, func() bool { return p.y.State().Level })
 		p.end()
 		for range 3 {
@@ -629,7 +648,7 @@ func TestLeavesOnceThereIsRoom(t *testing.T) {
 		if !ok || e.Code != wire.CodeFull || !strings.Contains(e.Text, "until your company makes room") || p.y.State().Final || p.changes() != 3 {
 			s.Errorf("without room: %+v with %d changes", p.y.State(), p.changes())
 		}
-		if n := len(p.dials); n < 8 || n > 14 {
+		if n := len(p.dials()); n < 8 || n > 14 {
 			s.Errorf("%d attempts in ten minutes", n)
 		}
 		s.must(s.st.SetQuota(s.ctx, p.dev.Tenant, store.Quota{}))
@@ -652,7 +671,7 @@ func TestSightings(t *testing.T) {
 			s.must(err)
 			return i
 		}
-		p := s.phone(func() *node { return s.node })
+		p := s.phone(s.at.Load)
 		p.end()
 		for range 5 {
 			p.tap()
@@ -681,7 +700,7 @@ func TestSightings(t *testing.T) {
 		if i := info(p); i.Receipt != 7 || now().Sub(i.Seen) > time.Second {
 			s.Errorf("after the server went down: %+v", i)
 		}
-		s.node = s.serve(s.st, ops.Limits{})
+		s.use(s.serve(s.st, ops.Limits{}))
 		p.close()
 	})
 }
@@ -691,10 +710,10 @@ func TestSightings(t *testing.T) {
 func TestPaced(t *testing.T) {
 	inShell(t, func(s *shell) {
 		s.node.stop()
-		s.node = s.serve(s.st, ops.Limits{Changes: ops.Rate{PerSecond: 100, Burst: wire.MaxChanges}})
+		s.use(s.serve(s.st, ops.Limits{Changes: ops.Rate{PerSecond: 100, Burst: wire.MaxChanges}}))
 		dev, token, err := s.st.CreateDevice(s.ctx, s.member, "hasty")
 		s.must(err)
-		p := s.phone(func() *node { return s.node })
+		p := s.phone(s.at.Load)
 		s.until("level", time.Minute, func() bool { return p.y.State().Level })
 		ws := s.greeted(dev, token, s.node)
 		author := storetest.NewAuthor(dev, 1, rand.New(rand.NewPCG(1, 1)))
@@ -740,7 +759,7 @@ func TestPaced(t *testing.T) {
 			s.Errorf("with a device that waits for its turn it took %v to end", took)
 		}
 		ws.Close()
-		s.node = s.serve(s.st, ops.Limits{})
+		s.use(s.serve(s.st, ops.Limits{}))
 		p.close()
 	})
 }
