@@ -228,6 +228,13 @@ func TestEntryCheck(t *testing.T) {
 		{"version", func(e *Entry) { e.Version = 2 }, "entry version 2: this build writes 1"},
 		{"no kind", func(e *Entry) { e.Kind = "" }, "entry has no kind: say what happened"},
 		{"nobody", func(e *Entry) { e.Kind, e.Contact = Call, ContactID{} }, `entry of kind "call" has no contact: say who was reached`},
+		{"slip of nothing", func(e *Entry) { e.Kind, e.About = Void, EntryID{} }, "correction names no entry"},
+		{"slip", func(e *Entry) { e.Kind = Void }, ""},
+		{"award", func(e *Entry) { e.Kind, e.Content = Award, "" }, "say which badge"},
+		{"nudge", func(e *Entry) { e.Kind, e.Content = Nudge, "" }, "which goal"},
+		{"seconds", func(e *Entry) { e.Value = &Amount{Seconds: 60} }, "59 seconds"},
+		{"fewer seconds", func(e *Entry) { e.Value = &Amount{Seconds: -1} }, "59 seconds"},
+		{"most seconds", func(e *Entry) { e.Value = &Amount{Minutes: 4, Seconds: 59} }, ""},
 		{"result of nothing", func(e *Entry) { e.About = EntryID{} }, "result names no action"},
 		{"result without outcome", func(e *Entry) { e.Outcome = "" }, "result names no action or no outcome"},
 		{"choice", func(e *Entry) { e.Kind, e.Choice = Suggestion, "maybe" }, `has choice "maybe"`},
@@ -429,6 +436,16 @@ func TestProfileField(t *testing.T) {
 		{"rest/2026-11-01", nil, ""},
 		{"rest/2026-11-01", num(1), "want rest/<YYYY-MM-DD> and true"},
 		{"rest/someday", yes, "want rest/"},
+		{WeeklyRestKey("2026-11-02"), num(1 << 6), ""},
+		{WeeklyRestKey("2026-11-02"), num(0), ""},
+		{WeeklyRestKey("2026-11-02"), num(127), "at most 6 days of a week"},
+		{WeeklyRestKey("2026-11-02"), num(1 << 32), "at most 6 days of a week"},
+		{WeeklyRestKey("2026-11-02"), str("sunday"), "1 Monday"},
+		{"weekly/sunday", num(1), "want weekly/"},
+		{ZoneKey("2026-11-02"), str("Asia/Tokyo"), ""},
+		{ZoneKey("2026-11-02"), str("Local"), "is not known"},
+		{ZoneKey("2026-11-31"), str("Asia/Tokyo"), "want zone/<YYYY-MM-DD>"},
+		{"zone/", str("Asia/Tokyo"), "want zone/<YYYY-MM-DD>"},
 		{"theme", str("dark"), "not one that this version writes"},
 	} {
 		err := CheckProfileField(x.key, x.v)
@@ -438,6 +455,17 @@ func TestProfileField(t *testing.T) {
 	}
 	if d, date, ok := SplitGoalKey(GoalKey(GoalShare, "2026-11-01")); !ok || d != GoalShare || date != "2026-11-01" {
 		t.Error(d, date, ok)
+	}
+	for key, want := range map[string]string{ProfileZone: "", ZoneKey("2026-11-02"): "2026-11-02", "zones": "no", "zone/x": "no", RestKey("2026-11-02"): "no"} {
+		if date, ok := SplitZoneKey(key); ok != (want != "no") || ok && date != want {
+			t.Errorf("%s: zone from %q, %v", key, date, ok)
+		}
+	}
+	if date, ok := SplitRestKey(RestKey("2026-11-02")); !ok || date != "2026-11-02" {
+		t.Error(date, ok)
+	}
+	if date, ok := SplitWeeklyRestKey(WeeklyRestKey("2026-11-02")); !ok || date != "2026-11-02" {
+		t.Error(date, ok)
 	}
 	if _, _, ok := SplitGoalKey("goals/share/2026-11-01"); ok {
 		t.Error("no goal is read as one")

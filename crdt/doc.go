@@ -3,7 +3,7 @@
 //
 // Three kinds of document exist for each member, all of them flat Automerge documents (one root map of scalars):
 //
-//	profile      home time zone, language, quiet hours, goal commitments by effective date, rest days
+//	profile      home time zone, language, quiet hours, goal commitments and rest days by effective date
 //	contacts     <contact id>/<field>, one register a field
 //	log-YYYY-MM  <entry id> → one immutable Entry in canonical JSON; the month is the entry's own, in UTC
 //

@@ -41,7 +41,7 @@ func ValidTime(ms int64) bool { return ms >= MinTime && ms <= MaxTime }
 // Kind says what happened. A person's own doing comes first, then what others did, then what the app did.
 type Kind string
 
-// Kinds of version 1. An unknown kind is kept, relayed and fed to corporate; it changes no fact.
+// Kinds of version 1. Learn has its time in Value, and in Value.Count how many lessons were finished. An unknown kind is kept, relayed and fed to corporate; it changes no fact.
 const (
 	Call    Kind = "call"
 	Text    Kind = "text"
@@ -63,6 +63,9 @@ const (
 
 	StageChanged Kind = "stage"      // Stage holds the new stage
 	Suggestion   Kind = "suggestion" // Choice says what became of it
+	Award        Kind = "award"      // a badge was given: Content holds its name, Value.Count its level
+	Nudge        Kind = "nudge"      // the member was nudged: Content holds the dimension
+	Void         Kind = "void"       // the entry named in About was a slip: it did not happen
 )
 
 // IsTouch reports whether the member reached out to the contact.
@@ -120,6 +123,7 @@ type Amount struct {
 	Cents    int64  `json:"cents,omitempty"`    // hundredths of the currency's unit
 	Currency string `json:"currency,omitempty"` // ISO 4217
 	Minutes  int64  `json:"minutes,omitempty"`
+	Seconds  int64  `json:"seconds,omitempty"` // beyond the minutes: 0 to 59
 	Count    int64  `json:"count,omitempty"`
 }
 
@@ -169,6 +173,10 @@ func (e *Entry) Check() error {
 		return fmt.Errorf("entry of kind %q has no contact: say who was reached", e.Kind)
 	case e.Kind == Result && (e.About == (EntryID{}) || e.Outcome == ""):
 		return errors.New("result names no action or no outcome: say which action, and what came of it")
+	case e.Kind == Void && e.About == (EntryID{}):
+		return errors.New("correction names no entry: say which one did not happen")
+	case (e.Kind == Award || e.Kind == Nudge) && e.Content == "":
+		return fmt.Errorf("entry of kind %q has no content: say which badge, or which goal", e.Kind)
 	case e.Kind == Suggestion && !slices.Contains([]Choice{Shown, Taken, Skipped, Dismissed}, e.Choice):
 		return fmt.Errorf("suggestion entry has choice %q: want shown, taken, skipped or dismissed", e.Choice)
 	case len(e.Note) > MaxNoteBytes:
@@ -200,8 +208,8 @@ func (e *Entry) checkForm() error {
 	currency := ""
 	if v := e.Value; v != nil {
 		currency = v.Currency
-		if v.Cents < -maxCents || v.Cents > maxCents || v.Minutes < 0 || v.Minutes > maxMinutes || v.Count < -maxCount || v.Count > maxCount {
-			return fmt.Errorf("entry value %+v is beyond what one entry can say: at most %d cents, %d minutes, %d things", *v, int64(maxCents), maxMinutes, int64(maxCount))
+		if v.Cents < -maxCents || v.Cents > maxCents || v.Minutes < 0 || v.Minutes > maxMinutes || v.Seconds < 0 || v.Seconds >= 60 || v.Count < -maxCount || v.Count > maxCount {
+			return fmt.Errorf("entry value %+v is beyond what one entry can say: at most %d cents, %d minutes and 59 seconds, %d things", *v, int64(maxCents), maxMinutes, int64(maxCount))
 		}
 	}
 	for _, w := range [...]string{

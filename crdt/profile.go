@@ -2,6 +2,7 @@ package crdt
 
 import (
 	"fmt"
+	"math/bits"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -9,15 +10,17 @@ import (
 	"trio/crdt/automerge"
 )
 
-// Keys of the profile document. Goal commitments are `goal/<dimension>/<date>`: the newest date that is not after a day
-// holds on that day, so a commitment changes no past.
+// Keys of the profile document. What holds from a day on is a family of registers that end in a date: the newest date
+// that is not after a day holds on that day, so that a new commitment, or a move to another zone, changes no past.
 const (
 	ProfileName     = "name"
-	ProfileZone     = "zone"     // IANA name of the home time zone
+	ProfileZone     = "zone"     // IANA name of the home time zone; zone/<date> after a move
 	ProfileLanguage = "language" // BCP 47, "en" or "es-MX"
 	ProfileQuiet    = "quiet"    // "21:00-08:00", in the home zone
-	profileGoal     = "goal/"
-	profileRest     = "rest/" // rest/<date>: the value is true
+	profileZone     = "zone/"
+	profileGoal     = "goal/"   // goal/<dimension>/<date>: how much a day, from the date on
+	profileRest     = "rest/"   // rest/<date>: the value is true
+	profileWeekly   = "weekly/" // weekly/<date>: the days of the week that are rest days from the date on, see WeeklyRestKey
 )
 
 // Dimension is what a daily goal counts.
@@ -66,6 +69,41 @@ func SplitGoalKey(key string) (d Dimension, date string, ok bool) {
 	return Dimension(dim), date, true
 }
 
+// ZoneKey is the register of the home time zone from a date on.
+func ZoneKey(date string) string { return profileZone + date }
+
+// SplitZoneKey returns the date from which a register says where home is, "" for the zone from the beginning; ok is false
+// for other registers.
+func SplitZoneKey(key string) (date string, ok bool) {
+	if key == ProfileZone {
+		return "", true
+	}
+	return datedKey(key, profileZone)
+}
+
+// RestKey is the register of one rest day.
+func RestKey(date string) string { return profileRest + date }
+
+// SplitRestKey returns the date of a rest day; ok is false for other registers.
+func SplitRestKey(key string) (date string, ok bool) { return datedKey(key, profileRest) }
+
+// WeeklyRestKey is the register of the days of the week that are rest days from a date on: bit 0 is Monday, bit 6 Sunday.
+func WeeklyRestKey(date string) string { return profileWeekly + date }
+
+// SplitWeeklyRestKey returns the date from which weekly rest days hold; ok is false for other registers.
+func SplitWeeklyRestKey(key string) (date string, ok bool) { return datedKey(key, profileWeekly) }
+
+func datedKey(key, family string) (date string, ok bool) {
+	date, ok = strings.CutPrefix(key, family)
+	if _, err := time.Parse(time.DateOnly, date); err != nil {
+		ok = false
+	}
+	return date, ok
+}
+
+// maxWeeklyRest is all days of a week but one.
+const maxWeeklyRest = 6
+
 // MaxGoal bounds a daily goal.
 const MaxGoal = 10000
 
@@ -81,11 +119,23 @@ func CheckProfileField(key string, v *automerge.Value) error {
 		}
 		return nil
 	}
-	if date, ok := strings.CutPrefix(key, profileRest); ok {
-		if _, err := time.Parse(time.DateOnly, date); err != nil || v != nil && v.Kind != automerge.KindTrue {
+	if strings.HasPrefix(key, profileRest) {
+		if _, ok := SplitRestKey(key); !ok || v != nil && v.Kind != automerge.KindTrue {
 			return fmt.Errorf("rest day %.60q: want rest/<YYYY-MM-DD> and true", key)
 		}
 		return nil
+	}
+	if strings.HasPrefix(key, profileWeekly) {
+		if _, ok := SplitWeeklyRestKey(key); !ok {
+			return fmt.Errorf("weekly rest days %.60q: want weekly/<YYYY-MM-DD>", key)
+		}
+		if v != nil && (v.Kind != automerge.KindInt || v.Num < 0 || v.Num > 127 || bits.OnesCount64(uint64(v.Num)) > maxWeeklyRest) {
+			return fmt.Errorf("weekly rest days %s: want at most %d days of a week, as bits: 1 Monday, 2 Tuesday, 4 Wednesday … 64 Sunday", key, maxWeeklyRest)
+		}
+		return nil
+	}
+	if _, ok := SplitZoneKey(key); strings.HasPrefix(key, profileZone) && !ok {
+		return fmt.Errorf("time zone key %.60q: want zone/<YYYY-MM-DD>", key)
 	}
 	if v == nil {
 		return nil
@@ -95,6 +145,9 @@ func CheckProfileField(key string, v *automerge.Value) error {
 	}
 	if !utf8.ValidString(v.Str) {
 		return fmt.Errorf("profile field %.60q is not UTF-8", key)
+	}
+	if strings.HasPrefix(key, profileZone) {
+		key = ProfileZone
 	}
 	switch key {
 	case ProfileName, ProfileLanguage:
