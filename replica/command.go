@@ -428,9 +428,10 @@ func (t *tx) importOrder(o *importer.Order, seen map[crdt.EntryID]bool, n *Impor
 	at := o.At
 	if o.DateOnly { // a date without a time is that date in the member's calendar
 		y, m, d := o.At.Date()
-		at = time.Date(y, m, d, 12, 0, 0, 0, t.zone)
+		noon := time.Date(y, m, d, 12, 0, 0, 0, time.UTC)
+		at = time.Date(y, m, d, 12, 0, 0, 0, t.home.on(ranking.DayOf(noon.UnixMilli(), 0)))
 	}
-	_, offset := at.In(t.zone).Zone()
+	_, offset := at.In(t.home.on(t.day(at.UnixMilli()))).Zone()
 	e := crdt.Entry{
 		Version: crdt.EntryVersion, Kind: crdt.Order, At: at.UnixMilli(), Zone: offset / 60, Evidence: crdt.E4,
 		Value: &crdt.Amount{Cents: o.Cents, Currency: o.Currency, Count: o.Units}, Source: "import",

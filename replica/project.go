@@ -27,11 +27,11 @@ const maxMerges = 500
 func (t *tx) project() error {
 	if t.rezone {
 		t.rezone = false
-		before := t.zone
-		if err := t.loadZone(); err != nil {
+		before := t.home
+		if err := t.loadHome(); err != nil {
 			return err
 		}
-		if before.String() != t.zone.String() {
+		if !before.equal(t.home) {
 			if err := t.redate(); err != nil {
 				return err
 			}
@@ -59,6 +59,9 @@ func (t *tx) project() error {
 		if old != root {
 			moved = append(moved, old, root)
 		}
+	}
+	if err := t.projectGoals(); err != nil {
+		return fmt.Errorf("count for goals: %w", err)
 	}
 	roots := rootCache{}
 	for _, c := range moved { // all on the way may have another end now: a circle that was opened, say
@@ -111,32 +114,10 @@ func sortedKeysFunc[K comparable, V any](m map[K]V, compare func(a, b K) int) []
 	return slices.SortedFunc(maps.Keys(m), compare)
 }
 
-// loadZone reads the home zone from the profile; UTC when there is none, or one that this device does not know.
-func (t *tx) loadZone() error {
-	d, err := t.doc(crdt.ProfileDoc)
-	if err != nil {
-		return err
-	}
-	vs, err := t.visible(d, crdt.ProfileZone)
-	if err != nil {
-		return err
-	}
-	t.zone = time.UTC
-	if len(vs) > 0 {
-		name := vs[len(vs)-1].value.Str
-		if z, err := time.LoadLocation(name); err == nil && name != "Local" { // which would be each device's own
-			t.zone = z
-		}
-	}
-	return nil
-}
-
 // day returns the date of an instant (ms) in the member's home calendar.
-func (t *tx) day(ms int64) ranking.Day { return dayIn(t.zone, ms) }
-
-func dayIn(zone *time.Location, ms int64) ranking.Day {
-	_, offset := time.UnixMilli(ms).In(zone).Zone()
-	return ranking.DayOf(ms, offset/60)
+func (t *tx) day(ms int64) ranking.Day {
+	d, _ := t.home.at(ms)
+	return d
 }
 
 // redate gives every entry its day in a new home calendar, and every contact its facts.
@@ -166,6 +147,7 @@ func (t *tx) redate() error {
 			return err
 		}
 	}
+	t.goals.all = true // the minutes of days have moved too
 	return t.refoldAll()
 }
 
@@ -189,6 +171,11 @@ func (t *tx) projectEntry(id crdt.EntryID, k logKey) (was, is crdt.ContactID, er
 			return was, was, err
 		}
 	}
+	if found {
+		if err := t.leaveGoals(id); err != nil {
+			return was, is, err
+		}
+	}
 	vs, err := t.visible(&document{id: k.doc}, k.key)
 	if err != nil {
 		return was, is, err
@@ -210,6 +197,13 @@ func (t *tx) projectEntry(id crdt.EntryID, k logKey) (was, is crdt.ContactID, er
 		return was, is, err
 	}
 	at := e.Time().UnixMilli()
+	about, err := t.enterGoals(id, &e)
+	if err != nil {
+		return was, is, err
+	}
+	if was.IsZero() {
+		was = about
+	}
 	return was, e.Contact, t.exec(`INSERT INTO entries(id, doc, contact, at, day, kind, minutes, actor, body) VALUES(?,?,?,?,?,?,?,?,?)
 		ON CONFLICT(id) DO UPDATE SET doc=excluded.doc, contact=excluded.contact, at=excluded.at, day=excluded.day,
 		kind=excluded.kind, minutes=excluded.minutes, actor=excluded.actor, body=excluded.body`,
@@ -548,7 +542,7 @@ func (t *tx) events(ids []crdt.ContactID) ([]ranking.Event, error) {
 				log = append(log, l)
 			}
 			return nil
-		}, `SELECT id, at, day, body FROM entries WHERE contact=?`, c[:])
+		}, `SELECT id, at, day, body FROM entries WHERE contact=? AND NOT EXISTS (SELECT 1 FROM voids WHERE about=entries.id)`, c[:])
 		if err != nil {
 			return nil, err
 		}

@@ -134,62 +134,12 @@ func scanLogged(rows *sql.Rows) (l Logged, err error) {
 }
 
 // Timeline returns what happened with a contact (and with those merged into it), the newest first, at most limit.
+// What was taken back is left out.
 func (r *Replica) Timeline(ctx context.Context, id crdt.ContactID, limit int) ([]Logged, error) {
 	return queryRows(ctx, r, scanLogged, `WITH RECURSIVE person(id) AS (
 			SELECT ? UNION SELECT c.id FROM contacts c JOIN person p ON c.root=p.id)
-		SELECT e.id, e.day, e.body FROM entries e JOIN person p ON e.contact=p.id ORDER BY e.at DESC, e.id DESC LIMIT ?`, id[:], limit)
-}
-
-// Goal is one dimension of today's goals.
-type Goal struct {
-	Dimension crdt.Dimension
-	Want      int64 // what the member committed to; 0: nothing
-	Done      int64
-}
-
-// GoalsToday returns the four dimensions and those of the member's commitments, with what the log holds for today. A
-// first touch of a contact is outreach; any later one is a follow-up.
-func (r *Replica) GoalsToday(ctx context.Context) ([]Goal, error) {
-	today := r.Today()
-	goals := []Goal{{Dimension: crdt.GoalOutreach}, {Dimension: crdt.GoalFollowUp}, {Dimension: crdt.GoalLearn}, {Dimension: crdt.GoalShare}}
-	type commitment struct {
-		key  string
-		want int64
-	}
-	cs, err := queryRows(ctx, r, func(rows *sql.Rows) (c commitment, err error) {
-		err = rows.Scan(&c.key, &c.want)
-		return c, err
-	}, `SELECT key, num FROM registers g JOIN documents d ON d.id=g.doc JOIN actors a ON a.id=g.actor
-		WHERE d.name=? AND key>='goal/' AND key<'goal0' AND kind=? ORDER BY key, ctr, a.actor`, crdt.ProfileDoc, int64(automerge.KindInt))
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range cs { // ascending by date, then by winner
-		dim, date, ok := crdt.SplitGoalKey(c.key)
-		if !ok || date > today.String() {
-			continue
-		}
-		i := 0
-		for i < len(goals) && goals[i].Dimension != dim {
-			i++
-		}
-		if i == len(goals) {
-			goals = append(goals, Goal{Dimension: dim})
-		}
-		goals[i].Want = c.want
-	}
-	var touches, first, minutes, shares int64
-	err = r.queryRow(ctx, []any{&touches, &first, &minutes, &shares}, `SELECT
-		count(*) FILTER (WHERE kind IN ('call','text','email','meet','ask')),
-		count(*) FILTER (WHERE kind IN ('call','text','email','meet','ask') AND NOT EXISTS (
-			SELECT 1 FROM entries o WHERE o.contact=e.contact AND o.kind IN ('call','text','email','meet','ask') AND (o.at, o.id) < (e.at, e.id))),
-		coalesce(sum(minutes) FILTER (WHERE kind='learn'), 0),
-		count(*) FILTER (WHERE kind='share')
-		FROM entries e WHERE day=?`, today)
-	for i, done := range []int64{first, touches - first, minutes, shares} {
-		goals[i].Done = done
-	}
-	return goals, err
+		SELECT e.id, e.day, e.body FROM entries e JOIN person p ON e.contact=p.id
+			WHERE e.kind<>'void' AND NOT EXISTS (SELECT 1 FROM voids WHERE about=e.id) ORDER BY e.at DESC, e.id DESC LIMIT ?`, id[:], limit)
 }
 
 // Suggestion is one of the three with what a screen shows.

@@ -27,6 +27,8 @@ type Config struct {
 	Device crdt.DeviceID
 	// Playbook ranks. Zero: ranking.DefaultPlaybook.
 	Playbook *ranking.Playbook
+	// Goals are the company's rules for goals. Zero: ranking.DefaultGoalRules.
+	Goals *ranking.GoalRules
 	// Now is the device's clock. Zero: time.Now.
 	Now func() time.Time
 	// MaxPages bounds the database (pages of 4 KiB). Zero: the disk does.
@@ -64,7 +66,8 @@ type Replica struct {
 	// now committed: what commands start from and screens read without waiting for them
 	committed atomic.Pointer[standing]
 
-	top topThree
+	top    topThree
+	habits habits
 
 	watch struct {
 		sync.Mutex
@@ -75,8 +78,8 @@ type Replica struct {
 // standing is where a replica stands: replaced as a whole after each commit.
 type standing struct {
 	cursor wire.Receipt
-	skew   int64          // ms, server clock minus own
-	zone   *time.Location // the member's home
+	skew   int64    // ms, server clock minus own
+	home   calendar // the member's
 
 	folded  uint64 // the last change that is in a segment: these hold all from the first on
 	forgets int    // how often changes lost their places
@@ -96,6 +99,12 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 	if cfg.Playbook == nil {
 		cfg.Playbook = ranking.DefaultPlaybook()
 	}
+	if cfg.Goals == nil {
+		cfg.Goals = ranking.DefaultGoalRules()
+	}
+	if err := cfg.Goals.Check(); err != nil {
+		return nil, err
+	}
 	db, err := sql.Open(driverName, cfg.Path)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", cfg.Path, err)
@@ -114,6 +123,7 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 	if r.foldAt = cfg.FoldAt; r.foldAt <= 0 {
 		r.foldAt = 1000
 	}
+	r.habits.rules, r.habits.keeper = cfg.Goals, ranking.NewKeeper(cfg.Goals)
 	r.watch.subs = map[chan struct{}]struct{}{}
 	if err := r.open(ctx, cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", cfg.Path, err), r.Close())
@@ -210,7 +220,7 @@ func (r *Replica) load(ctx context.Context) error {
 	var writer, seq, folded int64
 	var left sql.NullInt64
 	var epoch, chain []byte
-	st := standing{zone: time.UTC}
+	st := standing{home: calendar{{zone: time.UTC}}}
 	err := r.conn.QueryRowContext(ctx, `SELECT
 		(SELECT value FROM meta WHERE key='writer'), (SELECT value FROM meta WHERE key='epoch'),
 		(SELECT value FROM meta WHERE key='seq'), (SELECT value FROM meta WHERE key='chain'),
@@ -254,10 +264,13 @@ func (r *Replica) load(ctx context.Context) error {
 	}
 
 	return r.update(ctx, func(t *tx) error {
-		if err := t.loadZone(); err != nil {
+		if err := t.loadHome(); err != nil {
 			return err
 		}
 		if err := t.ensureFacts(); err != nil {
+			return err
+		}
+		if err := t.ensureGoals(); err != nil {
 			return err
 		}
 		return t.loadFacts()
@@ -290,8 +303,14 @@ func (r *Replica) Device() crdt.DeviceID { return r.device }
 
 // Today returns the date in the member's home calendar, by the device's clock corrected by the measured skew.
 func (r *Replica) Today() ranking.Day {
+	return r.moment().Day
+}
+
+// moment returns the date and the minute of it, likewise.
+func (r *Replica) moment() ranking.Moment {
 	st := r.committed.Load()
-	return dayIn(st.zone, r.now().UnixMilli()+st.skew)
+	day, minute := st.home.at(r.now().UnixMilli() + st.skew)
+	return ranking.Moment{Day: day, Minute: minute}
 }
 
 // Watch returns a channel that is told (without a value to lose) whenever something that a query shows has changed, and

@@ -17,7 +17,8 @@ const applicationID = 0x5472696f
 //	1  first
 //	2  segments; changes are found by their place in the member's order, and no more by (document, writer, sequence),
 //	   which nothing asked for and the table of writers keeps unique
-const schemaVersion = 2
+//	3  what goals need: sums of days, badges given, entries that were slips
+const schemaVersion = 3
 
 const schema = `
 -- what this device is and how far it has come
@@ -125,6 +126,14 @@ CREATE TABLE merges(
 	other   TEXT NOT NULL,
 	n       INTEGER NOT NULL
 ) STRICT;
+` + schemaGoals + `
+`
+
+// schemaGoals is what version 3 added.
+const schemaGoals = `
+CREATE TABLE goal_days(day INTEGER PRIMARY KEY, tally BLOB NOT NULL) STRICT; -- in the member's home calendar; ranking.Tally
+CREATE TABLE awards(entry BLOB PRIMARY KEY, badge TEXT NOT NULL, level INTEGER NOT NULL, day INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE voids(about BLOB NOT NULL, entry BLOB NOT NULL, PRIMARY KEY(about, entry)) STRICT, WITHOUT ROWID;
 `
 
 // schemaSegments is what version 2 added.
@@ -145,6 +154,7 @@ CREATE TABLE segments(
 // migrations holds the steps from each version to the next, from version 1 on.
 var migrations = []string{
 	`DROP INDEX changes_seq;` + schemaSegments,
+	schemaGoals,
 }
 
 // Errors of Open that callers tell apart.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"trio/crdt"
 	"trio/crdt/automerge"
@@ -42,7 +41,8 @@ type tx struct {
 	edited   map[contactField]struct{} // by others
 	entries  map[logKey]crdt.EntryID
 	rezone   bool
-	zone     *time.Location
+	home     calendar
+	goals    goalWork
 	facts    map[crdt.ContactID]*ranking.Facts // nil: not to be ranked any more
 	lost     []lostOp                          // see fork
 	writer   automerge.ActorID
@@ -83,7 +83,7 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 	ctx = context.WithoutCancel(ctx)
 	st := r.committed.Load()
 	t := &tx{
-		ctx: ctx, r: r, now: r.now().UnixMilli(), writer: r.writer, cursor: st.cursor, skew: st.skew, zone: st.zone,
+		ctx: ctx, r: r, now: r.now().UnixMilli(), writer: r.writer, cursor: st.cursor, skew: st.skew, home: st.home,
 		folded: st.folded, forgets: st.forgets,
 		docs: map[crdt.DocName]*document{}, actors: map[automerge.ActorID]int64{}, byID: map[int64]automerge.ActorID{},
 		contacts: map[crdt.ContactID]struct{}{}, edited: map[contactField]struct{}{}, entries: map[logKey]crdt.EntryID{}, facts: map[crdt.ContactID]*ranking.Facts{},
@@ -108,16 +108,18 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 		return full(err)
 	}
 	r.writer = t.writer
-	r.committed.Store(&standing{cursor: t.cursor, skew: t.skew, zone: t.zone, folded: t.folded, forgets: t.forgets, left: t.left})
+	r.committed.Store(&standing{cursor: t.cursor, skew: t.skew, home: t.home, folded: t.folded, forgets: t.forgets, left: t.left})
 	if !t.left.IsZero() {
 		clear(r.actors)
 		clear(r.byActor)
 		r.top.clear()
+		t.goals = goalWork{reset: true, plan: &ranking.Plan{}}
 	}
 	for a, id := range t.actors {
 		r.actors[a], r.byActor[id] = id, a
 	}
 	r.top.put(t.facts)
+	r.habits.put(&t.goals)
 	if !t.unseen {
 		r.changed()
 	}
@@ -350,6 +352,17 @@ func (t *tx) visible(d *document, key string) ([]register, error) {
 	return vs, err
 }
 
+// keys returns the keys of a document from one up to another, ascending.
+func (t *tx) keys(d *document, from, to string) (keys []string, err error) {
+	err = t.query(func(rows *sql.Rows) error {
+		var key string
+		err := rows.Scan(&key)
+		keys = append(keys, key)
+		return err
+	}, `SELECT DISTINCT key FROM registers WHERE doc=? AND key>=? AND key<? ORDER BY key`, d.id, from, to)
+	return keys, err
+}
+
 // apply brings one operation into the registers by Automerge's rule, as automerge.ApplyOp does in memory: what it names in
 // Pred is no longer visible, but that an increment adds to the counters that it names. Operations on objects that we do not materialise change no register.
 func (t *tx) apply(d *document, id automerge.OpID, op *automerge.Op, remote bool) error {
@@ -429,7 +442,11 @@ func (t *tx) touch(d *document, key string, remote bool) error {
 			t.entries[k] = e
 		}
 	case d.name == crdt.ProfileDoc:
-		t.rezone = t.rezone || key == crdt.ProfileZone
+		if _, ok := crdt.SplitZoneKey(key); ok {
+			t.rezone = true
+		} else {
+			t.goals.replan = true
+		}
 	}
 	return nil
 }
@@ -595,7 +612,8 @@ func (t *tx) rebuild() error {
 	if err != nil {
 		return err
 	}
-	for _, q := range []string{`DELETE FROM contacts`, `DELETE FROM entries`, `DELETE FROM facts`} {
+	t.goals.all = true
+	for _, q := range []string{`DELETE FROM contacts`, `DELETE FROM entries`, `DELETE FROM facts`, `DELETE FROM awards`, `DELETE FROM voids`} {
 		if err := t.exec(q); err != nil {
 			return err
 		}
