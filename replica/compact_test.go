@@ -24,6 +24,7 @@ import (
 type order struct {
 	items []wire.Item
 	chain []wire.Chain // after each
+	clock *clock       // the server's; nil: the real one
 }
 
 func (o *order) at(seq uint64) wire.Receipt {
@@ -56,7 +57,11 @@ func (o *order) sync(r *replica.Replica) error {
 	hello := f.(*wire.Hello)
 	at := hello.Receipt.Seq
 	reconcile := at > uint64(len(o.items)) || o.at(at).Chain != hello.Receipt.Chain
-	out, err := receive(&wire.Welcome{Version: wire.Version, Now: time.Now().UnixMilli(), Head: o.at(uint64(len(o.items))), Reconcile: reconcile})
+	now := time.Now()
+	if o.clock != nil {
+		now = o.clock.now()
+	}
+	out, err := receive(&wire.Welcome{Version: wire.Version, Now: now.UnixMilli(), Head: o.at(uint64(len(o.items))), Reconcile: reconcile})
 	if err != nil {
 		return err
 	}
