@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Goals, streaks, consistency, points and badges are functions of three things: the acts in the merged log, what the
@@ -53,6 +54,46 @@ const (
 	NewOnly
 	FollowUpsOnly
 )
+
+var (
+	unitNames    = [...]string{"act", "contact", "minute", "piece"}
+	whichNames   = [...]string{"all", "new", "follow_ups"}
+	measureNames = [...]string{"total", "day", "goal_days", "streak", "good_weeks", "returns"}
+)
+
+func writeName[T ~uint8](names []string, v T) ([]byte, error) {
+	if int(v) >= len(names) {
+		return nil, errors.New("goal rules: number " + strconv.Itoa(int(v)) + " has no name")
+	}
+	return []byte(names[v]), nil
+}
+
+func readName[T ~uint8](dst *T, names []string, b []byte) error {
+	v, ok := parse[T](names, string(b))
+	if !ok {
+		return errors.New("goal rules: " + strconv.Quote(string(b[:min(len(b), 40)])) + " is not known: want one of " + strings.Join(names, ", "))
+	}
+	*dst = v
+	return nil
+}
+
+// MarshalText writes the stable name, such as "contact".
+func (u Unit) MarshalText() ([]byte, error) { return writeName(unitNames[:], u) }
+
+// UnmarshalText reads a stable name.
+func (u *Unit) UnmarshalText(b []byte) error { return readName(u, unitNames[:], b) }
+
+// MarshalText writes the stable name, such as "new".
+func (w Which) MarshalText() ([]byte, error) { return writeName(whichNames[:], w) }
+
+// UnmarshalText reads a stable name.
+func (w *Which) UnmarshalText(b []byte) error { return readName(w, whichNames[:], b) }
+
+// MarshalText writes the stable name, such as "streak".
+func (m Measure) MarshalText() ([]byte, error) { return writeName(measureNames[:], m) }
+
+// UnmarshalText reads a stable name.
+func (m *Measure) UnmarshalText(b []byte) error { return readName(m, measureNames[:], b) }
 
 // Metric is one tracked action: a dimension that a member can commit to, or that only badges and boards count.
 type Metric struct {

@@ -494,7 +494,13 @@ func TestR45R46ReportsSayWhatWasCaptured(t *testing.T) {
 	b.add(Act{Kind: "learn", Day: monday2 + 2, Minute: 800, Seconds: 659, Pieces: 1, Evidence: 2})   // timed
 	b.add(Act{Kind: "learn", Day: monday2 + 2, Minute: 800, Seconds: 600, Pieces: 1, Evidence: 1})   // typed in
 	b.add(Act{Kind: "share", Day: monday2 + 9, Minute: 800, Evidence: 1, Contact: ContactID{15: 9}}) // next week
-	w := habitAt(r, shareDaily(monday2), b.acts, Moment{monday2 + 9, 900}).Weeks[0]
+	p := shareDaily(monday2)
+	p.Goals = append(p.Goals, Commitment{monday2 + 2, MetricFollowUp, 3})
+	p.Rest = []Day{monday2 + 6}
+	w := habitAt(r, p, b.acts, Moment{monday2 + 9, 900}).Weeks[0]
+	if w.Want != [MaxMetrics]int32{MetricShare: 6, MetricFollowUp: 12} {
+		t.Errorf("committed to %v", w.Want)
+	}
 	for m, want := range map[int][2]int32{
 		MetricOutreach: {2, 1}, MetricFollowUp: {2, 1}, MetricLearn: {20, 10}, MetricShare: {0, 0}, MetricCalls: {2, 1}, MetricTexts: {3, 1}, MetricLessons: {2, 1},
 	} {
@@ -765,6 +771,16 @@ func TestGoalRulesAreChecked(t *testing.T) {
 		edit(r)
 		if err := r.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want an error with %q, got %v", want, err)
+		}
+	}
+	for _, x := range []interface {
+		MarshalText() ([]byte, error)
+	}{PerPiece, FollowUpsOnly, ByReturn, Unit(9), Which(9), Measure(9)} {
+		b, err := x.MarshalText()
+		back := reflect.New(reflect.TypeOf(x))
+		err2 := back.Interface().(interface{ UnmarshalText([]byte) error }).UnmarshalText(b)
+		if known := err == nil && err2 == nil && back.Elem().Interface() == any(x); known != (reflect.ValueOf(x).Uint() < 9) {
+			t.Errorf("%T %v is written as %q (%v) and read as %v (%v)", x, x, b, err, back.Elem(), err2)
 		}
 	}
 	if len(DefaultGoalRules().Badges) == 0 || &DefaultGoalRules().Metrics[0] == &DefaultGoalRules().Metrics[0] {

@@ -78,6 +78,9 @@ func goalDays(n int32, t int) string {
 	return plural(n, t, phrase{" goal day", " día cumplido"}, phrase{" goal days", " días cumplidos"})
 }
 
+// GoalDays writes a number of goal days: "1 goal day", "5 goal days".
+func GoalDays(n int32, lang string) string { return goalDays(n, tongue(lang)) }
+
 func plural(n int32, t int, one, many phrase) string {
 	if n == 1 {
 		return number(n) + one[t]

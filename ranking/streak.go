@@ -23,7 +23,8 @@ type Week struct {
 	// such weeks are averaged or compared: one that began before the commitment did, or is not over, would look worse than
 	// it is.
 	Full     bool
-	Done     [MaxMetrics]int32 // in units
+	Want     [MaxMetrics]int32 // in units: what was committed to on the days asked
+	Done     [MaxMetrics]int32
 	Captured [MaxMetrics]int32 // of it, what was captured rather than reported
 	Points   int32
 }
@@ -233,6 +234,9 @@ func (k *Keeper) fold(f fold, at Day, now Moment, awards *[]Award, h *Habit) (fo
 		}
 		t := &ring.tally
 		for m := range k.rules.Metrics {
+			if st != NoGoal && st != Rest {
+				w.Want[m] = addTally(w.Want[m], int64(ring.want[m]))
+			}
 			w.Done[m] = addTally(w.Done[m], int64(k.rules.Metrics[m].units(t.Main[m]+t.Early[m])))
 			w.Captured[m] = addTally(w.Captured[m], int64(k.rules.Metrics[m].units(t.Captured[m])))
 		}

@@ -667,6 +667,23 @@ func (r *Replica) Commit(ctx context.Context, d crdt.Dimension, n int64) error {
 	return r.SetGoal(ctx, d, r.Today().String(), n)
 }
 
+// SetRest makes a date (YYYY-MM-DD) a rest day, or a day like others.
+func (r *Replica) SetRest(ctx context.Context, date string, rest bool) error {
+	if !rest {
+		return r.setProfile(ctx, crdt.RestKey(date), nil)
+	}
+	return r.setProfile(ctx, crdt.RestKey(date), &automerge.Value{Kind: automerge.KindTrue})
+}
+
+// SetWeeklyRest makes days of the week rest days from today on, instead of those before; no days end it.
+func (r *Replica) SetWeeklyRest(ctx context.Context, days ...time.Weekday) error {
+	bits := int64(0)
+	for _, d := range days {
+		bits |= 1 << ((d + 6) % 7)
+	}
+	return r.setProfile(ctx, crdt.WeeklyRestKey(r.Today().String()), &automerge.Value{Kind: automerge.KindInt, Num: bits})
+}
+
 // MoveHome makes a time zone the member's home. The first one is home from the beginning; a later one from tomorrow on,
 // so that no day that was, and not today either, becomes another.
 func (r *Replica) MoveHome(ctx context.Context, zone string) error {

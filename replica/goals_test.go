@@ -49,6 +49,30 @@ func TestR34CommitAndSee(t *testing.T) {
 	}
 }
 
+// TestR37RestDays: they cost nothing, once or each week.
+func TestR37RestDays(t *testing.T) {
+	ctx := t.Context()
+	c := &clock{time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)} // a Monday
+	r := open(t, replica.Config{Now: c.now})
+	ok(t, r.Commit(ctx, crdt.GoalShare, 1))
+	ok(t, r.SetWeeklyRest(ctx, time.Saturday, time.Sunday))
+	ok(t, r.SetRest(ctx, "2026-11-04", true))
+	ok(t, r.SetRest(ctx, "2026-11-03", true))
+	ok(t, r.SetRest(ctx, "2026-11-03", false))
+	if err := r.SetRest(ctx, "tomorrow", true); err == nil || !strings.Contains(err.Error(), "want rest/<YYYY-MM-DD>") {
+		t.Error(err)
+	}
+	if err := r.SetWeeklyRest(ctx, 0, 1, 2, 3, 4, 5, 6); err == nil || !strings.Contains(err.Error(), "at most 6 days of a week") {
+		t.Error(err)
+	}
+	c.t = c.t.AddDate(0, 0, 7)
+	h, err := r.Habit(ctx)
+	ok(t, err)
+	if got := fmt.Sprint(h.Weeks[0].Days); got != "[skipped skipped rest blank blank rest rest]" || h.Weeks[0].Asked != 4 {
+		t.Errorf("%s, %d days asked", got, h.Weeks[0].Asked)
+	}
+}
+
 // TestR37TravelBreaksNoDay: days that were met stay so when the member moves east or west, and when clocks change; what is
 // logged just after midnight still makes the day before.
 func TestR37TravelBreaksNoDay(t *testing.T) {
@@ -257,7 +281,12 @@ func TestR38AwardsAreGivenOnce(t *testing.T) {
 	if held(desk) != "first-goal-day:1" || held(phone) != "first-goal-day:1" {
 		t.Errorf("held without any call: %s; %s", held(desk), held(phone))
 	}
-	// Who was called by mistake is not someone who was just called.
+	// Who was called by mistake is suggested as somebody who never was.
+	top, err := phone.TopThree(ctx, ranking.Prospects, "en")
+	ok(t, err)
+	if len(top) != 1 || top[0].Name != "Ana" || top[0].Trigger != ranking.NewLead {
+		t.Errorf("suggested: %+v", top)
+	}
 	before := dump(t, desk)
 	ok(t, desk.Rebuild(ctx))
 	if dump(t, desk) != before {

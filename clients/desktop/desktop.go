@@ -36,6 +36,9 @@ usage: trio device [--data DIR] COMMAND [ARGUMENT ...]
   list [WORDS]        contacts, or those in which all words are found
   add NAME [+PHONE]   capture a contact
   log KIND WORDS      log a call, text, email or meet with the one contact that the words find
+  done KIND           note a share, a present(ation), or learn MINUTES
+  goal DIMENSION N    commit to N a day from today on: outreach, followup, learn (minutes), share, …; 0 ends it
+  goals               how today, this week and the streak stand
   import FILE [CODE]  bring a vCard file, a table of contacts or an export of orders in; CODE is the calling
                       code of phone numbers that have none, such as +34: without it they are left out
   sync                send and receive what is due, then stop
@@ -119,7 +122,8 @@ var commands = map[string]struct {
 }{
 	"join": {2, 2, "the server's address and a device token"}, "profile": {0, 3, "at most name=…, zone=… and language=…"},
 	"top": {0, 0, "no argument"}, "list": {0, 100, "words"}, "add": {1, 100, "a name"},
-	"log":    {2, 100, "a kind (call, text, email, meet) and words that find the contact"},
+	"log":  {2, 100, "a kind (call, text, email, meet) and words that find the contact"},
+	"done": {1, 2, "share, present, or learn and minutes"}, "goal": {2, 2, "a dimension and a number, such as outreach 3"}, "goals": {0, 0, "no argument"},
 	"import": {1, 2, "one file, and maybe a calling code such as +34"}, "sync": {0, 0, "no argument"}, "status": {0, 0, "no argument"},
 }
 
@@ -287,6 +291,12 @@ func (a *app) do(ctx context.Context, command string, args []string) error {
 		return err
 	case "log":
 		return a.log(ctx, args)
+	case "done":
+		return a.done(ctx, args)
+	case "goal":
+		return a.commit(ctx, args)
+	case "goals":
+		return a.goals(ctx)
 	case "import":
 		return a.importFile(ctx, args)
 	default:
@@ -323,7 +333,11 @@ func (a *app) profile(ctx context.Context, args []string) error {
 	}
 	for _, arg := range args {
 		key, value, _ := strings.Cut(arg, "=")
-		if err := a.SetProfile(ctx, key, strings.TrimSpace(value)); err != nil {
+		set := a.SetProfile
+		if key == crdt.ProfileZone && strings.TrimSpace(value) != "" { // a move changes no day that was
+			set = func(ctx context.Context, _, zone string) error { return a.MoveHome(ctx, zone) }
+		}
+		if err := set(ctx, key, strings.TrimSpace(value)); err != nil {
 			return err
 		}
 	}
@@ -345,6 +359,9 @@ func (a *app) readProfile(ctx context.Context) (map[string]string, error) {
 			return nil, err
 		}
 		p[key] = v
+	}
+	if p[crdt.ProfileZone] != "" {
+		p[crdt.ProfileZone] = a.HomeZone()
 	}
 	return p, nil
 }

@@ -83,7 +83,7 @@ var phrases = map[bool]struct {
 // RenderTop writes the two lists of three as text, and returns them too. lang is the member's language; what is not
 // Spanish is English.
 func RenderTop(ctx context.Context, r *replica.Replica, lang string) (text string, top [2][]replica.Suggestion, err error) {
-	words := phrases[lang == "es" || strings.HasPrefix(lang, "es-") || strings.HasPrefix(lang, "es_")]
+	words := phrases[spanish(lang)]
 	var b strings.Builder
 	for i, l := range []ranking.List{ranking.Prospects, ranking.Members} {
 		if top[i], err = r.TopThree(ctx, l, lang); err != nil {

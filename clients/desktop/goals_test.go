@@ -1,0 +1,105 @@
+package desktop_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"trio/clients/desktop"
+	"trio/crdt"
+	"trio/replica"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// TestR44GoalsAreShown: six weeks of 2, 3, 3, 4, 4 and 5 goal days, then Monday morning, in both languages.
+func TestR44GoalsAreShown(t *testing.T) {
+	ctx := t.Context()
+	now := time.Date(2026, 10, 5, 12, 0, 0, 0, time.UTC)
+	r, err := replica.Open(ctx, replica.Config{
+		Path: filepath.Join(t.TempDir(), "r.db"), Member: crdt.MemberID{1}, Device: crdt.DeviceID{1}, Now: func() time.Time { return now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ok(r.Commit(ctx, crdt.GoalLearn, 10))
+	ok(r.Commit(ctx, crdt.GoalShare, 2))
+	done := func(at time.Time, shares int) {
+		t.Helper()
+		_, err := r.Log(ctx, crdt.Entry{Kind: crdt.Learn, At: at.UnixMilli(), Value: &crdt.Amount{Minutes: 9, Seconds: 59}})
+		ok(err)
+		_, err = r.Log(ctx, crdt.Entry{Kind: crdt.Learn, At: at.UnixMilli(), Value: &crdt.Amount{Seconds: 1}})
+		ok(err)
+		for range shares {
+			_, err = r.Log(ctx, crdt.Entry{Kind: crdt.Share, At: at.UnixMilli()})
+			ok(err)
+		}
+	}
+	monday := now
+	for w, n := range []int{2, 3, 3, 4, 4, 5} {
+		for d := range n {
+			done(monday.AddDate(0, 0, 7*w+d), 2)
+		}
+	}
+	ana, err := r.AddContact(ctx, replica.Fields{crdt.FieldName: "Ana"})
+	ok(err)
+	_, err = r.Log(ctx, crdt.Entry{Kind: crdt.Call, Contact: ana, At: monday.AddDate(0, 0, 41).UnixMilli()})
+	ok(err)
+	show := func(name string) {
+		t.Helper()
+		_, err := r.GiveAwards(ctx)
+		ok(err)
+		h, err := r.Habit(ctx)
+		ok(err)
+		got := desktop.RenderGoals(h, "en") + "\n" + desktop.RenderGoals(h, "es-MX")
+		path := filepath.Join("testdata", name)
+		if *update {
+			ok(os.MkdirAll("testdata", 0o777))
+			ok(os.WriteFile(path, []byte(got), 0o666))
+		}
+		want, err := os.ReadFile(path)
+		if err != nil || string(want) != got {
+			t.Errorf("%s (%v): got\n%s", path, err, got)
+		}
+	}
+	now = monday.AddDate(0, 0, 42).Add(-11 * time.Hour) // one in the morning: Sunday is open a little longer
+	show("goals_night.golden")
+	now = monday.AddDate(0, 0, 42)
+	done(now, 1)
+	show("goals_monday.golden")
+}
+
+func TestDeviceGoals(t *testing.T) {
+	s := newSite(t)
+	s.ok(cmd("join", s.url, s.newDevice(s.member)))
+	s.ok(cmd("goals"), "no goals yet", "STREAK  starts with your next goal day", "Mo Tu We Th Fr Sa Su")
+	s.fails(cmd("goal", "dancing", "3"), 1, false, "want one of [outreach followup learn share")
+	s.fails(cmd("goal", "share", "many"), 2, true, `"many" is not how much`)
+	s.fails(cmd("goal", "share", "-1"), 2, true, "0 to 10000")
+	s.fails(cmd("done", "learn"), 2, true, "learn MINUTES")
+	s.fails(cmd("done", "learn", "4:60"), 2, true, "such as 4:30")
+	s.fails(cmd("done", "call"), 2, true, "want share, present")
+	s.ok(cmd("goal", "share", "1"), "shares                   ○          0 of 1", "under way")
+	s.ok(cmd("goal", "learn", "5"))
+	s.ok(cmd("done", "learn", "4:30"), "minutes of learning      ●●●●○      4 of 5")
+	s.ok(cmd("done", "learn", "1"), "5 of 5")
+	s.ok(cmd("done", "share"), "★ First goal day", "STREAK  1 goal day in a row", "“your first goal day is done, great start”")
+	if out := s.ok(cmd("goals"), "BADGES  First goal day"); len(out) == 0 || out[0] == 0xE2 {
+		t.Errorf("celebrated twice: %s", out)
+	}
+	s.ok(cmd("profile", "language=es"))
+	s.ok(cmd("goals"), "RACHA   1 día cumplido de seguido")
+	// A move is from tomorrow on.
+	s.ok(cmd("profile", "zone=Europe/Madrid"), "zone      Europe/Madrid\n")
+	s.ok(cmd("profile", "zone=Asia/Tokyo"), "zone      Asia/Tokyo\n")
+	s.fails(cmd("profile", "zone=Atlantis"), 1, false, "Atlantis")
+}
