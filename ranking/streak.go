@@ -150,14 +150,6 @@ func (k *Keeper) forget(d Day) {
 	}
 }
 
-// Tally returns the tally of a day.
-func (k *Keeper) Tally(d Day) Tally {
-	if i, there := slices.BinarySearchFunc(k.days, d, func(x Tally, d Day) int { return cmp.Compare(x.Day, d) }); there {
-		return k.days[i]
-	}
-	return Tally{Day: d}
-}
-
 // first returns the first day that anything is known of.
 func (k *Keeper) first(today Day) Day {
 	d := today
