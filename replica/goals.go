@@ -42,7 +42,7 @@ type goalWork struct {
 	reset   bool
 	plan    *ranking.Plan
 	tallies []ranking.Tally
-	cache   map[ranking.Day][]ranking.Act
+	cache   map[ranking.Day][]ranking.Act // nil: not to be kept
 }
 
 type firstTouch struct {
@@ -70,7 +70,9 @@ func (h *habits) put(w *goalWork) {
 		h.acts = map[ranking.Day][]ranking.Act{}
 	}
 	for d, acts := range w.cache {
-		h.acts[d] = acts
+		if h.acts[d] = acts; len(acts) == 0 {
+			delete(h.acts, d)
+		}
 	}
 	days := sortedKeys(h.acts)
 	for _, d := range days[:max(0, len(days)-cachedDays)] {
@@ -324,7 +326,9 @@ func (t *tx) projectGoals() error {
 		if w.cache == nil {
 			w.cache = map[ranking.Day][]ranking.Act{}
 		}
-		if d >= t.day(t.now+t.skew)-1 {
+		if today := t.day(t.now + t.skew); d < today-1 || d > today+1 {
+			w.cache[d] = nil // what memory has of it is not true any more
+		} else {
 			w.cache[d] = acts
 		}
 		if err := t.saveTally(t.r.habits.rules.TallyDay(d, acts)); err != nil {
@@ -347,6 +351,9 @@ func (t *tx) saveTally(x ranking.Tally) error {
 func (t *tx) actsOf(d ranking.Day, read bool, firsts map[ranking.ContactID]ranking.ActID) ([]ranking.Act, error) {
 	w := &t.goals
 	old, cached := w.cache[d]
+	if cached && old == nil {
+		return t.readActs(d)
+	}
 	if !cached {
 		t.r.habits.Lock()
 		old, cached = t.r.habits.acts[d]

@@ -381,6 +381,9 @@ func goalsOnDevices(t *testing.T, seed uint64) {
 		if rng.IntN(4) == 0 { // just after midnight
 			at = start.AddDate(0, 0, rng.IntN(20)).Add(time.Duration(rng.IntN(200)) * time.Minute)
 		}
+		if rng.IntN(2) == 0 { // about now
+			at = c.t.In(zone).Truncate(time.Minute).Add(time.Duration(rng.IntN(4*24*60)-3*24*60) * time.Minute)
+		}
 		e := crdt.Entry{Kind: kinds[rng.IntN(len(kinds))], At: at.UnixMilli(), Evidence: crdt.Evidence(rng.IntN(5)), Value: &crdt.Amount{Minutes: int64(rng.IntN(3)), Seconds: int64(rng.IntN(60))}}
 		if e.Kind != crdt.Share && e.Kind != crdt.Learn {
 			e.Contact = people[rng.IntN(len(people))]
@@ -402,6 +405,8 @@ func goalsOnDevices(t *testing.T, seed uint64) {
 		case 2:
 			_, err := r.Habit(ctx)
 			ok(t, err)
+		case 3, 4: // the days that are kept in memory move on
+			c.t = start.AddDate(0, 0, rng.IntN(21)).Add(time.Duration(rng.IntN(24)) * time.Hour)
 		}
 	}
 	for range 2 {

@@ -340,9 +340,31 @@ func (w *world) tap(d *device, n int) {
 		w.must(err)
 		w.say("%d: import", n)
 	case 9:
-		if w.rng.IntN(4) == 0 {
+		switch w.rng.IntN(16) {
+		case 0, 1, 2:
 			w.must(d.r.SetProfile(w.ctx, crdt.ProfileZone, []string{"Europe/Madrid", "America/Los_Angeles", "Asia/Tokyo"}[w.rng.IntN(3)]))
 			w.say("%d: zone", n)
+			return
+		case 3:
+			w.must(d.r.MoveHome(w.ctx, []string{"Europe/Madrid", "America/Los_Angeles", "Asia/Tokyo"}[w.rng.IntN(3)]))
+			w.say("%d: move", n)
+			return
+		case 4, 5:
+			w.must(d.r.Commit(w.ctx, []crdt.Dimension{crdt.GoalOutreach, crdt.GoalFollowUp, crdt.GoalShare}[w.rng.IntN(3)], int64(w.rng.IntN(3))))
+			w.say("%d: goal", n)
+			return
+		case 6, 7:
+			won, err := d.r.GiveAwards(w.ctx)
+			w.must(err)
+			w.say("%d: awards %v", n, won)
+			return
+		case 8:
+			tl, err := d.r.Timeline(w.ctx, pick(), 9)
+			w.must(err)
+			if i := slices.IndexFunc(tl, func(l replica.Logged) bool { return l.Kind.IsTouch() }); i >= 0 {
+				w.must(d.r.TakeBack(w.ctx, tl[i].ID))
+				w.say("%d: take back %s", n, tl[i].ID)
+			}
 			return
 		}
 		for _, l := range []ranking.List{ranking.Prospects, ranking.Members} {
@@ -449,6 +471,14 @@ func dump(w *world, r *replica.Replica) string {
 	return b.String()
 }
 
+// habit returns what a device shows of goals but for the minute.
+func habit(w *world, r *replica.Replica) string {
+	h, err := r.Habit(w.ctx)
+	w.must(err)
+	h.Now.Minute = 0
+	return fmt.Sprintf("goals %+v %v", h.Habit, h.Held)
+}
+
 func (w *world) check() {
 	first := w.devs[0]
 	want := dump(w, first.r)
@@ -472,6 +502,8 @@ func (w *world) check() {
 				top = append(top, fmt.Sprintf("%s %s %s %v %d", l, s.Step, s.Name, s.Reasons, s.EV))
 			}
 		}
+		goals := habit(w, d.r)
+		top = append(top, goals)
 		if i == 0 {
 			wantTop = top
 		} else if !slices.Equal(top, wantTop) {
@@ -480,6 +512,9 @@ func (w *world) check() {
 		w.must(d.r.Rebuild(w.ctx))
 		if got := dump(w, d.r); got != want {
 			w.must(fmt.Errorf("device %d: rebuilt rows differ:\n%s", i, diff(want, got)))
+		}
+		if got := habit(w, d.r); got != goals {
+			w.must(fmt.Errorf("device %d: goals were\n%s\nrebuilt\n%s", i, goals, got))
 		}
 	}
 	w.checkEngine(want)
