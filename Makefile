@@ -84,7 +84,7 @@ bench:
 	$(GO) test -run '^$$' -bench 'Year' -benchtime 1x ./server/store
 	$(GO) test -run '^$$' -bench 'Append' -benchtime 20000x ./server/store
 	$(GO) test -run '^$$' -bench 'Live' -benchtime 1000x ./clients/sim
-	$(GO) test -run '^$$' -bench 'Rank' -benchmem ./ranking
+	$(GO) test -run '^$$' -bench 'Rank|Goals' -benchmem ./ranking
 	$(GO) test -run '^$$' -bench . ./replica
 
 # The engine beside automerge-go, and npm's where Node.js and its packages are: apply, save, load, one edit, memory; one run,

@@ -561,47 +561,47 @@ func (r *Replica) GiveAwards(ctx context.Context) ([]ranking.Award, error) {
 	r.habits.Lock()
 	proved := r.habits.keeper.At(now).Awards
 	r.habits.Unlock()
-	var given []ranking.Award
-	missing := func(a ranking.Award) (id crdt.EntryID, ok bool, err error) {
-		id = crdt.SourceEntryID(r.member, a.Key())
-		var n int
-		err = r.rdb.QueryRowContext(ctx, `SELECT count(*) FROM awards WHERE entry=?`, id[:]).Scan(&n)
-		return id, n == 0, err
-	}
+	var missing []ranking.Award
 	for _, a := range proved { // mostly none: no transaction then
-		if _, ok, err := missing(a); err != nil {
+		id := crdt.SourceEntryID(r.member, a.Key())
+		var n int
+		if err := r.rdb.QueryRowContext(ctx, `SELECT count(*) FROM entries WHERE id=?`, id[:]).Scan(&n); err != nil {
 			return nil, err
-		} else if ok {
-			given = append(given, a)
+		}
+		if n == 0 {
+			missing = append(missing, a)
 		}
 	}
-	if len(given) == 0 {
+	if len(missing) == 0 {
 		return nil, nil
 	}
-	return given, r.update(ctx, func(t *tx) error {
-		for _, a := range given {
+	var given []ranking.Award
+	err := r.update(ctx, func(t *tx) error {
+		for _, a := range missing {
 			id := crdt.SourceEntryID(r.member, a.Key())
 			var n int
 			if _, err := t.one([]any{&n}, `SELECT count(*) FROM entries WHERE id=?`, id[:]); err != nil {
 				return err
 			}
-			if n > 0 {
-				continue
-			}
 			// All of the entry follows from the award, so that two devices write the same.
-			noon := time.UnixMilli(int64(a.Day)*86_400_000 + 12*3_600_000).UTC()
-			if !crdt.ValidTime(noon.UnixMilli()) {
+			at := int64(a.Day)*86_400_000 + 12*3_600_000
+			if n > 0 || !crdt.ValidTime(at) {
 				continue
 			}
 			err := t.log(id, crdt.Entry{
-				Kind: crdt.Award, At: noon.UnixMilli(), Evidence: crdt.E2, Content: a.Badge, Due: a.Day.String(), Value: &crdt.Amount{Count: int64(a.Level)},
+				Kind: crdt.Award, At: at, Evidence: crdt.E2, Content: a.Badge, Due: a.Day.String(), Value: &crdt.Amount{Count: int64(a.Level)},
 			})
 			if err != nil {
 				return err
 			}
+			given = append(given, a)
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return given, nil
 }
 
 // takeable are the kinds of what a member logged by hand. What others did, and what the app wrote, is not a slip.
