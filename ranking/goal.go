@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -307,57 +308,93 @@ func (m *Metric) sum(units int32) int32 {
 // TallyDay sums the acts of one day, in any order, without duplicates; First must be set. Acts of other days do not count.
 func (r *GoalRules) TallyDay(day Day, acts []Act) Tally {
 	t := Tally{Day: day}
+	var kinds kindMemo
+	// Per contact, the metrics that have it, and 32 bits higher those that have it as captured.
+	var seen map[ContactID]uint64
 	// Within the grace first: a contact who is touched in both parts of a day counts in the first.
-	var seen, known map[ContactID]uint32 // metrics that have the contact, and have it as captured
 	for _, early := range [2]bool{true, false} {
+		sums := &t.Main
+		if early {
+			sums = &t.Early
+		}
 		for i := range acts {
 			a := &acts[i]
 			if a.Day != day || early != (int(a.Minute) < r.GraceMinutes) {
 				continue
 			}
-			for m := range min(len(r.Metrics), MaxMetrics) {
+			had := uint64(0)
+			has := had
+			once := a.Contact != (ContactID{})
+			if once {
+				had = seen[a.Contact]
+				has = had
+			}
+			for left := kinds.metrics(r, a.Kind); left != 0; left &= left - 1 {
+				m := bits.TrailingZeros32(left)
 				n := r.Metrics[m].counts(a)
-				if n == 0 {
-					continue
-				}
 				captured := n
 				if a.Evidence < r.Metrics[m].Captured {
 					captured = 0
 				}
-				if r.Metrics[m].Unit == PerContact && a.Contact != (ContactID{}) {
-					if seen == nil {
-						seen, known = map[ContactID]uint32{}, map[ContactID]uint32{}
+				if n > 0 && once && r.Metrics[m].Unit == PerContact {
+					has |= 1 << m
+					if captured > 0 {
+						has |= 1 << (m + 32)
 					}
-					if seen[a.Contact]>>m&1 == 1 {
+					if had>>m&1 == 1 {
 						n = 0
 					}
-					seen[a.Contact] |= 1 << m
-					if captured > 0 && known[a.Contact]>>m&1 == 1 {
+					if had>>(m+32)&1 == 1 {
 						captured = 0
-					} else if captured > 0 {
-						known[a.Contact] |= 1 << m
 					}
 				}
-				if early {
-					t.Early[m] = addTally(t.Early[m], n)
-				} else {
-					t.Main[m] = addTally(t.Main[m], n)
-				}
+				sums[m] = addTally(sums[m], n)
 				t.Captured[m] = addTally(t.Captured[m], captured)
+			}
+			if has != had {
+				if seen == nil {
+					seen = map[ContactID]uint64{}
+				}
+				seen[a.Contact] = has
 			}
 		}
 	}
 	return t
 }
 
+// kindMemo remembers which metrics count the kinds that were met, as bits.
+type kindMemo struct {
+	n     int
+	kinds [8]string
+	masks [8]uint32
+}
+
+func (k *kindMemo) metrics(r *GoalRules, kind string) uint32 {
+	for i := range k.n {
+		if k.kinds[i] == kind {
+			return k.masks[i]
+		}
+	}
+	mask := uint32(0)
+	for m := range min(len(r.Metrics), MaxMetrics) {
+		if slices.Contains(r.Metrics[m].Kinds, kind) {
+			mask |= 1 << m
+		}
+	}
+	if k.n < len(k.kinds) {
+		k.kinds[k.n], k.masks[k.n] = kind, mask
+		k.n++
+	}
+	return mask
+}
+
 func addTally(sum int32, n int64) int32 { return int32(min(int64(sum)+n, maxTally)) }
 
-// counts returns how much an act adds to a metric, apart from acts that it repeats.
+// counts returns how much an act of a kind that counts adds to a metric, apart from acts that it repeats.
 func (m *Metric) counts(a *Act) int64 {
 	switch {
 	case a.Evidence < m.MinEvidence, m.Event && !a.Event,
-		m.Which == NewOnly && !a.First, m.Which == FollowUpsOnly && (a.First || !a.Touch),
-		!slices.Contains(m.Kinds, a.Kind):
+		m.Which == NewOnly && !a.First, m.Which == FollowUpsOnly && (a.First || !a.Touch):
 		return 0
 	}
 	switch m.Unit {
