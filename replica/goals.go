@@ -565,7 +565,7 @@ func (r *Replica) GiveAwards(ctx context.Context) ([]ranking.Award, error) {
 	for _, a := range proved { // mostly none: no transaction then
 		id := crdt.SourceEntryID(r.member, a.Key())
 		var n int
-		if err := r.rdb.QueryRowContext(ctx, `SELECT count(*) FROM entries WHERE id=?`, id[:]).Scan(&n); err != nil {
+		if err := r.queryRow(ctx, []any{&n}, `SELECT count(*) FROM entries WHERE id=?`, id[:]); err != nil {
 			return nil, err
 		}
 		if n == 0 {
@@ -722,7 +722,7 @@ func (r *Replica) Nudge(ctx context.Context) (ranking.Nudge, bool, error) {
 	}
 	id := crdt.SourceEntryID(r.member, "nudge:"+h.Now.Day.String())
 	var given int
-	if err := r.rdb.QueryRowContext(ctx, `SELECT count(*) FROM entries WHERE id=?`, id[:]).Scan(&given); err != nil {
+	if err := r.queryRow(ctx, []any{&given}, `SELECT count(*) FROM entries WHERE id=?`, id[:]); err != nil {
 		return ranking.Nudge{}, false, err
 	}
 	fresh, known, err := r.suggested(ctx)
@@ -753,8 +753,8 @@ func (r *Replica) suggested(ctx context.Context) (fresh, known int, err error) {
 		}
 		for _, s := range top {
 			var n int
-			err := r.rdb.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM entries WHERE contact=? AND kind IN `+touchKinds+`
-				AND NOT EXISTS (SELECT 1 FROM voids WHERE about=entries.id))`, s.Contact[:]).Scan(&n)
+			err := r.queryRow(ctx, []any{&n}, `SELECT EXISTS (SELECT 1 FROM entries WHERE contact=? AND kind IN `+touchKinds+`
+				AND NOT EXISTS (SELECT 1 FROM voids WHERE about=entries.id))`, s.Contact[:])
 			if err != nil {
 				return 0, 0, err
 			}

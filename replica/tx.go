@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"trio/crdt"
 	"trio/crdt/automerge"
