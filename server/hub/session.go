@@ -229,7 +229,7 @@ func (s *Session) push(ctx context.Context, f *wire.Push) (got Received, err err
 			refuse(it, wire.CodeInvalid, err.Error())
 			continue
 		}
-		feed, err := project(s.dev, it)
+		feed, err := Project(s.dev, it)
 		if err != nil {
 			refuse(it, wire.CodeSchema, err.Error())
 			continue
@@ -300,10 +300,10 @@ func checkOverwrites(c *automerge.Change) error {
 	return nil
 }
 
-// project reads what the feed takes from a change: the log entries that it writes. Entries are immutable, so a change
+// Project reads what the feed takes from a change: the log entries that it writes. Entries are immutable, so a change
 // that overwrites or deletes one is refused; so is one that is not an entry at all. What no device of ours wrote counts as
 // the device's that brings it.
-func project(carrier store.Device, it wire.Item) ([]store.FeedRecord, error) {
+func Project(carrier store.Device, it wire.Item) ([]store.FeedRecord, error) {
 	if !it.Doc.IsLog() {
 		return nil, nil
 	}

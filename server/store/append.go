@@ -516,6 +516,9 @@ func parseRow(data []byte, size int) (*automerge.Change, error) {
 
 // inflate is the reverse of deflate, for a size above 0.
 func inflate(data []byte, size int) ([]byte, error) {
+	if size > wire.MaxInflated {
+		return nil, fmt.Errorf("stored change of %d bytes cannot be one: at most %d", size, wire.MaxInflated)
+	}
 	f := inflaters.Get().(io.ReadCloser)
 	defer inflaters.Put(f)
 	if err := f.(flate.Resetter).Reset(bytes.NewReader(data), nil); err != nil {

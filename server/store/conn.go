@@ -37,6 +37,10 @@ func dial(path, vfs string, pragmas []pragma) (*conn, error) {
 	if vfs != "" {
 		uri += "?vfs=" + url.QueryEscape(vfs)
 	}
+	return dialURI(uri, pragmas)
+}
+
+func dialURI(uri string, pragmas []pragma) (*conn, error) {
 	dc, err := new(sqlite.Driver).Open(uri)
 	if err != nil {
 		return nil, err

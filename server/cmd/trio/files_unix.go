@@ -2,7 +2,12 @@
 
 package main
 
-import "syscall"
+import (
+	"errors"
+	"syscall"
+
+	"trio/server/store"
+)
 
 // openFiles returns how many files this process may have open, or 0 when that is not known.
 func openFiles() uint64 {
@@ -11,4 +16,9 @@ func openFiles() uint64 {
 		return 0
 	}
 	return uint64(l.Cur) //nolint:unconvert // signed on some systems
+}
+
+// noSpace reports whether a disk is full.
+func noSpace(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, store.ErrFull)
 }

@@ -21,6 +21,7 @@ import (
 	"trio/clients/sim"
 	"trio/crdt"
 	"trio/server/store"
+	"trio/server/witness"
 )
 
 const usage = `trio tells field promoters the next three things to do, with or without signal
@@ -32,6 +33,9 @@ usage: trio COMMAND [FLAG ...]
   health   asks a server that runs here how it is
   bench    measures this build on this machine
   demo     a company's day on this machine, on made-up or real input; then the server stays up
+  backup   a copy of the server's data, while it runs
+  restore  puts a backup back
+  verify   says what is wrong with the server's data, or a backup
   admin    companies, members, devices and keys of a data folder
   pull     append a company's new activity to a file
   device   a promoter's book on this computer
@@ -49,6 +53,7 @@ func main() {
 func run(ctx context.Context, args []string) int {
 	commands := map[string]func(context.Context, []string) error{
 		"serve": serve, "config": configure, "health": health, "version": version, "demo": demo, "admin": admin, "bench": measure,
+		"backup": backup, "restore": restore, "verify": verify,
 	}
 	if len(args) == 0 {
 		fmt.Fprint(os.Stderr, usage)
@@ -59,6 +64,9 @@ func run(ctx context.Context, args []string) int {
 		return corporate.PullMain(ctx, rest, os.Stdout, os.Stderr)
 	case "device":
 		return desktop.Main(ctx, rest, os.Stdout, os.Stderr)
+	case witness.Command: // nobody's but trio verify's
+		witness.Main()
+		return 1
 	case "help", "-h", "--help":
 		fmt.Print(usage)
 		return 0
@@ -125,12 +133,37 @@ func noMore(fs *flag.FlagSet) error {
 const dbName = "trio.db"
 
 // openStore opens the database of a data folder, and makes both when they are not there.
-func openStore(ctx context.Context, dir string, now func() time.Time) (*store.SQLite, error) {
+func openStore(ctx context.Context, dir string, now func() time.Time) (*openedStore, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return store.Open(ctx, store.Config{Path: filepath.Join(dir, dbName), Now: now, Logger: slog.Default()})
+	lock, ok, err := lockData(dir, false)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, &wrong{fmt.Sprintf("a backup is being restored into %s", dir), "wait until that has ended", 1}
+	}
+	if err := checkRestored(dir); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	st, err := store.Open(ctx, store.Config{Path: filepath.Join(dir, dbName), Now: now, Logger: slog.Default(), Unsafe: unsafeStore})
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return &openedStore{st, lock}, nil
 }
+
+// openedStore is a store and the lock on its folder.
+type openedStore struct {
+	*store.SQLite
+	lock *os.File
+}
+
+func (s *openedStore) Close() error { return errors.Join(s.SQLite.Close(), s.lock.Close()) }
+
+// unsafeStore is for the tests that show what a store loses that does not sync; see store.Config.
+var unsafeStore string
 
 func demo(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("trio demo", flag.ContinueOnError)

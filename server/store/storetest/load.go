@@ -57,6 +57,9 @@ func NewLoad(ctx context.Context, s store.Store, members, devices int, seed uint
 	return l, nil
 }
 
+// Devices returns the devices, those of a member side by side.
+func (l *Load) Devices() []store.Device { return l.devices }
+
 // Members returns the members.
 func (l *Load) Members() (list []crdt.MemberID) {
 	for i, d := range l.devices {

@@ -1,0 +1,263 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"runtime"
+	"sync"
+
+	"trio/crdt"
+	"trio/crdt/automerge"
+	"trio/crdt/wire"
+)
+
+// Verify says what to look at and whom to tell.
+type Verify struct {
+	// Path of the database. Servers may have it open; nothing is written to it.
+	Path string
+	// Project reads the log entries out of a change that a device of a member brings, as the one who let it in did. Of the
+	// device only the member is known.
+	Project func(carrier Device, it wire.Item) ([]FeedRecord, error)
+	// Document, if there is one, is called with all changes of each document that is whole, in their order.
+	Document func(ctx context.Context, m crdt.MemberID, doc crdt.DocName, changes []*automerge.Change)
+	// Problem is called with each thing that is wrong, and Progress after each member. Both are called by several goroutines,
+	// one at a time.
+	Problem  func(Problem)
+	Progress func(Verified)
+	// Workers is how many members are looked at at a time, each in a read of its own. Zero means one a processor.
+	Workers int
+}
+
+// Problem is one thing that is wrong with a database. Member, document and change are zero where it is about none.
+type Problem struct {
+	Member crdt.MemberID
+	Doc    crdt.DocName
+	Seq    uint64 // of the change in the member's order
+	Text   string
+}
+
+func (p Problem) String() string {
+	s := p.Text
+	if p.Seq > 0 {
+		s = fmt.Sprintf("change %d: %s", p.Seq, s)
+	}
+	if p.Doc != "" {
+		s = fmt.Sprintf("%s: %s", p.Doc, s)
+	}
+	if p.Member != (crdt.MemberID{}) {
+		s = fmt.Sprintf("member %s: %s", p.Member, s)
+	}
+	return s
+}
+
+// Verified counts what was looked at.
+type Verified struct {
+	Members, Documents, Changes, Segments, Records int
+	Bytes                                          int64 // of changes as they came
+	Problems                                       int
+	Of                                             int // members there are
+}
+
+// maxProblems bounds what is said of one member: one page that is gone spoils thousands of rows.
+const maxProblems = 20
+
+// Run looks at everything. The error says that it could not; what is wrong with the data goes to Problem.
+//
+// Each member is read in one state of the database, a row or a segment at a time. Of a change its hash, its place in the
+// history and the entries it logs are remembered while its member is looked at, some 200 bytes.
+func (v Verify) Run(ctx context.Context) (Verified, error) {
+	k := &verifier{Verify: v}
+	if k.Workers <= 0 {
+		k.Workers = runtime.GOMAXPROCS(0)
+	}
+	c, err := dialToRead(v.Path)
+	if err != nil {
+		return k.total, fmt.Errorf("store: verify %s: %w", v.Path, err)
+	}
+	err = k.run(ctx, c)
+	if err = errors.Join(err, c.Close()); err != nil {
+		return k.total, fmt.Errorf("store: verify %s: %w", v.Path, err)
+	}
+	return k.total, ctx.Err()
+}
+
+// dialToRead opens a database to be read alone. One without a log beside it that nobody writes to, as a backup on a medium
+// that cannot be written, is read without making any file beside it.
+func dialToRead(path string) (*conn, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	c, err := dial(path, "", []pragma{{"busy_timeout", busyTimeout}, {"query_only", 1}, {"cache_size", -readerCacheKiB}})
+	if err == nil {
+		_, err = c.value("SELECT count(*) FROM sqlite_schema")
+		if err == nil {
+			return c, nil
+		}
+		err = errors.Join(err, c.Close())
+	}
+	if _, wal := os.Stat(path + "-wal"); wal == nil {
+		return nil, translate(err)
+	}
+	c, still := dialURI(fileURI(path)+"?"+url.Values{"immutable": {"1"}}.Encode(), []pragma{{"query_only", 1}})
+	if still != nil {
+		return nil, translate(err)
+	}
+	return c, nil
+}
+
+type verifier struct {
+	Verify
+	mu    sync.Mutex
+	total Verified
+}
+
+func (k *verifier) wrong(p Problem) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.total.Problems++
+	k.Problem(p)
+}
+
+func (k *verifier) wrongf(format string, args ...any) {
+	k.wrong(Problem{Text: fmt.Sprintf(format, args...)})
+}
+
+func (k *verifier) run(ctx context.Context, c *conn) error {
+	version, err := identify(c)
+	switch {
+	case err != nil:
+		return translate(err)
+	case version == 0:
+		return errors.New("there is nothing in it: name the server's database, or a backup of it")
+	case version != schemaVersion:
+		return fmt.Errorf("it has version %d and this build looks at version %d: have this build open it once (trio serve), or take the build that wrote it", version, schemaVersion)
+	}
+	type row struct {
+		id  int64
+		uid crdt.MemberID
+	}
+	members := make(chan row, k.Workers)
+	workers, stop := context.WithCancel(ctx)
+	defer stop()
+	errs := make([]error, k.Workers)
+	var wg sync.WaitGroup
+	for i := range k.Workers {
+		wg.Go(func() {
+			mv, err := k.newMemberVerifier()
+			for m := range members {
+				if err == nil && workers.Err() == nil {
+					err = mv.verify(workers, m.id, m.uid)
+				}
+				if err != nil {
+					stop() // one that cannot go on ends all
+				}
+			}
+			if mv != nil {
+				err = errors.Join(err, mv.c.Close())
+			}
+			errs[i] = err
+		})
+	}
+	// SQLite's own look is taken beside, as it takes as long as ours.
+	wg.Go(func() {
+		c, err := dialToRead(k.Path)
+		if err == nil {
+			err = errors.Join(k.whole(workers, c), c.Close())
+		}
+		if err != nil && workers.Err() == nil {
+			k.wrongf("the database cannot be read through: %v", err)
+		}
+	})
+	list := func() (err error) {
+		defer guard(&err)
+		n, err := c.value("SELECT count(*) FROM members")
+		if err != nil {
+			return err
+		}
+		k.mu.Lock()
+		k.total.Of = int(n.(int64))
+		k.mu.Unlock()
+		page, err := c.prepare("SELECT id, uid FROM members WHERE id > ? ORDER BY id LIMIT 500")
+		if err != nil {
+			return err
+		}
+		for last, more := int64(-1), true; more && workers.Err() == nil; {
+			var rows []row
+			if err := page.each(func(r []driver.Value) bool {
+				rows = append(rows, row{id: r[0].(int64)})
+				copy(rows[len(rows)-1].uid[:], r[1].([]byte))
+				return true
+			}, last); err != nil {
+				return err
+			}
+			for _, r := range rows {
+				last = r.id
+				select {
+				case members <- r:
+				case <-workers.Done():
+				}
+			}
+			more = len(rows) > 0
+		}
+		return nil
+	}()
+	close(members)
+	if list != nil {
+		k.wrongf("members cannot be listed: %v", list)
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return errors.Join(errs...)
+}
+
+// whole looks at what is no member's alone.
+func (k *verifier) whole(ctx context.Context, c *conn) (err error) {
+	defer guard(&err)
+	for _, q := range []struct{ query, text string }{
+		{"PRAGMA integrity_check(20)", "SQLite finds the file damaged: "},
+		{"SELECT \"table\" || ' ' || coalesce(rowid, '') || ' names a row of ' || parent || ' that is not there' FROM pragma_foreign_key_check LIMIT 20", ""},
+		{
+			"SELECT 'change ' || (id & 0xffffffff) || ' of a member with number ' || (id >> 32) || ', who is not there' FROM changes " +
+				"WHERE id >> 32 NOT IN (SELECT id FROM members) LIMIT 5", "",
+		},
+		{
+			"SELECT 'segment up to ' || (id & 0xffffffff) || ' of a member with number ' || (id >> 32) || ', who is not there' FROM segments " +
+				"WHERE id >> 32 NOT IN (SELECT id FROM members) LIMIT 5", "",
+		},
+		{
+			"SELECT 'record ' || pos || ' of the feed is of a member with number ' || member || ', who is not there' FROM feed " +
+				"WHERE member NOT IN (SELECT id FROM members) LIMIT 5", "",
+		},
+		{
+			"SELECT 'the feed has a record at ' || max(pos) || ', and would give out ' || (SELECT seq + 1 FROM sqlite_sequence WHERE name = 'feed') || ' next' " +
+				"FROM feed HAVING max(pos) > coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'feed'), 0)", "",
+		},
+		{
+			"SELECT 'the database has lost its epoch' WHERE NOT EXISTS (" +
+				"SELECT 1 FROM meta WHERE key = 'epoch' AND typeof(value) = 'blob' AND length(value) = 16)", "",
+		},
+	} {
+		if ctx.Err() != nil {
+			return nil
+		}
+		st, err := c.prepare(q.query)
+		if err != nil {
+			return err
+		}
+		if err := st.each(func(row []driver.Value) bool {
+			if row[0] != "ok" {
+				k.wrongf("%s%v", q.text, row[0])
+			}
+			return true
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
