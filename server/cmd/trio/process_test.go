@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -37,7 +38,19 @@ import (
 // asMain has the test's own binary be the program.
 const asMain = "TRIO_TEST_MAIN"
 
+// acts are what else the test's own binary can be: by an environment variable, whose value it is given.
+var acts = map[string]func(string) error{}
+
 func TestMain(m *testing.M) {
+	for env, act := range acts {
+		if v := os.Getenv(env); v != "" {
+			if err := act(v); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			return
+		}
+	}
 	if os.Getenv(asMain) != "" {
 		main()
 		return
@@ -106,8 +119,15 @@ type process struct {
 // serving starts a server on a company's data and waits until it serves.
 func serving(t *testing.T, c *company, args ...string) *process {
 	t.Helper()
+	return servingEnv(t, c, nil, args...)
+}
+
+// servingEnv is serving with more in the environment.
+func servingEnv(t *testing.T, c *company, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, ended: make(chan struct{})}
 	p.cmd = program(append([]string{"serve", "--data", c.data, "--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0", "--log-format", "json", "--log-level", "debug"}, args...)...)
+	p.cmd.Env = append(p.cmd.Env, env...)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
