@@ -168,7 +168,7 @@ func makeCopy(ctx context.Context, path, into string) (store.Copy, error) {
 	switch {
 	case ctx.Err() != nil:
 		return store.Copy{}, &wrong{"ended before the copy was whole; there is none", "make it again", 1}
-	case errors.Is(err, store.ErrFull):
+	case noSpace(err):
 		return store.Copy{}, &wrong{fmt.Sprintf("there is no room for the copy in %s", filepath.Dir(into)), fmt.Sprintf("it needs about %d MB; free some space, or name a file elsewhere", sizeOf(path)>>20+1), 1}
 	case errors.Is(err, store.ErrNewer):
 		return store.Copy{}, &wrong{err.Error(), "take the build that wrote it", 1}
@@ -337,11 +337,11 @@ func takeCopy(ctx context.Context, file, into string) (k store.Copy, err error) 
 		case ctx.Err() != nil:
 			return &wrong{"ended before anything was restored", "run it again", 1}
 		case errors.Is(err, store.ErrNewer):
-			return &wrong{err.Error(), "restore it with the newer build", 1}
+			return &wrong{strings.ReplaceAll(err.Error(), into, file) + ": nothing was touched", "restore it with the newer build", 1}
 		case noSpace(err):
 			return &wrong{fmt.Sprintf("there is no room for the backup in %s: nothing was touched", filepath.Dir(into)), fmt.Sprintf("free %d MB", sizeOf(file)>>20+1), 1}
 		}
-		return &wrong{fmt.Sprintf("%v: nothing was touched", err), "take another backup; trio verify FILE says all that is wrong with this one", 1}
+		return &wrong{strings.ReplaceAll(err.Error(), into, file) + ": nothing was touched", "take another backup; trio verify FILE says all that is wrong with this one", 1}
 	}
 	if _, err := os.Stat(file + "-wal"); err == nil {
 		// A folder that was copied as it was: what its log holds belongs to it.
@@ -352,7 +352,7 @@ func takeCopy(ctx context.Context, file, into string) (k store.Copy, err error) 
 		return k, refuse(err)
 	}
 	if k, err = store.Inspect(ctx, into); err != nil {
-		return k, refuse(errors.New(strings.ReplaceAll(err.Error(), into, file)))
+		return k, refuse(err)
 	}
 	return k, nil
 }
