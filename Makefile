@@ -96,6 +96,7 @@ bench-engine: npm
 # The whole system on this machine: a server process, thousands of devices, the table of what must hold.
 bench-system: build
 	bin/trio bench $(ARGS)
+
 # Servers killed, power cut, older backups restored: what was acknowledged and checked, what was lost, and what is lost without
 # what prevents it; one table, in two minutes. ext4's part takes root, loop devices and mkfs.ext4.
 bench-durability:

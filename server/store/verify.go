@@ -239,6 +239,20 @@ func (k *verifier) whole(ctx context.Context, c *conn) (err error) {
 				"FROM feed HAVING max(pos) > coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'feed'), 0)", "",
 		},
 		{
+			"SELECT 'device with number ' || id || ': what is kept of it is counted wrongly' FROM devices d WHERE kept != (" +
+				"SELECT coalesce(sum(iif(size = 0, length(data), size)), 0) FROM parked p WHERE p.device = d.id AND taken = 0) LIMIT 5", "",
+		},
+		{
+			"SELECT 'member ' || id || ' in its order of making: its devices or what is kept of them are counted wrongly' FROM members m " +
+				"WHERE devices != (SELECT count(*) FROM devices d WHERE d.member = m.id AND d.revoked = 0) " +
+				"OR kept != (SELECT coalesce(sum(d.kept), 0) FROM devices d WHERE d.member = m.id) LIMIT 5", "",
+		},
+		{
+			"SELECT 'company ' || id || ': its members or devices are counted wrongly' FROM tenants t " +
+				"WHERE members != (SELECT count(*) FROM members m WHERE m.tenant = t.id) " +
+				"OR devices != (SELECT coalesce(sum(m.devices), 0) FROM members m WHERE m.tenant = t.id) LIMIT 5", "",
+		},
+		{
 			"SELECT 'the database has lost its epoch' WHERE NOT EXISTS (" +
 				"SELECT 1 FROM meta WHERE key = 'epoch' AND typeof(value) = 'blob' AND length(value) = 16)", "",
 		},

@@ -21,6 +21,7 @@ type memberVerifier struct {
 
 	begin, end, member, segments, changes *stmt
 	writers, feed, docs, docID, devices   *stmt
+	parked                                *stmt
 	names                                 map[int64]crdt.DocName
 }
 
@@ -33,13 +34,17 @@ func (k *verifier) newMemberVerifier() (*memberVerifier, error) {
 	return v, c.prepareAll([]text{
 		{&v.begin, "BEGIN"},
 		{&v.end, "COMMIT"},
-		{&v.member, "SELECT seq, chain, folded, tenant FROM members WHERE id = ?"},
+		{&v.member, "SELECT seq, chain, folded, tenant, bytes FROM members WHERE id = ?"},
 		{&v.segments, "SELECT " + segmentColumns + ", spans FROM segments WHERE id > ? AND id <= ? ORDER BY id LIMIT 1"},
 		{&v.changes, "SELECT id, doc, hash, chain, maxop, size, data, actor, whole FROM changes WHERE id > ? AND id <= ? ORDER BY id"},
 		{&v.writers, "SELECT doc, " + writerColumns + " FROM writers WHERE member = ?"},
 		{&v.feed, "SELECT pos, tenant, entry, device, body FROM feed WHERE member = ?"},
 		{&v.docs, "SELECT name FROM docs WHERE id = ?"},
 		{&v.docID, "SELECT id FROM docs WHERE name = ?"},
+		{
+			&v.parked, "SELECT p.id, p.doc, p.hash, p.size, p.data FROM parked p JOIN devices d ON d.id = p.device " +
+				"WHERE d.member = ? ORDER BY p.id",
+		},
 		{&v.devices, "SELECT uid FROM devices WHERE member = ?"},
 	})
 }
@@ -169,8 +174,14 @@ func (o *order) run() (err error) {
 	case o.at.Chain != head.Chain && !o.spoiled:
 		o.broken("", 0, "the member's row has chain %s at %d, its changes lead to %s", head.Chain, head.Seq, o.at.Chain)
 	}
+	if err := o.checkParked(); err != nil {
+		return err
+	}
 	if o.spoiled {
 		return nil // what follows from the changes cannot be said
+	}
+	if n := row[4].(int64); n != o.bytes {
+		o.wrong("", 0, "its changes have %d bytes, the member's row says %d: its quota is counted wrongly", o.bytes, n)
 	}
 	if err := o.checkWriters(); err != nil {
 		return err
@@ -516,4 +527,22 @@ func (o *order) checkFeed(tenant int64) error {
 		}
 	}
 	return nil
+}
+
+// checkParked looks at what revoked devices had not sent, which is no part of the order.
+func (o *order) checkParked() error {
+	var bad error
+	return errors.Join(o.parked.each(func(row []driver.Value) bool {
+		var name crdt.DocName
+		if name, bad = o.docName(row[1].(int64)); bad != nil {
+			return false
+		}
+		c, err := parseRow(row[4].([]byte), int(row[3].(int64)))
+		if err != nil {
+			o.wrong(name, 0, "kept change %d of a revoked device: its bytes are damaged: %v", row[0], err)
+		} else if h := c.Hash(); !bytes.Equal(h[:], row[2].([]byte)) {
+			o.wrong(name, 0, "kept change %d of a revoked device: its bytes have hash %s, stored is %x", row[0], h, row[2])
+		}
+		return o.ctx.Err() == nil
+	}, o.member), bad)
 }

@@ -72,7 +72,14 @@ func verifiable(t testing.TB, path string) []store.Device {
 			}
 		}
 	}
-	if err := st.Close(); err != nil {
+	lost, _, err := st.CreateDevice(t.Context(), devices[0].Member, "lost")
+	if err == nil {
+		err = st.RevokeDevice(t.Context(), lost.ID)
+	}
+	if err == nil {
+		err = st.Park(t.Context(), lost.ID, []store.Item{storetest.NewAuthor(lost, 1, rand.New(rand.NewPCG(3, 9))).Tap(1)})
+	}
+	if err := errors.Join(err, st.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return devices
@@ -180,6 +187,12 @@ func TestVerify(t *testing.T) {
 		{"positions again", "UPDATE sqlite_sequence SET seq = 1 WHERE name = 'feed'", []string{"the feed has a record at", "would give out 2 next"}},
 		{"a member is gone", "PRAGMA foreign_keys = OFF; DELETE FROM members WHERE id = 1", []string{"of a member with number 1, who is not there", "names a row of members that is not there"}},
 		{"member of no company", "PRAGMA foreign_keys = OFF; UPDATE members SET tenant = 99 WHERE id = 1", []string{"members 1 names a row of tenants that is not there"}},
+		{"bytes of a member", "UPDATE members SET bytes = bytes + 1 WHERE id = 1", []string{member + ": its changes have", "its quota is counted wrongly"}},
+		{"devices of a member", "UPDATE members SET devices = devices + 1 WHERE id = 1", []string{"member 1 in its order of making: its devices"}},
+		{"members of a company", "UPDATE tenants SET members = 9", []string{"company 1: its members or devices are counted wrongly"}},
+		{"kept of a device", "UPDATE devices SET kept = 5 WHERE id = 1", []string{"device with number 1: what is kept of it is counted wrongly"}},
+		{"kept change", "UPDATE parked SET data = " + flip("data", 30), []string{member + ": log-2026-11: kept change 1 of a revoked device: its bytes"}},
+		{"hash of a kept change", "UPDATE parked SET hash = " + flip("hash", 3), []string{"kept change 1 of a revoked device: its bytes have hash"}},
 		{"epoch", "DELETE FROM meta WHERE key = 'epoch'", []string{"has lost its epoch"}},
 		{"index", "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX feed_tenant ON feed (device)' WHERE name = 'feed_tenant'", []string{"SQLite finds the file damaged"}},
 	} {

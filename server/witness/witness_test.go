@@ -61,9 +61,16 @@ func written(t *testing.T, seed uint64) []*automerge.Change {
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	docs := []*automerge.Doc{automerge.NewDoc(), automerge.NewDoc()}
 	values := []automerge.Value{
-		{Kind: automerge.KindNull}, {Kind: automerge.KindTrue}, {Kind: automerge.KindFalse}, {Kind: automerge.KindUint, Num: 7}, {Kind: automerge.KindInt, Num: -7},
-		{Kind: automerge.KindFloat64, Num: 0x3ff8000000000000}, {Kind: automerge.KindString, Str: "Åse\n"}, {Kind: automerge.KindBytes, Str: "\x00\xff"},
-		{Kind: automerge.KindCounter, Num: 5}, {Kind: automerge.KindTimestamp, Num: 1793880000000},
+		{Kind: automerge.KindNull},
+		{Kind: automerge.KindTrue},
+		{Kind: automerge.KindFalse},
+		{Kind: automerge.KindUint, Num: 7},
+		{Kind: automerge.KindInt, Num: -7},
+		{Kind: automerge.KindFloat64, Num: 0x3ff8000000000000},
+		{Kind: automerge.KindString, Str: "Åse\n"},
+		{Kind: automerge.KindBytes, Str: "\x00\xff"},
+		{Kind: automerge.KindCounter, Num: 5},
+		{Kind: automerge.KindTimestamp, Num: 1793880000000},
 	}
 	for round := range 30 {
 		for i, d := range docs {

@@ -138,7 +138,7 @@ func newFleet(t *testing.T, unsafe string) *fleet {
 	f.must(l.Close())
 	st, err := openStore(t.Context(), f.c.data, nil)
 	f.must(err)
-	second, err := st.CreateMember(t.Context(), f.c.device.Tenant, "Nora Lind")
+	second, err := st.CreateMember(t.Context(), store.Member{Tenant: f.c.device.Tenant, Name: "Nora Lind"})
 	f.must(err)
 	ctx, stop := context.WithCancel(t.Context())
 	var syncers sync.WaitGroup
@@ -518,7 +518,7 @@ func cutOnce(ctx context.Context, run func(string, ...string) (string, error), l
 	}
 	var tokens []string
 	for range 8 {
-		m, err := st.CreateMember(ctx, tenant, "a member")
+		m, err := st.CreateMember(ctx, store.Member{Tenant: tenant, Name: "a member"})
 		if err != nil {
 			return err
 		}
