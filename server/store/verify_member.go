@@ -21,7 +21,7 @@ type memberVerifier struct {
 
 	begin, end, member, segments, changes *stmt
 	writers, feed, docs, docID, devices   *stmt
-	parked                                *stmt
+	parked, crowds                        *stmt
 	names                                 map[int64]crdt.DocName
 }
 
@@ -45,6 +45,7 @@ func (k *verifier) newMemberVerifier() (*memberVerifier, error) {
 			&v.parked, "SELECT p.id, p.doc, p.hash, p.size, p.data FROM parked p JOIN devices d ON d.id = p.device " +
 				"WHERE d.member = ? ORDER BY p.id",
 		},
+		{&v.crowds, "SELECT doc, writers, heads, top FROM crowds WHERE member = ?"},
 		{&v.devices, "SELECT uid FROM devices WHERE member = ?"},
 	})
 }
@@ -470,6 +471,8 @@ func (o *order) checkWriters() error {
 		if got.seq != w.seq || got.maxop != w.maxop || got.last != w.last || got.at != w.at || got.head != w.head || got.whole != w.whole {
 			o.wrong(name, w.at, "the table of writers has number %d, operation %d, change %s at %d for its writer; its changes say %d, %d, %s at %d",
 				got.seq, got.maxop, short(got.last), got.at, w.seq, w.maxop, short(w.last), w.at)
+		} else if crowd := len(d.writers) > fewWriters; w.head && crowd != (row[5] == int64(2)) {
+			o.wrong(name, w.at, "the table of writers has its writer as one of a crowd: %v, stored is the contrary", crowd)
 		}
 		return o.ctx.Err() == nil
 	}, o.member); err != nil || bad != nil {
@@ -480,6 +483,40 @@ func (o *order) checkWriters() error {
 			if !w.seen {
 				o.wrong(d.name, w.at, "writer %s is not in the table of writers", actor)
 			}
+		}
+	}
+	return o.checkCrowds()
+}
+
+// checkCrowds compares the counts of documents of many writers with what the changes say.
+func (o *order) checkCrowds() error {
+	counted := map[int64]bool{}
+	var bad error
+	if err := o.crowds.each(func(row []driver.Value) bool {
+		doc := row[0].(int64)
+		counted[doc] = true
+		var name crdt.DocName
+		if name, bad = o.docName(doc); bad != nil {
+			return false
+		}
+		var writers, heads int
+		var top uint64
+		if d := o.docs[doc]; d != nil {
+			writers, heads = len(d.writers), d.heads
+			for _, w := range d.writers {
+				top = max(top, w.maxop)
+			}
+		}
+		if row[1] != int64(writers) || row[2] != int64(heads) || row[3] != int64(top) {
+			o.wrong(name, 0, "it counts as one of %d writers, %d heads and %d operations; its changes say %d, %d and %d", row[1], row[2], row[3], writers, heads, top)
+		}
+		return o.ctx.Err() == nil
+	}, o.member); err != nil || bad != nil {
+		return errors.Join(err, bad)
+	}
+	for doc, d := range o.docs {
+		if len(d.writers) > fewWriters && !counted[doc] {
+			o.wrong(d.name, 0, "the count of its %d writers is lost", len(d.writers))
 		}
 	}
 	return nil

@@ -72,6 +72,14 @@ func verifiable(t testing.TB, path string) []store.Device {
 			}
 		}
 	}
+	// A crowd of writers in the log of both members.
+	for i := range 12 {
+		for _, d := range devices {
+			if _, err := st.Append(t.Context(), d.Member, []store.Item{storetest.NewAuthor(d, uint32(500+i), rand.New(rand.NewPCG(uint64(i), 11))).Tap(1)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	lost, _, err := st.CreateDevice(t.Context(), devices[0].Member, "lost")
 	if err == nil {
 		err = st.RevokeDevice(t.Context(), lost.ID)
@@ -193,6 +201,11 @@ func TestVerify(t *testing.T) {
 		{"kept of a device", "UPDATE devices SET kept = 5 WHERE id = 1", []string{"device with number 1: what is kept of it is counted wrongly"}},
 		{"kept change", "UPDATE parked SET data = " + flip("data", 30), []string{member + ": log-2026-11: kept change 1 of a revoked device: its bytes"}},
 		{"hash of a kept change", "UPDATE parked SET hash = " + flip("hash", 3), []string{"kept change 1 of a revoked device: its bytes have hash"}},
+		{"count of a crowd", "UPDATE crowds SET writers = writers + 1 WHERE member = 1", []string{"it counts as one of", "its changes say"}},
+		{"heads of a crowd", "UPDATE crowds SET heads = heads + 1 WHERE member = 1", []string{"it counts as one of", "its changes say"}},
+		{"a count is gone", "DELETE FROM crowds WHERE member = 1", []string{"the count of its", "writers is lost"}},
+		{"a count too many", "INSERT INTO crowds SELECT 1, id, 20, 1, 5 FROM docs WHERE name = 'contacts'", []string{"contacts: it counts as one of 20 writers"}},
+		{"one of a crowd", "UPDATE writers SET head = 1 WHERE head = 2 AND member = 1", []string{"as one of a crowd: true, stored is the contrary"}},
 		{"epoch", "DELETE FROM meta WHERE key = 'epoch'", []string{"has lost its epoch"}},
 		{"index", "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX feed_tenant ON feed (device)' WHERE name = 'feed_tenant'", []string{"SQLite finds the file damaged"}},
 	} {
