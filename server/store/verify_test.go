@@ -259,9 +259,9 @@ func TestVerifyFlips(t *testing.T) {
 			t.Errorf("seed %d", seed)
 		}
 	}()
-	rounds, found := 60, 0
+	rounds, found := 30, 0
 	if testing.Short() {
-		rounds = 15
+		rounds = 10
 	}
 	for range rounds {
 		damaged := append([]byte(nil), b...)

@@ -267,7 +267,7 @@ func TestRestoreKilled(t *testing.T) {
 	began := time.Now()
 	ends(t, program("restore", "--data", c.data, good), 0)
 	took := time.Since(began)
-	rounds, cut := 25, 0
+	rounds, cut := 12, 0
 	if testing.Short() {
 		rounds = 6
 	}
