@@ -7,6 +7,7 @@ import (
 
 	"trio/crdt/automerge"
 	"trio/crdt/wire"
+	"trio/server/intake"
 	"trio/server/store"
 )
 
@@ -43,7 +44,8 @@ func (s *Session) park(ctx context.Context, f *wire.Push) (got Received, err err
 	items := make([]store.Item, 0, len(f.Items))
 	for _, it := range f.Items {
 		if !it.Doc.Valid() {
-			out.frame.Refused = append(out.frame.Refused, noDocument(it))
+			no := intake.NoDocument(it.Doc)
+			out.frame.Refused = append(out.frame.Refused, wire.Refusal{Hash: it.Change.Hash(), Code: no.Code, Text: no.Text})
 		} else if _, ok := s.held[it.Change.Hash()]; !ok { // only the reading side has it while the device leaves
 			items = append(items, store.Item{Doc: it.Doc, Change: it.Change})
 		}

@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 	"unique"
 
-	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/crdt/wire"
+	"trio/server/intake"
 	"trio/server/store"
 )
 
@@ -221,20 +220,12 @@ func (s *Session) push(ctx context.Context, f *wire.Push) (got Received, err err
 	items := make([]store.Item, 0, len(f.Items))
 	index := make([]int, 0, len(f.Items))
 	for i, it := range f.Items {
-		if !it.Doc.Valid() {
-			out.frame.Refused = append(out.frame.Refused, noDocument(it))
+		item, refused := intake.Item(s.dev.Member, s.dev.ID, it)
+		if refused != nil {
+			refuse(it, refused.Code, refused.Text)
 			continue
 		}
-		if err := checkOverwrites(it.Change); err != nil {
-			refuse(it, wire.CodeInvalid, err.Error())
-			continue
-		}
-		feed, err := Project(s.dev, it)
-		if err != nil {
-			refuse(it, wire.CodeSchema, err.Error())
-			continue
-		}
-		items = append(items, store.Item{Doc: it.Doc, Change: it.Change, Carrier: s.dev.ID, Feed: feed})
+		items = append(items, item)
 		index = append(index, i)
 	}
 	ack, err := s.store.Append(ctx, s.dev.Member, items)
@@ -264,87 +255,8 @@ func (s *Session) push(ctx context.Context, f *wire.Push) (got Received, err err
 	return got, nil
 }
 
-func noDocument(it wire.Item) wire.Refusal {
-	return wire.Refusal{
-		Hash: it.Change.Hash(), Code: wire.CodeDocument,
-		Text: fmt.Sprintf("document %.40q is not one that a member has: update the app or the server", it.Doc),
-	}
-}
-
 // pushed notes that so many changes are no longer only on the device. The caller holds mu.
 func (s *Session) pushed(n int) { s.pending -= min(s.pending, uint64(n)) }
-
-// checkOverwrites refuses a change that puts a key again without overwriting what it put before. No engine writes so, and
-// each such value would be one more conflict of the key for every device to carry.
-func checkOverwrites(c *automerge.Change) error {
-	if len(c.Ops) < 2 {
-		return nil
-	}
-	open := make(map[string]automerge.OpID, len(c.Ops)) // what the change put last and did not overwrite
-	for i := range c.Ops {
-		op := &c.Ops[i]
-		if !op.Obj.IsRoot() || op.IsList || op.Action == automerge.Increment || op.Action == automerge.Mark {
-			continue
-		}
-		if id, ok := open[op.Key]; ok {
-			if slices.Contains(op.Pred, id) {
-				delete(open, op.Key)
-			} else if op.Action != automerge.Delete {
-				return fmt.Errorf("change writes %.60q twice without overwriting what it wrote first: update the app", op.Key)
-			}
-		}
-		if op.Action != automerge.Delete {
-			open[op.Key] = c.OpID(i)
-		}
-	}
-	return nil
-}
-
-// Project reads what the feed takes from a change: the log entries that it writes. Entries are immutable, so a change
-// that overwrites or deletes one is refused; so is one that is not an entry at all. What no device of ours wrote counts as
-// the device's that brings it.
-func Project(carrier store.Device, it wire.Item) ([]store.FeedRecord, error) {
-	if !it.Doc.IsLog() {
-		return nil, nil
-	}
-	dev, ok := crdt.ActorDevice(it.Change.Actor)
-	if !ok {
-		dev = carrier.ID
-	}
-	var feed []store.FeedRecord
-	for i := range it.Change.Ops {
-		op := &it.Change.Ops[i]
-		if !op.Obj.IsRoot() || op.IsList {
-			continue // carried unharmed; no projection looks at it
-		}
-		if op.Action != automerge.Put || len(op.Pred) > 0 {
-			return nil, errors.New("log entries are written once and never changed: log a new entry instead")
-		}
-		id, err := crdt.ParseEntryID(op.Key)
-		if err != nil {
-			return nil, fmt.Errorf("log entry: %w", err)
-		}
-		if op.Value.Kind != automerge.KindString {
-			return nil, fmt.Errorf("log entry %s is not text: want the entry's canonical JSON", id)
-		}
-		e, err := crdt.ParseEntry(op.Value.Str)
-		if err != nil && crdt.NewerEntry(op.Value.Str) {
-			continue // of a newer app: kept and relayed, and no business of this server's feed
-		}
-		if err != nil {
-			return nil, fmt.Errorf("log entry %s: %w", id, err)
-		}
-		if e.Doc() != it.Doc {
-			return nil, fmt.Errorf("log entry %s of %s stands in %s: want %s", id, time.UnixMilli(e.At).UTC().Format(time.DateOnly), it.Doc, e.Doc())
-		}
-		body, err := e.ForCorporate()
-		if err != nil {
-			return nil, fmt.Errorf("log entry %s: %w", id, err)
-		}
-		feed = append(feed, store.FeedRecord{Entry: id, Member: carrier.Member, Device: dev, Body: body})
-	}
-	return feed, nil
-}
 
 // Next returns the next frame to send, or nil when there is nothing to send until Wake or Receive was called again. One
 // goroutine at a time calls it.

@@ -19,9 +19,8 @@ import (
 type Verify struct {
 	// Path of the database. Servers may have it open; nothing is written to it.
 	Path string
-	// Project reads the log entries out of a change that a device of a member brings, as the one who let it in did. Of the
-	// device only the member is known.
-	Project func(carrier Device, it wire.Item) ([]FeedRecord, error)
+	// Project reads the log entries out of a change, as whoever let it in did; which device brought it is not known here.
+	Project func(m crdt.MemberID, carrier crdt.DeviceID, it wire.Item) ([]FeedRecord, error)
 	// Document, if there is one, is called with all changes of each document that is whole, in their order.
 	Document func(ctx context.Context, m crdt.MemberID, doc crdt.DocName, changes []*automerge.Change)
 	// Problem is called with each thing that is wrong, and Progress after each member. Both are called by several goroutines,

@@ -437,7 +437,7 @@ func (o *order) log(name crdt.DocName, c *automerge.Change) {
 	if o.spoiled {
 		return
 	}
-	rs, err := o.Project(Device{Member: o.uid}, wire.Item{Doc: name, Change: c})
+	rs, err := o.Project(o.uid, crdt.DeviceID{}, wire.Item{Doc: name, Change: c})
 	if err != nil {
 		o.wrong(name, o.at.Seq, "it is not what a log holds: %v", err)
 	}

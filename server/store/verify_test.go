@@ -18,7 +18,7 @@ import (
 
 	"trio/crdt"
 	"trio/crdt/automerge"
-	"trio/server/hub"
+	"trio/server/intake"
 	"trio/server/store"
 	"trio/server/store/storetest"
 )
@@ -28,7 +28,7 @@ func look(t testing.TB, path string) (store.Verified, []string, error) {
 	t.Helper()
 	var lines []string
 	s, err := store.Verify{
-		Path: path, Workers: 2, Project: hub.Project,
+		Path: path, Workers: 2, Project: intake.Project,
 		Problem: func(p store.Problem) { lines = append(lines, p.String()) },
 	}.Run(t.Context())
 	if err == nil && s.Problems != len(lines) {
@@ -318,7 +318,7 @@ func TestVerifyBeside(t *testing.T) {
 		docs := 0
 		var mu sync.Mutex
 		s, err := store.Verify{
-			Path: path, Workers: 2, Project: hub.Project,
+			Path: path, Workers: 2, Project: intake.Project,
 			Problem: func(p store.Problem) { t.Error(p) },
 			Document: func(_ context.Context, _ crdt.MemberID, _ crdt.DocName, changes []*automerge.Change) {
 				d := automerge.NewDoc()

@@ -25,7 +25,7 @@ import (
 	"trio/clients/corporate"
 	"trio/crdt"
 	"trio/replica"
-	"trio/server/hub"
+	"trio/server/intake"
 	"trio/server/store"
 	"trio/server/store/powerloss"
 	"trio/server/store/storetest"
@@ -243,7 +243,7 @@ func (f *fleet) prove() (checked, lost int) {
 func (f *fleet) sound() {
 	f.t.Helper()
 	_, err := store.Verify{
-		Path: filepath.Join(f.c.data, dbName), Project: hub.Project,
+		Path: filepath.Join(f.c.data, dbName), Project: intake.Project,
 		Problem: func(p store.Problem) { f.t.Errorf("verify: %v", p) },
 	}.Run(f.t.Context())
 	f.must(err)
@@ -620,7 +620,7 @@ func lookAtDisk(ctx context.Context, path string, acked map[crdt.MemberID]map[st
 	}
 	var first error
 	_, err = store.Verify{
-		Path: path, Project: hub.Project,
+		Path: path, Project: intake.Project,
 		Problem: func(p store.Problem) {
 			if first == nil {
 				first = errors.New(p.String())

@@ -13,7 +13,7 @@ import (
 
 	"trio/crdt"
 	"trio/crdt/automerge"
-	"trio/server/hub"
+	"trio/server/intake"
 	"trio/server/store"
 	"trio/server/witness"
 )
@@ -65,7 +65,7 @@ that there are some, 0 that there are none.
 	began := time.Now()
 	tick := ticker(os.Stderr)
 	v := store.Verify{
-		Path: path, Workers: *workers, Project: hub.Project,
+		Path: path, Workers: *workers, Project: intake.Project,
 		Progress: func(s store.Verified) { tick("%d of %d members, %d changes", s.Members, s.Of, s.Changes) },
 		Problem: func(p store.Problem) {
 			tick("")
