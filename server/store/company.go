@@ -145,6 +145,8 @@ type People interface {
 	EditMember(ctx context.Context, m crdt.MemberID, e MemberEdit) error
 	MemberByID(ctx context.Context, m crdt.MemberID) (Member, error)
 	Members(ctx context.Context, t Tenant, after crdt.MemberID, limit int) ([]Member, error)
+	// Sponsored returns those members of a company whose sponsor is one of its members; for zero those that have none.
+	Sponsored(ctx context.Context, t Tenant, sponsor, after crdt.MemberID, limit int) ([]Member, error)
 
 	// CreateInvite makes an invitation to make a device of m, which is good until it expires or was used once, and returns
 	// its code. by is the member's device that pairs another one; zero when the company invites.

@@ -490,3 +490,47 @@ func (s *SQLite) Members(ctx context.Context, t Tenant, after crdt.MemberID, lim
 	}
 	return list, nil
 }
+
+// Sponsored returns a page of those whom a member sponsors, or of those who have no sponsor, as Members does; ErrNotFound
+// when there is no such company, or the sponsor, or the member to go on after, is not of it.
+func (s *SQLite) Sponsored(ctx context.Context, t Tenant, sponsor, after crdt.MemberID, limit int) ([]Member, error) {
+	if limit <= 0 || limit > MaxMembersPage {
+		limit = MaxMembersPage
+	}
+	var list []Member
+	err := s.read(ctx, func(r *reader) error {
+		if row, err := r.tenant.row(int64(t)); err != nil || row == nil {
+			return errors.Join(err, noCompany(t))
+		}
+		row := func(m crdt.MemberID) (int64, error) {
+			if m == (crdt.MemberID{}) {
+				return 0, nil
+			}
+			row, err := r.memberRow.row(m[:], int64(t))
+			if err != nil || row == nil {
+				return 0, errors.Join(err, noMember(m))
+			}
+			return row[0].(int64), nil
+		}
+		up, err := row(sponsor)
+		if err != nil {
+			return err
+		}
+		from, err := row(after)
+		if err != nil {
+			return err
+		}
+		below, of := r.sponsored, up
+		if up == 0 {
+			below, of = r.tops, int64(t)
+		}
+		return below.each(func(row []driver.Value) bool {
+			list = append(list, scanMember(row))
+			return true
+		}, of, from, int64(limit))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: sponsored: %w", err)
+	}
+	return list, nil
+}

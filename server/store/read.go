@@ -24,7 +24,7 @@ type reader struct {
 	tenant, tenants          *stmt
 	keys, keyByHash          *stmt
 	memberByID, memberRow    *stmt
-	members                  *stmt
+	members, tops, sponsored *stmt
 	deviceByHash, deviceByID *stmt
 	deviceRow, devices       *stmt
 	invites, inviteByHash    *stmt
@@ -74,6 +74,8 @@ func (r *reader) texts() []text {
 		{&r.memberByID, "SELECT " + memberColumns + " WHERE m.uid = ?"},
 		{&r.memberRow, "SELECT id FROM members WHERE uid = ? AND tenant = ?"},
 		{&r.members, "SELECT " + memberColumns + " WHERE m.tenant = ? AND m.id > ? ORDER BY m.id LIMIT 0 + ?"},
+		{&r.tops, "SELECT " + memberColumns + " WHERE m.tenant = ? AND m.sponsor IS NULL AND m.id > ? ORDER BY m.id LIMIT 0 + ?"},
+		{&r.sponsored, "SELECT " + memberColumns + " WHERE m.sponsor = ? AND m.id > ? ORDER BY m.id LIMIT 0 + ?"},
 		{&r.deviceByHash, "SELECT d.hash, " + deviceColumns + " FROM devices d JOIN members m ON m.id = d.member WHERE d.hash = ?"},
 		{&r.deviceByID, "SELECT " + infoColumns + " FROM " + infoTables + " WHERE d.uid = ?"},
 		{&r.deviceRow, "SELECT id FROM devices WHERE uid = ?"},

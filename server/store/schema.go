@@ -192,6 +192,7 @@ ALTER TABLE members ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE members ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE members ADD COLUMN devices INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX members_tenant ON members (tenant);
+CREATE INDEX members_tops ON members (tenant) WHERE sponsor IS NULL;
 CREATE INDEX members_sponsor ON members (sponsor) WHERE sponsor IS NOT NULL;
 
 ALTER TABLE devices ADD COLUMN pairer INTEGER REFERENCES devices;

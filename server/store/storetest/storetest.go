@@ -72,6 +72,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("Crowds", func(t *testing.T) { h.crowds(t) })
 	t.Run("Honest", func(t *testing.T) { h.honest(t) })
 	t.Run("Tenants", func(t *testing.T) { h.tenants(t) })
+	t.Run("Tree", func(t *testing.T) { h.tree(t) })
 	t.Run("Secrets", func(t *testing.T) { h.secrets(t) })
 	t.Run("People", func(t *testing.T) { h.people(t) })
 	t.Run("Companies", func(t *testing.T) { h.companies(t) })
