@@ -1,5 +1,5 @@
 // Package server puts the rooms of the sync server together behind one HTTP handler: the WebSocket of devices (hub),
-// corporate's feed (feed) and the health of the store. Each route stands behind ops.Guard, which bounds, counts and logs.
+// corporate's feed (feed), companies with their people (admin) and the health of the store. Each route stands behind ops.Guard, which bounds, counts and logs.
 package server
 
 import (
@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
 
+	"trio/server/admin"
 	"trio/server/feed"
 	"trio/server/hub"
 	"trio/server/ops"
@@ -27,6 +29,8 @@ type Config struct {
 	Proxies []netip.Prefix   // none: proxies whose X-Forwarded-For is believed
 	HSTS    bool             // false: browsers are told to come by TLS only
 	Crowded func() bool      // never: more connections are open than are to be served
+	// PublicURL is how devices reach the server, in the links of invitations: http://localhost:8787.
+	PublicURL string
 }
 
 // Server answers devices and corporate over HTTP.
@@ -37,7 +41,8 @@ type Server struct {
 	stop   context.CancelFunc // ends requests that wait
 }
 
-// New returns a server on a store, which stays the caller's to close, after Shutdown.
+// New returns a server on a store, which stays the caller's to close, after Shutdown. It panics when PublicURL is not one
+// that admin.ParsePublicURL takes.
 func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -61,25 +66,34 @@ func New(cfg Config) *Server {
 	guard := ops.NewGuard(ops.GuardConfig{
 		Store: st, Log: cfg.Log, Metrics: cfg.Metrics, Limits: cfg.Limits, Proxies: cfg.Proxies, HSTS: cfg.HSTS, Crowded: cfg.Crowded,
 	})
-	// All routes are read by GET and take no body.
-	for path, rt := range map[string]struct {
-		ops.Route
-		http.Handler
-	}{
-		"/v1/sync":   {ops.Route{Name: "sync", Access: ops.Devices}, s.hub},
-		"/v1/device": {ops.Route{Name: "device", Access: ops.Devices}, http.HandlerFunc(device)},
-		feed.Path:    {feed.Route, feed.Handler(st, feed.Log(cfg.Log), feed.Until(stopping))},
-		"/healthz":   {ops.Route{Name: "healthz", Quiet: true}, http.HandlerFunc(s.health.Alive)},
-		"/readyz":    {ops.Route{Name: "readyz", Quiet: true}, http.HandlerFunc(s.health.Ready)},
-	} {
-		s.router.Handle(path, guard.Wrap(rt.Route, rt.Handler)).Methods(http.MethodGet)
+	people, err := admin.New(admin.Config{Store: st, PublicURL: cfg.PublicURL, Now: cfg.Now})
+	if err != nil {
+		panic(err)
+	}
+	get := func(path string, rt ops.Route, h http.Handler) admin.Route {
+		return admin.Route{Method: http.MethodGet, Path: path, Route: rt, Handler: h}
+	}
+	routes := append([]admin.Route{
+		get("/v1/sync", ops.Route{Name: "sync", Access: ops.Devices}, s.hub),
+		get("/v1/device", ops.Route{Name: "device", Access: ops.Devices}, http.HandlerFunc(device)),
+		get(feed.Path, feed.Route, feed.Handler(st, feed.Log(cfg.Log), feed.Until(stopping))),
+		get("/healthz", ops.Route{Name: "healthz", Quiet: true}, http.HandlerFunc(s.health.Alive)),
+		get("/readyz", ops.Route{Name: "readyz", Quiet: true}, http.HandlerFunc(s.health.Ready)),
+	}, people.Routes(cfg.Log)...)
+	methods := map[string][]string{}
+	for _, rt := range routes {
+		s.router.Handle(rt.Path, guard.Wrap(rt.Route, rt.Handler)).Methods(rt.Method)
+		methods[rt.Path] = append(methods[rt.Path], rt.Method)
+	}
+	for path, allowed := range methods { // behind those that take the method
+		allowed := strings.Join(allowed, ", ")
+		s.router.Handle(path, guard.Wrap(ops.Route{Name: "unknown"}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", allowed)
+			ops.Refuse(w, r, http.StatusMethodNotAllowed, "method", "this path does not take the method", "use "+allowed)
+		})))
 	}
 	s.router.NotFoundHandler = guard.Wrap(ops.Route{Name: "unknown"}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ops.Refuse(w, r, http.StatusNotFound, "path", "nothing is served at this path", "devices sync at /v1/sync, companies read "+feed.Path)
-	}))
-	s.router.MethodNotAllowedHandler = guard.Wrap(ops.Route{Name: "unknown"}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Allow", http.MethodGet)
-		ops.Refuse(w, r, http.StatusMethodNotAllowed, "method", "this path is only read", "use GET")
+		ops.Refuse(w, r, http.StatusNotFound, "path", "nothing is served at this path", "devices sync at /v1/sync, companies read "+feed.Path+" and look after their people under /v1/admin/")
 	}))
 	return s
 }

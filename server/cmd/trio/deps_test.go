@@ -17,11 +17,13 @@ var rooms = map[string][]string{
 	"trio/crdt/crdttest":    {"trio/crdt"},
 	"trio/ranking":          {},
 	"trio/replica":          {"trio/crdt", "trio/ranking", "trio/replica"},
+	"trio/qr":               {},
 	"trio/server":           {"trio/crdt", "trio/ranking", "trio/server"},
+	"trio/server/admin":     {"trio/crdt", "trio/qr", "trio/server/intake", "trio/server/ops", "trio/server/store"},
 	"trio/server/store":     {"trio/crdt", "trio/server/store"},
 	"trio/server/ops":       {"trio/crdt", "trio/server/store"},
 	"trio/server/witness":   {"trio/crdt/automerge"},
-	"trio/clients":          {"trio/crdt", "trio/ranking", "trio/replica", "trio/clients"},
+	"trio/clients":          {"trio/crdt", "trio/ranking", "trio/replica", "trio/clients", "trio/qr"},
 	"trio/server/cmd/trio":  {"trio"},
 	"trio/replica/importer": {"trio/crdt"},
 }
@@ -41,6 +43,8 @@ var strangers = []struct{ room, pkg, why string }{
 	{"trio/clients", "github.com/prometheus/", "nobody scrapes a device"},
 	{"trio/server/hub", "github.com/prometheus/", "what it does is counted around it, in ops"},
 	{"trio/server/store", "github.com/prometheus/", "what it does is counted around it, in ops"},
+	{"trio/server/admin", "github.com/gorilla/websocket", "it changes what is stored; who is connected hears of it from the store"},
+	{"trio/server/admin", "github.com/prometheus/", "what it does is counted around it, in ops"},
 	{"trio/server/feed", "github.com/prometheus/", "what it does is counted around it, in ops"},
 }
 

@@ -1,0 +1,92 @@
+package admin
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"html/template"
+	"net/http"
+
+	"golang.org/x/text/language"
+)
+
+// JoinPagePath is where the link of an invitation leads: the code stands behind its #, so the server never sees it.
+const JoinPagePath = "/join"
+
+//go:embed join.html
+var joinHTML string
+
+// The page's own style and script stand in it; the policy names them by their hashes, and lets nothing else be loaded or
+// run, nothing be sent, and nobody frame it.
+//
+//go:embed join.css
+var joinCSS string
+
+//go:embed join.js
+var joinJS string
+
+// words of the page in one language.
+type pageWords struct {
+	Lang, Title, Lead, Code, Copy, Copied, How, Get, Run, Other, Once, None string
+}
+
+var joinPages, joinLanguages = makeJoinPages(
+	pageWords{
+		Lang: "en", Title: "You are invited to Trio",
+		Lead: "This link makes one of your devices: it brings your book here and keeps it level with your others.",
+		Code: "Your code", Copy: "Copy", Copied: "Copied",
+		How: "On a computer", Get: "Get the program trio from your company and open a terminal.", Run: "Run this there:",
+		Other: "On another machine, open this link there, or type the command.",
+		Once:  "The code works once, and only for a while. Whoever has it can read your book: pass it on to nobody.",
+		None:  "There is no code in this link. Open it just as you got it, with all that stands behind the #, or ask for a new one.",
+	},
+	pageWords{
+		Lang: "es", Title: "Te invitan a Trio",
+		Lead: "Este enlace añade un dispositivo tuyo: trae tu agenda aquí y la mantiene al día con los demás.",
+		Code: "Tu código", Copy: "Copiar", Copied: "Copiado",
+		How: "En un ordenador", Get: "Pide a tu empresa el programa trio y abre una terminal.", Run: "Ejecuta allí:",
+		Other: "En otra máquina, abre allí este enlace o escribe la orden.",
+		Once:  "El código sirve una sola vez y por poco tiempo. Quien lo tenga puede leer tu agenda: no lo pases a nadie.",
+		None:  "En este enlace no hay ningún código. Ábrelo tal como lo recibiste, con todo lo que va detrás de #, o pide otro.",
+	},
+)
+
+func makeJoinPages(all ...pageWords) (pages [][]byte, m language.Matcher) {
+	t := template.Must(template.New("join").Parse(joinHTML))
+	var tags []language.Tag
+	for _, w := range all {
+		var b bytes.Buffer
+		err := t.Execute(&b, struct {
+			pageWords
+			CSS template.CSS
+			JS  template.JS
+		}{w, template.CSS(joinCSS), template.JS(joinJS)}) //nolint:gosec // they are ours
+		if err != nil {
+			panic(err) // a test makes them
+		}
+		pages, tags = append(pages, b.Bytes()), append(tags, language.MustParse(w.Lang))
+	}
+	return pages, language.NewMatcher(tags)
+}
+
+// joinPolicy is what a browser may do with the page.
+var joinPolicy = "default-src 'none'; style-src " + hashOf(joinCSS) + "; script-src " + hashOf(joinJS) +
+	"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+func hashOf(s string) string {
+	h := sha256.Sum256([]byte(s))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(h[:]) + "'"
+}
+
+// joinPage shows whoever opens the link of an invitation the code, and how to go on.
+func joinPage(w http.ResponseWriter, r *http.Request) {
+	tags, _, _ := language.ParseAcceptLanguage(r.Header.Get("Accept-Language")) // what cannot be read is English
+	_, i, _ := joinLanguages.Match(tags...)
+	h := w.Header()
+	h.Set("Content-Security-Policy", joinPolicy)
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Vary", "Accept-Language")
+	w.Write(joinPages[i]) //nolint:errcheck // the reader left
+}
