@@ -303,30 +303,35 @@ func (c Caller) may(sc store.Scope) error {
 	return &Error{http.StatusForbidden, "scope", fmt.Sprintf("the key lacks the scope %q", sc), "use a key that has it, or have one made"}
 }
 
-// CreateCompany makes a company and its first key, which may everything in it. The key is shown this once.
-func (s *Service) CreateCompany(ctx context.Context, by Caller, name string, q QuotaEdit) (Company, NewKey, error) {
+// CreateCompany makes a company.
+func (s *Service) CreateCompany(ctx context.Context, by Caller, name string, q QuotaEdit) (Company, error) {
 	if err := by.may(store.ScopeCompanies); err != nil {
-		return Company{}, NewKey{}, err
+		return Company{}, err
 	}
 	var w wrong
 	name = w.name("name", name, true)
 	quota := w.quota(store.Quota{}, q)
 	if err := w.err(); err != nil {
-		return Company{}, NewKey{}, err
+		return Company{}, err
 	}
 	t, err := s.store.CreateTenant(ctx, name)
 	if err == nil && quota != (store.Quota{}) {
 		err = s.store.SetQuota(ctx, t, quota)
 	}
 	if err != nil {
-		return Company{}, NewKey{}, mended(err, "the company")
-	}
-	k, secret, err := s.store.CreateAPIKey(ctx, t, "first", inCompany...)
-	if err != nil {
-		return Company{}, NewKey{}, mended(err, aboutCompany(t))
+		return Company{}, mended(err, "the company")
 	}
 	c, err := s.store.TenantByID(ctx, t)
-	return company(c), NewKey{Key: key(k), Secret: secret}, mended(err, aboutCompany(t))
+	return company(c), mended(err, aboutCompany(t))
+}
+
+// FirstKey makes the key of a new company that may everything in it, for whoever makes companies.
+func (s *Service) FirstKey(ctx context.Context, by Caller, t store.Tenant) (NewKey, error) {
+	if err := by.may(store.ScopeCompanies); err != nil {
+		return NewKey{}, err
+	}
+	k, secret, err := s.store.CreateAPIKey(ctx, t, "first", inCompany...)
+	return NewKey{Key: key(k), Secret: secret}, mended(err, aboutCompany(t))
 }
 
 // quota is a quota with what is changed about it.

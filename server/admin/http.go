@@ -174,7 +174,11 @@ func (s *Service) postCompanies(c *call) (any, error) {
 	if err := c.done(); err != nil {
 		return nil, err
 	}
-	made, k, err := s.CreateCompany(c.Context(), c.by, name, q)
+	made, err := s.CreateCompany(c.Context(), c.by, name, q)
+	if err != nil {
+		return nil, err
+	}
+	k, err := s.FirstKey(c.Context(), c.by, made.ID)
 	return NewCompany{made, k}, err
 }
 

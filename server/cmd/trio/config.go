@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -20,6 +21,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"trio/crdt/wire"
+	"trio/server/admin"
 	"trio/server/ops"
 )
 
@@ -29,6 +31,7 @@ type config struct {
 	Listen      string
 	Connections int
 	Proxies     []netip.Prefix
+	PublicURL   string
 	Operator    string
 
 	TLSCert, TLSKey                     string
@@ -68,6 +71,11 @@ func settings(c *config) []setting {
 		{
 			"public listener", "trusted-proxies", "NETWORKS", "whose X-Forwarded-For says where a request comes from, separated by commas",
 			"networks such as 10.0.0.0/8, separated by commas", networks(&c.Proxies), "127.0.0.0/8,::1/128",
+		},
+
+		{
+			"public listener", "public-url", "URL", "that devices reach the server by, for the links of invitations; empty is made of listen and the TLS settings",
+			"a URL such as https://trio.example.com", publicURL(&c.PublicURL), "",
 		},
 
 		{"TLS", "tls-cert", "FILE", "certificate with its chain (PEM); read again when it changes", "a file", text(&c.TLSCert), ""},
@@ -192,6 +200,14 @@ func address(p *string, empty bool) func(string) bool {
 
 func httpsURL(p *string) func(string) bool {
 	return func(s string) bool { *p = s; return s == "" || strings.HasPrefix(s, "https://") }
+}
+
+func publicURL(p *string) func(string) bool {
+	return func(s string) bool {
+		*p = s
+		_, err := admin.ParsePublicURL(s)
+		return s == "" || err == nil
+	}
 }
 
 // parts splits a list at its commas.
@@ -498,10 +514,46 @@ func (c *config) warnings() (list []string) {
 			list = append(list, "operator's listener has no password: let only the operator reach "+c.Operator)
 		}
 	}
+	if u, err := url.Parse(c.publicURL(c.Listen)); err == nil && loopback(u.Hostname()) {
+		if host, _, err := net.SplitHostPort(c.Listen); err == nil && !loopback(host) {
+			list = append(list, fmt.Sprintf("invitations lead to %s, which other machines cannot reach: set public-url", u))
+		}
+	}
 	if n := openFiles(); n > 0 && uint64(c.Connections)+100 > n {
 		list = append(list, fmt.Sprintf("only %d files may be open, too few for %d connections: raise the limit (ulimit -n, LimitNOFILE=)", n, c.Connections))
 	}
 	return list
+}
+
+// loopback reports whether a host is this machine for itself alone.
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}
+
+// publicURL is what devices reach the server by that listens at an address, as far as the settings tell.
+func (c *config) publicURL(listen string) string {
+	if c.PublicURL != "" {
+		return c.PublicURL
+	}
+	u := url.URL{Scheme: "http", Host: listen}
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return u.String()
+	}
+	if c.tls() {
+		u.Scheme = "https"
+	}
+	if a, err := netip.ParseAddr(host); host == "" || err == nil && a.IsUnspecified() {
+		host = "localhost"
+	}
+	if len(c.ACMEHosts) > 0 {
+		host = c.ACMEHosts[0]
+	}
+	if u.Host = net.JoinHostPort(host, port); port == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		u.Host = strings.TrimSuffix(u.Host, ":"+port)
+	}
+	return u.String()
 }
 
 // tls reports whether the public listener speaks TLS.

@@ -136,7 +136,7 @@ func newFleet(t *testing.T, unsafe string) *fleet {
 	f.must(err)
 	f.addr = l.Addr().String()
 	f.must(l.Close())
-	st, err := openStore(t.Context(), f.c.data, nil)
+	st, err := openStore(t.Context(), f.c.data, nil, false)
 	f.must(err)
 	second, err := st.CreateMember(t.Context(), store.Member{Tenant: f.c.device.Tenant, Name: "Nora Lind"})
 	f.must(err)

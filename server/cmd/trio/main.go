@@ -19,7 +19,6 @@ import (
 	"trio/clients/corporate"
 	"trio/clients/desktop"
 	"trio/clients/sim"
-	"trio/crdt"
 	"trio/server/store"
 	"trio/server/witness"
 )
@@ -36,7 +35,7 @@ usage: trio COMMAND [FLAG ...]
   backup   a copy of the server's data, while it runs
   restore  puts a backup back
   verify   says what is wrong with the server's data, or a backup
-  admin    companies, members, devices and keys of a data folder
+  admin    companies, members, invitations, devices and keys of a data folder
   pull     append a company's new activity to a file
   device   a promoter's book on this computer
   version  which build this is
@@ -52,7 +51,7 @@ func main() {
 
 func run(ctx context.Context, args []string) int {
 	commands := map[string]func(context.Context, []string) error{
-		"serve": serve, "config": configure, "health": health, "version": version, "demo": demo, "admin": admin, "bench": measure,
+		"serve": serve, "config": configure, "health": health, "version": version, "demo": demo, "admin": administer, "bench": measure,
 		"backup": backup, "restore": restore, "verify": verify,
 	}
 	if len(args) == 0 {
@@ -132,8 +131,8 @@ func noMore(fs *flag.FlagSet) error {
 // dbName is the server's database in its data folder.
 const dbName = "trio.db"
 
-// openStore opens the database of a data folder, and makes both when they are not there.
-func openStore(ctx context.Context, dir string, now func() time.Time) (*openedStore, error) {
+// openStore opens the database of a data folder, and makes both when they are not there. Aside, a server may have it open.
+func openStore(ctx context.Context, dir string, now func() time.Time, aside bool) (*openedStore, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -147,7 +146,7 @@ func openStore(ctx context.Context, dir string, now func() time.Time) (*openedSt
 	if err := checkRestored(dir); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	st, err := store.Open(ctx, store.Config{Path: filepath.Join(dir, dbName), Now: now, Logger: slog.Default(), Unsafe: unsafeStore})
+	st, err := store.Open(ctx, store.Config{Path: filepath.Join(dir, dbName), Now: now, Logger: slog.Default(), Unsafe: unsafeStore, Aside: aside})
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -190,7 +189,7 @@ func demo(ctx context.Context, args []string) error {
 	// The demo's clock: the difference to the real one, so that a day of the past can be played.
 	var offset atomic.Int64
 	now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
-	st, err := openStore(ctx, dir, now)
+	st, err := openStore(ctx, dir, now, false)
 	if err != nil {
 		return err
 	}
@@ -295,133 +294,4 @@ func tidy(data string, keep int) (removed []string, err error) {
 		removed = append(removed, name)
 	}
 	return removed, nil
-}
-
-func admin(ctx context.Context, args []string) error {
-	fs := flag.NewFlagSet("trio admin", flag.ContinueOnError)
-	data := fs.String("data", "", "`folder` of the server's data (default: what trio serve would take)")
-	file := fs.String("config", "", "`file` with the server's settings")
-	fs.Usage = func() {
-		fmt.Fprint(fs.Output(), `trio admin sets a company up; the server may run meanwhile
-
-usage: trio admin [--data DIR | --config FILE] COMMAND
-
-  company NAME             make a company; prints its number
-  key COMPANY NAME         make an API key of a company; prints it, once
-  member COMPANY NAME      make a member; prints the id
-  device MEMBER NAME       make a device of a member; prints its token, once
-  revoke DEVICE            take a device's access back
-
-after the database was put back from a backup, with the server stopped:
-
-  restored                 let corporate's cursors of before be refused, not skip what is new
-  adopt MEMBER DEVICE      know a device again that the backup does not; its changes come back by other devices
-`)
-		fs.PrintDefaults()
-	}
-	if err := parse(fs, args); err != nil {
-		return err
-	}
-	if fs.NArg() == 0 {
-		fs.Usage()
-		return errUsage
-	}
-	args = fs.Args()
-	want, ok := adminArgs[args[0]]
-	switch {
-	case !ok:
-		return &wrong{fmt.Sprintf("command %q is not known", args[0]), "see trio admin -h", 2}
-	case len(args)-1 != want:
-		return &wrong{fmt.Sprintf("%s takes %d arguments, not %d", args[0], want, len(args)-1), "see trio admin -h", 2}
-	}
-	if *data == "" {
-		var from []string
-		if *file != "" {
-			from = []string{"--config", *file}
-		}
-		c, err := load(flag.NewFlagSet("trio admin", flag.ContinueOnError), from, os.Environ())
-		if err != nil {
-			return err
-		}
-		*data = c.Data
-	}
-	if _, err := os.Stat(filepath.Join(*data, dbName)); errors.Is(err, os.ErrNotExist) && args[0] != "company" {
-		return &wrong{
-			fmt.Sprintf("there is no server's data in %s", *data),
-			"name the folder: trio admin --data DIR …; trio serve and trio admin company make one", 1,
-		}
-	}
-	st, err := openStore(ctx, *data, nil)
-	if err != nil {
-		return err
-	}
-	return errors.Join(administer(ctx, st, args), st.Close())
-}
-
-// adminArgs says how many arguments each command takes.
-var adminArgs = map[string]int{"company": 1, "key": 2, "member": 2, "device": 2, "revoke": 1, "restored": 0, "adopt": 2}
-
-func administer(ctx context.Context, st store.Store, args []string) error {
-	tenant := func() (t store.Tenant, err error) {
-		if _, err := fmt.Sscan(args[1], &t); err != nil {
-			return t, fmt.Errorf("company %q: want its number", args[1])
-		}
-		return t, nil
-	}
-	switch args[0] {
-	case "company":
-		t, err := st.CreateTenant(ctx, args[1])
-		if err == nil {
-			fmt.Println(t)
-		}
-		return err
-	case "key":
-		t, err := tenant()
-		if err != nil {
-			return err
-		}
-		_, key, err := st.CreateAPIKey(ctx, t, args[2], store.ScopeFeed)
-		if err == nil {
-			fmt.Println(key)
-		}
-		return err
-	case "member":
-		t, err := tenant()
-		if err != nil {
-			return err
-		}
-		m, err := st.CreateMember(ctx, store.Member{Tenant: t, Name: args[2]})
-		if err == nil {
-			fmt.Println(m)
-		}
-		return err
-	case "device":
-		m, err := crdt.ParseMemberID(args[1])
-		if err != nil {
-			return err
-		}
-		_, token, err := st.CreateDevice(ctx, m, args[2])
-		if err == nil {
-			fmt.Println(token)
-		}
-		return err
-	case "restored":
-		return st.NewEpoch(ctx)
-	case "adopt":
-		m, err := crdt.ParseMemberID(args[1])
-		if err != nil {
-			return err
-		}
-		d, err := crdt.ParseDeviceID(args[2])
-		if err != nil {
-			return err
-		}
-		return st.AdoptDevice(ctx, m, d)
-	default:
-		d, err := crdt.ParseDeviceID(args[1])
-		if err != nil {
-			return err
-		}
-		return st.RevokeDevice(ctx, d)
-	}
 }

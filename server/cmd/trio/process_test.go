@@ -27,6 +27,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"github.com/rogpeppe/go-internal/testscript"
 
 	"trio/clients/corporate"
 	"trio/crdt"
@@ -55,7 +56,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){"trio": main})
 }
 
 // program is a command that runs trio with what the test gives it and nothing of the test's own environment.
@@ -87,7 +88,7 @@ func newCompany(t *testing.T) *company {
 			t.Fatal(err)
 		}
 	}
-	st, err := openStore(ctx, c.data, nil)
+	st, err := openStore(ctx, c.data, nil, false)
 	must(err)
 	defer st.Close()
 	tenant, err := st.CreateTenant(ctx, companyName)

@@ -57,6 +57,7 @@ func start(st store.Store, c *config, now func() time.Time, log *slog.Logger) (*
 	counted := ops.Listen(l, m, c.Connections)
 	s := server.New(server.Config{
 		Store: st, Log: log, Now: now, Metrics: m, Limits: c.Limits, Proxies: c.Proxies, HSTS: t != nil, Crowded: counted.Crowded,
+		PublicURL: c.publicURL(l.Addr().String()),
 	})
 	// Of a caller's mistakes, TLS handshakes of strangers mostly: nothing that an operator can mend.
 	quiet := slog.NewLogLogger(log.Handler(), slog.LevelDebug)
@@ -139,7 +140,7 @@ func serve(ctx context.Context, args []string) error {
 	for _, w := range c.warnings() {
 		log.Warn(w)
 	}
-	st, err := openStore(ctx, c.Data, nil)
+	st, err := openStore(ctx, c.Data, nil, false)
 	if err != nil {
 		return err
 	}
