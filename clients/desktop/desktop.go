@@ -1,5 +1,5 @@
-// Package desktop is the promoter's companion on a computer. For now it is a command line: join a member's documents with
-// a device token, see the next three, capture, log, import, sync. It is a replica like any other and works without
+// Package desktop is the promoter's companion on a computer. For now it is a command line: join a member's documents by an
+// invitation, see the next three, capture, log, import, sync, pair another device. It is a replica like any other and works without
 // signal.
 package desktop
 
@@ -13,7 +13,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,7 +28,8 @@ const usage = `trio device keeps a promoter's book on this computer
 
 usage: trio device [--data DIR] COMMAND [ARGUMENT ...]
 
-  join URL TOKEN      make this computer one of the member's devices, and pull the book
+  join LINK           make this computer one of the member's devices by an invitation, and pull the book
+  join URL CODE       the same with the code of the invitation; or with a device token
   profile [KEY=VALUE ...]
                       show the member's profile, or set name=Maya, zone=Europe/Madrid, language=es
   top                 the next three to do, prospects and members
@@ -43,6 +43,9 @@ usage: trio device [--data DIR] COMMAND [ARGUMENT ...]
                       code of phone numbers that have none, such as +34: without it they are left out
   sync                send and receive what is due, then stop
   status              how far this device has come, and what is only here
+  pair                invite another device of yours: prints code, link and QR code, good for a quarter of an hour
+  devices             your devices, with what is known of each
+  revoke DEVICE       take the access of a lost device back, or of this one to sign out; by its name or the start of its id
 `
 
 // access is what join keeps beside the database.
@@ -120,11 +123,12 @@ var commands = map[string]struct {
 	least, most int
 	want        string
 }{
-	"join": {2, 2, "the server's address and a device token"}, "profile": {0, 3, "at most name=…, zone=… and language=…"},
+	"join": {1, 2, "the link of an invitation, or the server's address and a code or a device token"}, "profile": {0, 3, "at most name=…, zone=… and language=…"},
 	"top": {0, 0, "no argument"}, "list": {0, 100, "words"}, "add": {1, 100, "a name"},
 	"log":  {2, 100, "a kind (call, text, email, meet) and words that find the contact"},
 	"done": {1, 2, "share, present, or learn and minutes"}, "goal": {2, 2, "a dimension and a number, such as outreach 3"}, "goals": {0, 0, "no argument"},
 	"import": {1, 2, "one file, and maybe a calling code such as +34"}, "sync": {0, 0, "no argument"}, "status": {0, 0, "no argument"},
+	"pair": {0, 0, "no argument"}, "devices": {0, 0, "no argument"}, "revoke": {1, 100, "a device's name or the start of its id"},
 }
 
 func run(ctx context.Context, dir, command string, args []string, out io.Writer) error {
@@ -143,13 +147,17 @@ func run(ctx context.Context, dir, command string, args []string, out io.Writer)
 	case errors.Is(err, os.ErrNotExist) && command == "join":
 		err = nil
 	case errors.Is(err, os.ErrNotExist):
-		return &userError{msg: dir + " is no device's data yet", hint: fmt.Sprintf("join first: trio device --data %s join URL TOKEN", dir)}
+		return &userError{msg: dir + " is no device's data yet", hint: fmt.Sprintf("join first: trio device --data %s join LINK", dir)}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", keep, err)
 	}
 	if command == "join" {
-		if err := a.join(ctx, dir, keep, args[0], args[1]); err != nil {
+		server, token, err := a.invited(ctx, dir, keep, args)
+		if err != nil {
+			return err
+		}
+		if err := a.join(ctx, dir, keep, server, token); err != nil {
 			return err
 		}
 	} else if a.Replica, err = replica.Open(ctx, a.config(dir)); err != nil {
@@ -171,7 +179,7 @@ func (a *app) join(ctx context.Context, dir, keep, server, token string) error {
 	}
 	others := &userError{
 		msg:  "the token is for another member or device than the data in " + dir,
-		hint: "choose another folder: trio device --data DIR join URL TOKEN",
+		hint: "choose another folder: trio device --data DIR join …",
 	}
 	if was := a.access; was.Member != (crdt.MemberID{}) && (was.Member != now.Member || was.Device != now.Device) {
 		return others
@@ -214,29 +222,9 @@ func replace(path string, content []byte) error {
 // whoAmI asks a server whose a token is.
 func whoAmI(ctx context.Context, server, token string) (access, error) {
 	a := access{Token: token}
-	u, err := url.Parse(server)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return a, wrong("want http://… or https://…", "server address %q is not a URL", server)
-	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.JoinPath("/v1/device").String(), nil)
+	u, err := serverURL(server)
 	if err != nil {
 		return a, err
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return a, &userError{msg: fmt.Sprintf("server not reached: %v", err), hint: "check the address and the connection", err: err}
-	}
-	defer res.Body.Close()
-	body := io.LimitReader(res.Body, 64<<10)
-	switch {
-	case res.StatusCode == http.StatusUnauthorized:
-		return a, &userError{msg: "the server does not know this device token", hint: "ask for a new one: trio admin device MEMBER NAME prints it"}
-	case res.StatusCode != http.StatusOK:
-		b, _ := io.ReadAll(body) // the status says enough without it
-		return a, fmt.Errorf("server answers %s: %s", res.Status, strings.TrimSpace(string(b)))
 	}
 	var answer struct {
 		Member  crdt.MemberID `json:"member"`
@@ -244,18 +232,20 @@ func whoAmI(ctx context.Context, server, token string) (access, error) {
 		Name    string        `json:"name"`
 		Revoked bool          `json:"revoked"`
 	}
-	if err := json.NewDecoder(body).Decode(&answer); err != nil {
-		return a, &userError{msg: fmt.Sprintf("%s does not answer as a Trio server: %v", server, err), hint: "check the address", err: err}
+	err = ask(ctx, http.MethodGet, u.JoinPath("/v1/device"), token, nil, &answer)
+	if r, ok := errors.AsType[*refusal](err); ok && r.status == http.StatusUnauthorized {
+		return a, &userError{msg: "the server does not know this device token", hint: "ask your company for an invitation: trio device join LINK"}
+	}
+	if err != nil {
+		return a, err
 	}
 	switch {
 	case answer.Revoked:
-		return a, &userError{msg: "the access of this device was taken back", hint: "ask for a new device token"}
+		return a, &userError{msg: "the access of this device was taken back", hint: "ask your company for a new invitation"}
 	case answer.Member == (crdt.MemberID{}):
 		return a, &userError{msg: server + " does not say whose this token is", hint: "check the address"}
 	}
-	a.Member, a.Device, a.Name = answer.Member, answer.Device, strings.TrimSpace(answer.Name)
-	u.Scheme = strings.Replace(u.Scheme, "http", "ws", 1)
-	a.URL = u.JoinPath("/v1/sync").String()
+	a.Member, a.Device, a.Name, a.URL = answer.Member, answer.Device, strings.TrimSpace(answer.Name), syncURL(u)
 	return a, nil
 }
 
@@ -299,6 +289,12 @@ func (a *app) do(ctx context.Context, command string, args []string) error {
 		return a.goals(ctx)
 	case "import":
 		return a.importFile(ctx, args)
+	case "pair":
+		return a.pair(ctx)
+	case "devices":
+		return a.devices(ctx)
+	case "revoke":
+		return a.revoke(ctx, strings.Join(args, " "))
 	default:
 		return a.status(ctx)
 	}

@@ -32,8 +32,10 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := server.New(server.Config{Store: st, Log: slog.New(slog.DiscardHandler)})
-	web := httptest.NewServer(srv)
+	web := httptest.NewUnstartedServer(nil)
+	srv := server.New(server.Config{Store: st, Log: slog.New(slog.DiscardHandler), PublicURL: "http://" + web.Listener.Addr().String()})
+	web.Config.Handler = srv
+	web.Start()
 	t.Cleanup(func() {
 		srv.Shutdown(context.Background()) //nolint:errcheck // the test is over
 		web.Close()
@@ -115,7 +117,7 @@ func (s *site) file(name, content string) string {
 
 func TestDevice(t *testing.T) {
 	s := newSite(t)
-	s.fails(cmd("top"), 1, true, "is no device's data yet", "join URL TOKEN")
+	s.fails(cmd("top"), 1, true, "is no device's data yet", "join LINK")
 	s.fails(cmd("join", s.url), 2, true, "a device token")
 	s.fails(cmd("join", "nowhere", "x"), 2, true, "is not a URL")
 	s.fails(cmd("join", s.url, "trio_d_wrong"), 1, true, "does not know this device token")

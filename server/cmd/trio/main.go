@@ -19,6 +19,7 @@ import (
 	"trio/clients/corporate"
 	"trio/clients/desktop"
 	"trio/clients/sim"
+	"trio/server/admin"
 	"trio/server/store"
 	"trio/server/witness"
 )
@@ -240,17 +241,23 @@ func demo(ctx context.Context, args []string) error {
 		return errors.Join(err, r.stop())
 	}
 	offset.Store(0)
-	_, token, err := st.CreateDevice(ctx, player, "yours")
+	people, err := admin.New(admin.Config{Store: st, PublicURL: url})
+	if err != nil {
+		return err
+	}
+	yours, err := people.Invite(ctx, admin.Operator(), player, 0)
 	if err != nil {
 		return err
 	}
 	fmt.Printf(`
-The server stays up (Ctrl-C ends it). In another terminal:
+The server stays up (Ctrl-C ends it). In another terminal, as one more device of the same promoter, and as corporate:
 
-  bin/trio device --data %[1]s/mine join %[2]s %[3]s
+  bin/trio device --data %[1]s/mine join "%[2]s"
   bin/trio device --data %[1]s/mine top
-  TRIO_KEY=%[4]s bin/trio pull --server %[2]s --format csv
-`, dir, url, token, key)
+  bin/trio device --data %[1]s/mine pair
+  bin/trio admin --data %[1]s devices %[5]s
+  TRIO_KEY=%[3]s bin/trio pull --server %[4]s --format csv
+`, dir, yours.Link, key, url, player)
 	return r.wait(ctx)
 }
 
