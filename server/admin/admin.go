@@ -23,6 +23,7 @@ const (
 	DefaultPage = 100  // items of a list
 	MaxPage     = 1000 // as above, at most
 	maxName     = 200  // bytes of a name, as the store has it
+	maxWrong    = 20   // things that are wrong, told in one answer
 )
 
 // Config of a Service.
@@ -123,6 +124,9 @@ func (w wrong) err() error {
 	hint := "mend it and ask again"
 	if len(w) > 1 {
 		hint = "mend all of them and ask again"
+	}
+	if more := len(w) - maxWrong; more > 0 {
+		w = append(w[:maxWrong:maxWrong], fmt.Sprintf("and %d more", more))
 	}
 	return &Error{http.StatusBadRequest, "field", strings.Join(w, "; "), hint}
 }

@@ -34,7 +34,7 @@ type pageWords struct {
 var joinPages, joinLanguages = makeJoinPages(
 	pageWords{
 		Lang: "en", Title: "You are invited to Trio",
-		Lead: "This link makes one of your devices: it brings your book here and keeps it level with your others.",
+		Lead: "Open your book on one more device. It comes there by itself, and stays level with your others.",
 		Code: "Your code", Copy: "Copy", Copied: "Copied",
 		How: "On a computer", Get: "Get the program trio from your company and open a terminal.", Run: "Run this there:",
 		Other: "On another machine, open this link there, or type the command.",
@@ -43,9 +43,9 @@ var joinPages, joinLanguages = makeJoinPages(
 	},
 	pageWords{
 		Lang: "es", Title: "Te invitan a Trio",
-		Lead: "Este enlace añade un dispositivo tuyo: trae tu agenda aquí y la mantiene al día con los demás.",
+		Lead: "Abre tu agenda en un dispositivo más. Llega allí por sí sola y se mantiene al día con los demás.",
 		Code: "Tu código", Copy: "Copiar", Copied: "Copiado",
-		How: "En un ordenador", Get: "Pide a tu empresa el programa trio y abre una terminal.", Run: "Ejecuta allí:",
+		How: "En un PC o Mac", Get: "Pide a tu empresa el programa trio y abre una terminal.", Run: "Ejecuta allí:",
 		Other: "En otra máquina, abre allí este enlace o escribe la orden.",
 		Once:  "El código sirve una sola vez y por poco tiempo. Quien lo tenga puede leer tu agenda: no lo pases a nadie.",
 		None:  "En este enlace no hay ningún código. Ábrelo tal como lo recibiste, con todo lo que va detrás de #, o pide otro.",

@@ -117,6 +117,8 @@ func TestWrongSettings(t *testing.T) {
 		{name: "both", args: []string{"--tls-cert", cert, "--tls-key", cert, "--acme-hosts", "a.b"}, want: "not from both", hint: "remove either"},
 		{name: "no hosts", file: "acme-email = \"a@b.c\"", want: "trio.toml:1: acme-email is set and acme-hosts is not", hint: "set acme-hosts"},
 		{name: "one address", file: "listen = \"127.0.0.1:1\"\noperator = \"127.0.0.1:1\"", want: "trio.toml:2: operator and listen are the same", hint: "another port"},
+		{name: "public address", file: "public-url = \"trio.example.com\"", want: "trio.toml:1: public-url is \"trio.example.com\"", hint: "https://trio.example.com"},
+		{name: "public address with a query", args: []string{"--public-url", "https://x/?a=b"}, want: "--public-url: public-url is", hint: "want a URL"},
 		{name: "data is a file", args: []string{"--data", cert}, want: "is not a folder", hint: "name a folder"},
 		{name: "no data", args: []string{"--data", ""}, want: "data is empty", hint: "name the folder"},
 		{name: "flag", args: []string{"--listne", "x"}, want: "-listne", hint: "trio serve --help"},
@@ -136,6 +138,43 @@ func TestWrongSettings(t *testing.T) {
 				t.Errorf("%v: %+v", err, ws)
 			}
 		})
+	}
+}
+
+// TestPublicURL: what the links of invitations begin with, and when nobody else could follow them.
+func TestPublicURL(t *testing.T) {
+	cert, key := certificate(t, t.TempDir(), time.Now().Add(24*time.Hour))
+	for _, tt := range []struct {
+		args   []string
+		listen string // "": as in the settings
+		want   string
+		warn   bool
+	}{
+		{nil, "", "http://127.0.0.1:8787", false},
+		{nil, "127.0.0.1:4321", "http://127.0.0.1:4321", false},
+		{[]string{"--listen", "0.0.0.0:8787"}, "[::]:8787", "http://localhost:8787", true},
+		{[]string{"--listen", ":8787"}, "", "http://localhost:8787", true},
+		{[]string{"--listen", "[::1]:80"}, "", "http://[::1]", false},
+		{[]string{"--listen", "192.0.2.7:80"}, "", "http://192.0.2.7", false},
+		{[]string{"--listen", "10.1.2.3:443", "--tls-cert", cert, "--tls-key", key}, "", "https://10.1.2.3", false},
+		{[]string{"--listen", ":443", "--acme-hosts", "trio.example.com,b.example.com"}, "", "https://trio.example.com", false},
+		{[]string{"--listen", ":8443", "--acme-hosts", "trio.example.com"}, "", "https://trio.example.com:8443", false},
+		{[]string{"--listen", ":8787", "--public-url", "https://example.com/trio/"}, "", "https://example.com/trio/", false},
+		{[]string{"--listen", ":8787", "--public-url", "http://localhost:8787"}, "", "http://localhost:8787", true},
+	} {
+		c, err := loaded(tt.args, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tt.listen == "" {
+			tt.listen = c.Listen
+		}
+		if got := c.publicURL(tt.listen); got != tt.want {
+			t.Errorf("%q at %s: %s, want %s", tt.args, tt.listen, got, tt.want)
+		}
+		if got := strings.Contains(strings.Join(c.warnings(), "\n"), "invitations lead to"); got != tt.warn {
+			t.Errorf("%q: warned about it: %v, want %v", tt.args, got, tt.warn)
+		}
 	}
 }
 
