@@ -1,8 +1,14 @@
 package main
 
 import (
+	"fmt"
+	"log/slog"
 	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -10,6 +16,7 @@ import (
 
 	"trio/crdt"
 	"trio/qr"
+	"trio/server/admin"
 	"trio/server/store"
 	"trio/server/store/storetest"
 )
@@ -53,4 +60,83 @@ func TestAdmin(t *testing.T) {
 			},
 		},
 	})
+}
+
+// TestAdminAPI runs what OPERATIONS.md shows of the API, line by line, against a real server; every route is in it.
+func TestAdminAPI(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("no curl here")
+	}
+	doc, err := os.ReadFile("../../../OPERATIONS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(doc), "```sh\n")
+	block, _, _ = strings.Cut(block, "```")
+
+	c := newCompany(t)
+	st, err := openStore(t.Context(), c.data, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc, err := admin.New(admin.Config{Store: st})
+	if err != nil {
+		t.Fatal(err)
+	}
+	op, ctx := admin.Operator(), t.Context()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	key, err := svc.CreateKey(ctx, op, c.device.Tenant, "all", store.Scopes)
+	must(err)
+	spare, err := svc.CreateKey(ctx, op, c.device.Tenant, "spare", []store.Scope{store.ScopeFeed})
+	must(err)
+	back, err := svc.Invite(ctx, op, c.member, 0)
+	must(err)
+	good, err := svc.Invite(ctx, op, c.member, 0)
+	must(err)
+	lost, err := svc.CreateDevice(ctx, op, c.member, "tablet")
+	must(err)
+	gone, err := svc.CreateDevice(ctx, op, c.member, "old phone")
+	must(err)
+	for _, rt := range svc.Routes(slog.New(slog.DiscardHandler)) {
+		call := "TRIO" + regexp.MustCompile(`\\\{id\\\}`).ReplaceAllString(regexp.QuoteMeta(rt.Path), `\$$[A-Z_]+`) + `(["? ]|$)`
+		if rt.Method != http.MethodGet {
+			call = "-X " + rt.Method + ` .*` + call
+		}
+		if !regexp.MustCompile(`(?m)^(api|own|curl -fsS) [^\n]*` + call).MatchString(block) {
+			t.Errorf("%s %s is not in OPERATIONS.md", rt.Method, rt.Path)
+		}
+	}
+	must(st.Close())
+
+	p := serving(t, c)
+	script := "set -e\n"
+	for line := range strings.Lines(block) {
+		if strings.Contains(line, "() {") {
+			script += line
+			continue
+		}
+		script += "echo " + strconv.Quote("+ "+strings.ReplaceAll(strings.TrimSpace(line), "$", "")) + "\n" + line + "echo\n"
+	}
+	cmd := exec.Command("sh", "-c", script)
+	cmd.Env = append(os.Environ(),
+		"TRIO=http://"+p.addr, "KEY="+key.Secret, fmt.Sprintf("COMPANY=%d", c.device.Tenant), fmt.Sprintf("ID_OF_KEY=%d", spare.ID), "MEMBER="+c.member.String(),
+		fmt.Sprintf("INVITE=%d", back.ID), "DEVICE="+gone.ID.String(), "CODE="+good.Code, "TOKEN="+c.token, "LOST="+lost.ID.String(),
+	)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, want := range []string{
+		`"name":"Verdant Trail"`, `"name":"Sol e Mar"`, `"bytes":200000000`, `"key":"trio_k_`, `"team":"South"`, `"depth":0`, `"qr":"\u003csvg `, `"state":"revoked"`,
+		`"taken":0`, `"token":"trio_d_`, "<html", `"name":"laptop"`, "/join#",
+	} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%s is not in the answers: %s", want, out)
+		}
+	}
 }
