@@ -113,7 +113,7 @@ func device(w http.ResponseWriter, r *http.Request) {
 		ops.Answer(w, http.StatusOK, map[string]any{"member": dev.Member, "device": dev.ID, "name": dev.MemberName, "revoked": dev.Revoked})
 		return
 	}
-	ops.Refuse(w, r, http.StatusUnauthorized, "device", "the device token is not known here", "ask your company for a new one")
+	ops.Refuse(w, r, http.StatusUnauthorized, "device", "the device token is not known here", "ask your company for a new invitation")
 }
 
 // ServeHTTP answers one request.

@@ -344,6 +344,9 @@ func TestInvitePair(t *testing.T) {
 	if !strings.Contains(log, fmt.Sprintf(`"route":"revoke","id":%q,"device":%q`, k.Device, k.Device)) {
 		t.Error("the log does not say who signed out")
 	}
+	if !strings.Contains(log, fmt.Sprintf(`"route":"admin-members","company":%d,"key":%d,"made":%q`, made.Company.ID, made.Key.ID, rosa.ID)) {
+		t.Error("the log does not say who made a member")
+	}
 }
 
 // TestOneCodeOneDevice: of many that redeem one code at once one gets a device.

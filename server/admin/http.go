@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -95,6 +96,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if h.route.Access == ops.Devices {
 			attrs = append(attrs, "device", c.device.ID.String())
 		}
+		if m, ok := answer.(interface{ made() any }); ok {
+			attrs = append(attrs, "made", fmt.Sprint(m.made()))
+		}
 		h.log.Info("administered", attrs...)
 	}
 	if h.status == http.StatusNoContent {
@@ -103,6 +107,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ops.Answer(w, h.status, answer)
 }
+
+// What is made, by its id, for the log.
+
+func (n NewCompany) made() any    { return n.ID }
+func (n NewKey) made() any        { return n.ID }
+func (n InvitedMember) made() any { return n.ID }
+func (n NewInvite) made() any     { return n.ID }
+func (n Joined) made() any        { return n.Device }
 
 func (h *handler) answer(r *http.Request) (c *call, answer any, err error) {
 	// Who asks goes before what is asked: a stranger is told nothing of how.

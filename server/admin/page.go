@@ -28,7 +28,7 @@ var joinJS string
 
 // words of the page in one language.
 type pageWords struct {
-	Lang, Title, Lead, Code, Copy, Copied, How, Get, Run, Other, Once, None string
+	Lang, Title, Lead, Code, Copy, Copied, How, Get, Run, Other, Once, None, NoScript string
 }
 
 var joinPages, joinLanguages = makeJoinPages(
@@ -37,18 +37,20 @@ var joinPages, joinLanguages = makeJoinPages(
 		Lead: "Open your book on one more device. It comes there by itself, and stays level with your others.",
 		Code: "Your code", Copy: "Copy", Copied: "Copied",
 		How: "On a computer", Get: "Get the program trio from your company and open a terminal.", Run: "Run this there:",
-		Other: "On another machine, open this link there, or type the command.",
-		Once:  "The code works once, and only for a while. Whoever has it can read your book: pass it on to nobody.",
-		None:  "There is no code in this link. Open it just as you got it, with all that stands behind the #, or ask for a new one.",
+		Other:    "On another machine, open this link there, or type the command.",
+		Once:     "The code works once, and only for a while. Whoever has it can read your book: pass it on to nobody.",
+		None:     "There is no code in this link. Open it just as you got it, with all that stands behind the #, or ask for a new one.",
+		NoScript: "This page needs JavaScript to show your code: it is what stands behind the # of the link.",
 	},
 	pageWords{
 		Lang: "es", Title: "Te invitan a Trio",
 		Lead: "Abre tu agenda en un dispositivo más. Llega allí por sí sola y se mantiene al día con los demás.",
 		Code: "Tu código", Copy: "Copiar", Copied: "Copiado",
 		How: "En un PC o Mac", Get: "Pide a tu empresa el programa trio y abre una terminal.", Run: "Ejecuta allí:",
-		Other: "En otra máquina, abre allí este enlace o escribe la orden.",
-		Once:  "El código sirve una sola vez y por poco tiempo. Quien lo tenga puede leer tu agenda: no lo pases a nadie.",
-		None:  "En este enlace no hay ningún código. Ábrelo tal como lo recibiste, con todo lo que va detrás de #, o pide otro.",
+		Other:    "En otra máquina, abre allí este enlace o escribe la orden.",
+		Once:     "El código sirve una sola vez y por poco tiempo. Quien lo tenga puede leer tu agenda: no lo pases a nadie.",
+		None:     "En este enlace no hay ningún código. Ábrelo tal como lo recibiste, con todo lo que va detrás de #, o pide otro.",
+		NoScript: "Esta página necesita JavaScript para mostrar tu código: es lo que va detrás de # en el enlace.",
 	},
 )
 

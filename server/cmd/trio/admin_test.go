@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -138,5 +139,58 @@ func TestAdminAPI(t *testing.T) {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("%s is not in the answers: %s", want, out)
 		}
+	}
+}
+
+// command runs trio to its end and returns what it prints.
+func command(t *testing.T, args ...string) string {
+	t.Helper()
+	var stderr strings.Builder
+	cmd := program(args...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%q: %v: %s", args, err, stderr.String())
+	}
+	return string(out)
+}
+
+// TestAdminBeside: the operator works on the folder of a running server; people join by the link that is printed, pair a
+// second computer from the first, and both suggest the same.
+func TestAdminBeside(t *testing.T) {
+	c := newCompany(t)
+	p := serving(t, c)
+	at := "http://" + p.addr
+	dir := t.TempDir()
+	settings := filepath.Join(dir, "trio.toml")
+	if err := os.WriteFile(settings, fmt.Appendf(nil, "data = %q\npublic-url = %q\n", c.data, at), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	operator := func(args ...string) string {
+		return command(t, append([]string{"admin", "--config", settings}, args...)...)
+	}
+	find := func(pattern, text string) string {
+		t.Helper()
+		m := regexp.MustCompile(pattern).FindStringSubmatch(text)
+		if m == nil {
+			t.Fatalf("%s is not in %s", pattern, text)
+		}
+		return m[1]
+	}
+	out := operator("member", fmt.Sprint(c.device.Tenant), "Rosa", "--invite")
+	member, link := find(`member +(\S+)`, out), find(`link +(\S+)`, out)
+	if !strings.HasPrefix(link, at+"/join#") {
+		t.Errorf("link %s", link)
+	}
+	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
+	command(t, "device", "--data", first, "join", link)
+	command(t, "device", "--data", first, "add", "Ana", "López", "+34612345678")
+	command(t, "device", "--data", first, "sync")
+	command(t, "device", "--data", second, "join", find(`join "(\S+)"`, command(t, "device", "--data", first, "pair")))
+	if a, b := command(t, "device", "--data", first, "top"), command(t, "device", "--data", second, "top"); a != b || !strings.Contains(a, "Ana") {
+		t.Errorf("the first suggests\n%s\nthe second\n%s", a, b)
+	}
+	if out := operator("devices", member); strings.Count(out, " active ") != 2 || !strings.Contains(out, " company\n") {
+		t.Error(out)
 	}
 }
