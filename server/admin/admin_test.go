@@ -208,25 +208,39 @@ func (s *site) join(code, device string) admin.Joined {
 	return j
 }
 
-// open makes a real device of what a join gave, and keeps it in sync until the test is over.
-func (s *site) open(j admin.Joined) (*replica.Replica, *replica.Syncer) {
+// offline makes a real device of what a join gave.
+func (s *site) offline(j admin.Joined) *replica.Replica {
 	s.Helper()
 	r, err := replica.Open(s.Context(), replica.Config{Path: filepath.Join(s.TempDir(), "replica.db"), Member: j.Member, Device: j.Device})
 	s.must(err)
+	s.Cleanup(func() { r.Close() })
+	return r
+}
+
+// online keeps a device in sync until it is stopped, or the test is over.
+func (s *site) online(r *replica.Replica, j admin.Joined) (_ *replica.Syncer, stop func()) {
 	sync := r.NewSyncer(replica.SyncerConfig{
-		URL: j.URL, Token: j.Token, Log: slog.New(slog.DiscardHandler), MinWait: 10 * time.Millisecond, MaxWait: 100 * time.Millisecond,
+		URL: j.URL, Token: j.Token, App: "trio test", Log: slog.New(slog.DiscardHandler), MinWait: 10 * time.Millisecond, MaxWait: 100 * time.Millisecond,
 	})
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, end := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		sync.Run(ctx) //nolint:errcheck // State tells
 	}()
-	s.Cleanup(func() {
-		stop()
+	stop = func() {
+		end()
 		<-done
-		r.Close()
-	})
+	}
+	s.Cleanup(stop)
+	return sync, stop
+}
+
+// open is both.
+func (s *site) open(j admin.Joined) (*replica.Replica, *replica.Syncer) {
+	s.Helper()
+	r := s.offline(j)
+	sync, _ := s.online(r, j)
 	return r, sync
 }
 
