@@ -358,6 +358,9 @@ func TestInvitePair(t *testing.T) {
 	if !strings.Contains(log, fmt.Sprintf(`"route":"revoke","id":%q,"device":%q`, k.Device, k.Device)) {
 		t.Error("the log does not say who signed out")
 	}
+	if !strings.Contains(log, `"msg":"request refused","request":"`) || !strings.Contains(log, `"route":"join","code":"quota"`) {
+		t.Error("the log does not say who was refused what")
+	}
 	if !strings.Contains(log, fmt.Sprintf(`"route":"admin-members","company":%d,"key":%d,"made":%q`, made.Company.ID, made.Key.ID, rosa.ID)) {
 		t.Error("the log does not say who made a member")
 	}

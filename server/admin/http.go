@@ -136,6 +136,8 @@ func (h *handler) answer(r *http.Request) (c *call, answer any, err error) {
 
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if e, ok := errors.AsType[*Error](err); ok {
+		// Not the sentence: it may repeat what was sent.
+		h.log.Info("request refused", "request", ops.RequestID(r.Context()), "route", h.route.Name, "code", e.Code)
 		if e.Status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 		}
