@@ -41,6 +41,12 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
+	plenty := ops.Rate{PerSecond: 1e4, Burst: 1e4}
+	return newSiteWith(t, ops.Limits{Strangers: plenty, Device: plenty, Company: plenty})
+}
+
+func newSiteWith(t *testing.T, limits ops.Limits) *site {
+	t.Helper()
 	s := &site{T: t}
 	now := func() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
 	var err error
@@ -48,9 +54,8 @@ func newSite(t *testing.T) *site {
 	s.must(err)
 	web := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + web.Listener.Addr().String()
-	plenty := ops.Rate{PerSecond: 1e4, Burst: 1e4}
 	srv := server.New(server.Config{
-		Store: s.st, Now: now, PublicURL: s.url + "/", Limits: ops.Limits{Strangers: plenty, Device: plenty, Company: plenty},
+		Store: s.st, Now: now, PublicURL: s.url + "/", Limits: limits,
 		Log: slog.New(slog.NewJSONHandler(&locked{w: &s.log}, nil)),
 	})
 	web.Config.Handler = srv
@@ -427,6 +432,31 @@ func TestCodes(t *testing.T) {
 	s.ask("POST", "/v1/pair", j.Token, nil).into(201, &p)
 	s.ask("POST", "/v1/admin/devices/"+j.Device.String()+"/revoke", s.key, nil).into(200, nil)
 	join(p.Code).refused(410, "expired")
+}
+
+// TestGuessing: who tries codes is a stranger, and is soon told to come back later, with a good code too; keys and devices
+// at the same address are not.
+func TestGuessing(t *testing.T) {
+	s := newSiteWith(t, ops.Limits{Strangers: ops.Rate{PerSecond: .001, Burst: 10}})
+	i := s.invite(s.newMember("Maya").ID)
+	j := s.join(i.Code, "phone")
+	tries := 0
+	for ; tries < 20; tries++ {
+		a := s.ask("POST", "/v1/join", "", map[string]any{"code": fmt.Sprintf("AAAA-BBBB-%04d", tries), "device": "guess"})
+		if a.status == 429 {
+			a.refused(429, "limit")
+			if a.header.Get("Retry-After") == "" {
+				t.Error("it is not said when to come back")
+			}
+			break
+		}
+		a.refused(404, "not-found")
+	}
+	if tries != 9 {
+		t.Errorf("%d guesses were answered, want 9 after one join", tries)
+	}
+	s.ask("POST", "/v1/pair", j.Token, nil).into(201, nil)
+	s.ask("GET", "/v1/admin/company", s.key, nil).into(200, nil)
 }
 
 // TestScopes: every route of companies wants its scope and takes no other; a key makes no key with more than it has.

@@ -366,7 +366,10 @@ func BenchmarkPeople(b *testing.B) {
 	run("Members=100", func(i int) error { _, err := s.Members(ctx, t, ids[i], 100); return err })
 	run("Members=1000", func(i int) error { _, err := s.Members(ctx, t, ids[i], 1000); return err })
 	run("Sponsored=64", func(i int) error { _, err := s.Sponsored(ctx, t, ids[i%workers], crdt.MemberID{}, 64); return err })
-	run("Sponsored=nobody", func(i int) error { _, err := s.Sponsored(ctx, t, ids[max(i, workers)], crdt.MemberID{}, 64); return err })
+	run("Sponsored=nobody", func(i int) error {
+		_, err := s.Sponsored(ctx, t, ids[max(i, workers)], crdt.MemberID{}, 64)
+		return err
+	})
 	run("Sponsored=tops", func(i int) error { _, err := s.Sponsored(ctx, t, crdt.MemberID{}, ids[i%workers], 64); return err })
 	run("MemberByID", func(i int) error { _, err := s.MemberByID(ctx, ids[i]); return err })
 	run("Devices", func(i int) error { _, err := s.Devices(ctx, ids[i]); return err })
