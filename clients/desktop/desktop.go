@@ -104,7 +104,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if errors.Is(err, replica.ErrLeft) {
 		err = &userError{
 			msg:  err.Error(),
-			hint: "what was only here is with your company; with a new device token from it: trio device --data DIR join URL TOKEN", err: err,
+			hint: "what was only here is with your company; with a new invitation from it: trio device --data DIR join LINK", err: err,
 		}
 	}
 	fmt.Fprintf(stderr, "error: %v\n", err)
