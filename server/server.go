@@ -31,6 +31,7 @@ type Config struct {
 	Crowded func() bool      // never: more connections are open than are to be served
 	// PublicURL is how devices reach the server, in the links of invitations: http://localhost:8787.
 	PublicURL string
+	QR        func(link string) (svg string, err error) // draws the links of invitations; nil: they come without
 }
 
 // Server answers devices and corporate over HTTP.
@@ -66,7 +67,7 @@ func New(cfg Config) *Server {
 	guard := ops.NewGuard(ops.GuardConfig{
 		Store: st, Log: cfg.Log, Metrics: cfg.Metrics, Limits: cfg.Limits, Proxies: cfg.Proxies, HSTS: cfg.HSTS, Crowded: cfg.Crowded,
 	})
-	people, err := admin.New(admin.Config{Store: st, PublicURL: cfg.PublicURL, Now: cfg.Now})
+	people, err := admin.New(admin.Config{Store: st, PublicURL: cfg.PublicURL, Now: cfg.Now, QR: cfg.QR})
 	if err != nil {
 		panic(err)
 	}

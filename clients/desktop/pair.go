@@ -17,8 +17,8 @@ import (
 	"time"
 	"unicode"
 
+	"trio/clients/qr"
 	"trio/crdt"
-	"trio/qr"
 )
 
 // tokenPrefix is how the token of a device begins; what else stands there is the code of an invitation.

@@ -33,6 +33,8 @@ type Config struct {
 	// ours. "": http://localhost:8787.
 	PublicURL string
 	Now       func() time.Time // time.Now
+	// QR draws a link as a QR code, in SVG. nil: invitations come without one.
+	QR func(link string) (svg string, err error)
 }
 
 // Service is what can be done about companies, members and devices.
@@ -40,6 +42,7 @@ type Service struct {
 	store  store.Store
 	public *url.URL
 	now    func() time.Time
+	draw   func(link string) (svg string, err error)
 }
 
 // New returns a service on a store, or what is wrong with the address.
@@ -51,7 +54,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Service{store: cfg.Store, public: u, now: cfg.Now}, nil
+	return &Service{store: cfg.Store, public: u, now: cfg.Now, draw: cfg.QR}, nil
 }
 
 // ParsePublicURL reads the address that devices reach a server by: http or https, a host, maybe a port and a path.

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"trio/clients/qr"
 	"trio/crdt"
 	"trio/ranking"
 	"trio/replica"
@@ -55,7 +56,7 @@ func newSiteWith(t *testing.T, limits ops.Limits) *site {
 	web := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + web.Listener.Addr().String()
 	srv := server.New(server.Config{
-		Store: s.st, Now: now, PublicURL: s.url + "/", Limits: limits,
+		Store: s.st, Now: now, PublicURL: s.url + "/", Limits: limits, QR: qr.SVG,
 		Log: slog.New(slog.NewJSONHandler(&locked{w: &s.log}, nil)),
 	})
 	web.Config.Handler = srv

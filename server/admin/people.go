@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"trio/crdt"
-	"trio/qr"
 	"trio/server/store"
 )
 
@@ -344,12 +343,11 @@ func (s *Service) makeInvite(ctx context.Context, m crdt.MemberID, by crdt.Devic
 		return NewInvite{}, mended(err, aboutMember(m))
 	}
 	n := NewInvite{Invite: s.invite(i), Code: code, Link: s.Link(code)}
-	c, err := qr.New(n.Link)
-	if err != nil {
-		return NewInvite{}, err
+	if s.draw == nil {
+		return n, nil
 	}
-	n.QR = c.SVG()
-	return n, nil
+	n.QR, err = s.draw(n.Link)
+	return n, err
 }
 
 // Invites returns a member's invitations, old ones included.

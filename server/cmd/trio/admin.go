@@ -17,8 +17,8 @@ import (
 	"time"
 	"unicode"
 
+	"trio/clients/qr"
 	"trio/crdt"
-	"trio/qr"
 	"trio/server/admin"
 	"trio/server/store"
 )
@@ -218,7 +218,7 @@ func administer(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if r.Service, err = admin.New(admin.Config{Store: st, PublicURL: c.publicURL(c.Listen)}); err == nil {
+	if r.Service, err = admin.New(admin.Config{Store: st, PublicURL: c.publicURL(c.Listen), QR: qr.SVG}); err == nil {
 		err = cmd.run(r)
 	}
 	if e, ok := errors.AsType[*admin.Error](err); ok {

@@ -15,8 +15,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"trio/clients/qr"
 	"trio/crdt"
-	"trio/qr"
 	"trio/server/admin"
 	"trio/server/store"
 	"trio/server/store/storetest"

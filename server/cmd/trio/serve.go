@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"time"
 
+	"trio/clients/qr"
 	"trio/server"
 	"trio/server/ops"
 	"trio/server/store"
@@ -57,7 +58,7 @@ func start(st store.Store, c *config, now func() time.Time, log *slog.Logger) (*
 	counted := ops.Listen(l, m, c.Connections)
 	s := server.New(server.Config{
 		Store: st, Log: log, Now: now, Metrics: m, Limits: c.Limits, Proxies: c.Proxies, HSTS: t != nil, Crowded: counted.Crowded,
-		PublicURL: c.publicURL(l.Addr().String()),
+		PublicURL: c.publicURL(l.Addr().String()), QR: qr.SVG,
 	})
 	// Of a caller's mistakes, TLS handshakes of strangers mostly: nothing that an operator can mend.
 	quiet := slog.NewLogLogger(log.Handler(), slog.LevelDebug)

@@ -14,7 +14,7 @@ import (
 	"github.com/makiuchi-d/gozxing"
 	"github.com/makiuchi-d/gozxing/qrcode"
 
-	"trio/qr"
+	"trio/clients/qr"
 )
 
 // read has a reader of another make read the code in a picture; found, it has to look for it as in a photo.

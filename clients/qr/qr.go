@@ -39,6 +39,15 @@ func New(text string) (*Code, error) {
 	return c, nil
 }
 
+// SVG draws a text as a QR code; see New and Code.SVG.
+func SVG(text string) (string, error) {
+	c, err := New(text)
+	if err != nil {
+		return "", err
+	}
+	return c.SVG(), nil
+}
+
 // Size returns how many modules stand in a row, the quiet zone included.
 func (c *Code) Size() int { return c.size + 2*quiet }
 
