@@ -193,6 +193,13 @@ func (g *Graph) Deps(h Hash) (deps []Hash, ok bool) {
 	return deps, true
 }
 
+// Place returns how many changes were applied before h; ok is false for one that is not applied. Who keeps something of
+// each change keeps it in that order and needs no map.
+func (g *Graph) Place(h Hash) (n int, ok bool) {
+	i, ok := g.find(h)
+	return int(i), ok
+}
+
 // Since returns the applied changes that are neither in have nor in the history of one that is, in causal order. Hashes
 // in have that are not applied are ignored; without any, all changes are returned.
 func (g *Graph) Since(have []Hash) []Hash {

@@ -57,6 +57,10 @@ type Sync struct {
 	// 11 MB of memory. A change that holds a longer text needs more, up to the constant MaxOps.
 	MaxOps int
 
+	// Waiting, if set, returns what a change depends on that came and waits outside of the graph, as it does with who counts
+	// no change as applied before it is stored. What such a change lacks is asked for by name.
+	Waiting func(Hash) (deps []Hash, ok bool)
+
 	shared []Hash // changes that both have, ascending; their histories too
 
 	// What we last said.
@@ -123,7 +127,7 @@ func (s *Sync) Generate(g *Graph, chunk func(Hash) ([]byte, error)) (*SyncMessag
 				shared = append(shared, h)
 			}
 		}
-		m.Need = g.missingFrom(s.heads)
+		m.Need = g.missingFrom(s.heads, s.Waiting)
 		hashes = s.unsent(g)
 		if unchanged && len(hashes) == 0 && s.heard && slices.Equal(s.heads, heads) {
 			return nil, nil
@@ -373,7 +377,7 @@ func containsHash(ascending []Hash, h Hash) bool {
 // missingFrom returns, ascending, what the graph lacks of start and its history, as far as that is known from changes that
 // wait: at most MaxSyncHashes hashes. What other waiting changes lack does not count; the peer that start is of may not
 // have that.
-func (g *Graph) missingFrom(start []Hash) []Hash {
+func (g *Graph) missingFrom(start []Hash, waiting func(Hash) ([]Hash, bool)) []Hash {
 	var missing []Hash
 	seen := map[Hash]struct{}{}
 	stack := slices.Clone(start)
@@ -386,9 +390,15 @@ func (g *Graph) missingFrom(start []Hash) []Hash {
 		seen[h] = struct{}{}
 		if w := g.waiting[h]; w != nil {
 			stack = append(stack, w.c.Deps...)
-		} else {
-			missing = append(missing, h)
+			continue
 		}
+		if waiting != nil {
+			if deps, ok := waiting(h); ok {
+				stack = append(stack, deps...)
+				continue
+			}
+		}
+		missing = append(missing, h)
 	}
 	slices.SortFunc(missing, compareHashes)
 	return missing[:min(len(missing), MaxSyncHashes)]
