@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 
 	"trio/crdt"
 	"trio/crdt/wire"
@@ -20,6 +21,7 @@ type reader struct {
 	docReader
 	change, partials         *stmt
 	unfolded, begin, commit  *stmt
+	documents                *stmt
 	feed, feedHead           *stmt
 	tenant, tenants          *stmt
 	keys, keyByHash          *stmt
@@ -64,6 +66,7 @@ func (r *reader) texts() []text {
 		{&r.unfolded, "SELECT id, uid FROM members m WHERE id > ? AND (seq - folded >= ? OR seq - folded >= ? AND EXISTS (" +
 			"SELECT 1 FROM changes c JOIN docs d ON d.id = c.doc WHERE c.id > (m.id << 32 | m.folded) AND c.id <= (m.id << 32 | m.seq) " +
 			"AND d.name LIKE 'log-%' AND d.name < ?)) ORDER BY id LIMIT 0 + ?"},
+		{&r.documents, "SELECT DISTINCT doc FROM writers WHERE member = ?"},
 		{&r.feed, "SELECT f.pos, f.entry, m.uid, f.device, f.arrived, f.body FROM feed f JOIN members m ON m.id = f.member " +
 			"WHERE f.tenant = ? AND f.pos > ? ORDER BY f.pos LIMIT 0 + ?"},
 		{&r.feedHead, "SELECT seq FROM sqlite_sequence WHERE name = 'feed'"},
@@ -157,6 +160,37 @@ func (s *SQLite) Head(ctx context.Context, m crdt.MemberID) (wire.Receipt, error
 	}
 	head.Epoch = s.epoch
 	return head, nil
+}
+
+// Documents returns the names of the member's documents; see Store.
+func (s *SQLite) Documents(ctx context.Context, m crdt.MemberID) ([]crdt.DocName, error) {
+	var names []crdt.DocName
+	err := s.readAt(ctx, func(r *reader) error {
+		member, _, _, err := r.head(m)
+		if err != nil {
+			return err
+		}
+		var docs []int64
+		if err := r.documents.each(func(row []driver.Value) bool {
+			docs = append(docs, row[0].(int64))
+			return true
+		}, member); err != nil {
+			return err
+		}
+		for _, id := range docs {
+			n, err := s.docName(r, id)
+			if err != nil {
+				return err
+			}
+			names = append(names, n)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: documents: %w", err)
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 // ReceiptAt returns the receipt at a sequence number of the member; see Store.

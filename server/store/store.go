@@ -135,6 +135,9 @@ type Store interface {
 	// Head returns the member's newest receipt; ErrNotFound.
 	Head(ctx context.Context, m crdt.MemberID) (wire.Receipt, error)
 
+	// Documents returns the names of the member's documents that somebody has written, ascending.
+	Documents(ctx context.Context, m crdt.MemberID) ([]crdt.DocName, error)
+
 	// Feed returns the tenant's records after a cursor in commit order, and the cursor after the last one: no gap, no
 	// duplicate, in one order for all who read, across restarts and faults, until NewEpoch. "" is the start; next equals
 	// cursor when there is nothing new. ErrCursor. A company that is not there has no records.

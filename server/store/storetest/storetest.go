@@ -66,6 +66,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("Rejections", func(t *testing.T) { h.rejections(t) })
 	t.Run("Duplicates", func(t *testing.T) { h.duplicates(t) })
 	t.Run("Pages", func(t *testing.T) { h.pages(t) })
+	t.Run("Documents", func(t *testing.T) { h.documents(t) })
 	t.Run("Compact", func(t *testing.T) { h.compact(t) })
 	t.Run("References", func(t *testing.T) { h.references(t) })
 	t.Run("Carriers", func(t *testing.T) { h.carriers(t) })
@@ -834,6 +835,46 @@ func (h Harness) pages(t *testing.T) {
 		t.Errorf("feed of nothing: %d records, %q, %v", len(rs), next, err)
 	}
 	p.check(p.Health(t.Context()))
+}
+
+// documents: a member's documents are those that somebody has written, whoever else has what.
+func (h Harness) documents(t *testing.T) {
+	p := h.place(t)
+	ctx := context.Background()
+	tenant := p.tenant()
+	m, other := p.member(tenant), p.member(tenant)
+	d, _ := p.device(m)
+	o, _ := p.device(other)
+	want := func(m crdt.MemberID, want ...crdt.DocName) {
+		t.Helper()
+		got, err := p.Store.Documents(ctx, m)
+		p.check(err)
+		if !slices.Equal(got, want) {
+			t.Errorf("documents %q, want %q", got, want)
+		}
+	}
+	want(m)
+	a, b := NewAuthor(d, 1, rand.New(rand.NewPCG(1, 1))), NewAuthor(o, 1, rand.New(rand.NewPCG(2, 1)))
+	_, err := p.Append(ctx, m, []store.Item{a.Tap(1), a.Edit(1), a.Tap(1)})
+	p.check(err)
+	_, err = p.Append(ctx, other, []store.Item{b.Edit(1)})
+	p.check(err)
+	b.Tap(1)
+	lost := b.Tap(1) // builds on what nobody stored
+	lost.Doc, lost.Feed = crdt.ProfileDoc, nil
+	if ack, err := p.Append(ctx, m, []store.Item{lost}); err != nil || len(ack.Rejected) != 1 {
+		t.Errorf("%+v, %v", ack, err)
+	}
+	for range 2 {
+		want(m, crdt.ContactsDoc, "log-2026-11")
+		want(other, crdt.ContactsDoc)
+		_, err = p.Compact(ctx, m, 1)
+		p.check(err)
+		p.reopen()
+	}
+	if _, err := p.Store.Documents(ctx, crdt.MemberID{1}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("documents of nobody: %v", err)
+	}
 }
 
 // compact folds orders in pieces and asks everything again that was asked before.
