@@ -39,6 +39,8 @@ type Route struct {
 	Scope  store.Scope // that a company's key needs: "" for none
 	Body   int64       // bytes that a request may bring: 0 for none
 	Quiet  bool        // logged for debugging only: it is asked all the time
+	// Token returns the token or key that a request carries; nil is Bearer. What it looks at besides the header is not logged.
+	Token func(*http.Request) string
 }
 
 // Guard stands before the routes of a server: ids, headers, limits, log lines, metrics.
@@ -184,7 +186,10 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 		return nil
 	}
 	const often = "requests come too often"
-	token := Bearer(r)
+	if rt.Token == nil {
+		rt.Token = Bearer
+	}
+	token := rt.Token(r)
 	switch {
 	case rt.Access == Devices && token != "":
 		d, err := g.store.DeviceByToken(r.Context(), token)
