@@ -40,15 +40,15 @@ builds:
 	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build ./...
 	CGO_ENABLED=0 $(GO) build ./...
 
-# npm's automerge, which the tests hold ours against; installed anew when its lock file is newer.
-NPM_STAMP = crdt/automerge/js/node_modules/.stamp
+# npm's automerge and automerge-repo, which the tests hold ours against; installed anew when their lock files are newer.
+NPM_STAMPS = crdt/automerge/js/node_modules/.stamp server/repo/js/node_modules/.stamp
 
-npm: $(if $(HAVE_NODE),$(NPM_STAMP))
-	$(if $(HAVE_NODE),,@echo "no Node.js: tests run without npm's engine")
+npm: $(if $(HAVE_NODE),$(NPM_STAMPS))
+	$(if $(HAVE_NODE),,@echo "no Node.js: tests run without npm's packages")
 
-$(NPM_STAMP): crdt/automerge/js/package-lock.json
+%/node_modules/.stamp: %/package-lock.json
 	@cd $(<D) && if npm ci --ignore-scripts --no-audit --no-fund; then touch node_modules/.stamp; \
-	else echo "npm's engine is not installed: tests run without it"; fi
+	else echo "npm's packages of $(<D) are not installed: tests run without them"; fi
 
 race: npm
 	$(if $(HAVE_CC),,@echo "no C compiler: tests run without the race detector and without the reference engine")

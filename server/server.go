@@ -1,9 +1,11 @@
-// Package server puts the rooms of the sync server together behind one HTTP handler: the WebSocket of devices (hub),
-// corporate's feed (feed), companies with their people (admin) and the health of the store. Each route stands behind ops.Guard, which bounds, counts and logs.
+// Package server puts the rooms of the sync server together behind one HTTP handler: the WebSocket of devices (hub), that
+// of programs that speak automerge-repo's protocol (repo), corporate's feed (feed), companies with their people (admin) and
+// the health of the store. Each route stands behind ops.Guard, which bounds, counts and logs.
 package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -16,6 +18,7 @@ import (
 	"trio/server/feed"
 	"trio/server/hub"
 	"trio/server/ops"
+	"trio/server/repo"
 	"trio/server/store"
 )
 
@@ -27,6 +30,7 @@ type Config struct {
 	Metrics *ops.Metrics     // ones of its own, which nobody reads
 	Limits  ops.Limits       // as stated there
 	Proxies []netip.Prefix   // none: proxies whose X-Forwarded-For is believed
+	Origins []string         // none: origins whose pages may come by repo with a device's cookie
 	HSTS    bool             // false: browsers are told to come by TLS only
 	Crowded func() bool      // never: more connections are open than are to be served
 	// PublicURL is how devices reach the server, in the links of invitations: http://localhost:8787.
@@ -37,6 +41,7 @@ type Config struct {
 // Server answers devices and corporate over HTTP.
 type Server struct {
 	hub    *hub.Hub
+	repo   *repo.Door
 	health *ops.Health
 	router *mux.Router
 	stop   context.CancelFunc // ends requests that wait
@@ -60,10 +65,15 @@ func New(cfg Config) *Server {
 			Store: st, Now: cfg.Now, Member: cfg.Limits.Member, Log: cfg.Log,
 			Caller: caller, Pace: ops.NewPacer(cfg.Limits).Turn, Refused: cfg.Metrics.CountRefusal,
 		}),
+		repo: repo.New(repo.Config{
+			Store: st, Member: cfg.Limits.Member, Log: cfg.Log, Refused: cfg.Metrics.CountRefusal, Origins: cfg.Origins,
+		}),
 	}
 	cfg.Metrics.Watch("devices_connected", "Devices that sync now; one that is connected twice counts once.",
 		func() float64 { return float64(s.hub.Devices()) })
 	cfg.Metrics.WatchStore(st.Stats)
+	cfg.Metrics.Watch("repo_clients_connected", "Programs that sync now by automerge-repo's protocol.",
+		func() float64 { return float64(s.repo.Connections()) })
 	guard := ops.NewGuard(ops.GuardConfig{
 		Store: st, Log: cfg.Log, Metrics: cfg.Metrics, Limits: cfg.Limits, Proxies: cfg.Proxies, HSTS: cfg.HSTS, Crowded: cfg.Crowded,
 	})
@@ -77,6 +87,8 @@ func New(cfg Config) *Server {
 	routes := append([]admin.Route{
 		get("/v1/sync", ops.Route{Name: "sync", Access: ops.Devices}, s.hub),
 		get("/v1/device", ops.Route{Name: "device", Access: ops.Devices}, http.HandlerFunc(device)),
+		get(repo.Path, ops.Route{Name: "repo", Access: ops.Devices, Token: repo.Token}, s.repo),
+		get(repo.DocumentsPath, ops.Route{Name: "documents", Access: ops.Devices, Token: repo.Token}, http.HandlerFunc(s.repo.Documents)),
 		get(feed.Path, feed.Route, feed.Handler(st, feed.Log(cfg.Log), feed.Until(stopping))),
 		get("/healthz", ops.Route{Name: "healthz", Quiet: true}, http.HandlerFunc(s.health.Alive)),
 		get("/readyz", ops.Route{Name: "readyz", Quiet: true}, http.HandlerFunc(s.health.Ready)),
@@ -94,7 +106,7 @@ func New(cfg Config) *Server {
 		})))
 	}
 	s.router.NotFoundHandler = guard.Wrap(ops.Route{Name: "unknown"}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ops.Refuse(w, r, http.StatusNotFound, "path", "nothing is served at this path", "devices sync at /v1/sync, companies read "+feed.Path+" and look after their people under /v1/admin/")
+		ops.Refuse(w, r, http.StatusNotFound, "path", "nothing is served at this path", "devices sync at /v1/sync, programs that speak automerge-repo's protocol at "+repo.Path+", companies read "+feed.Path+" and look after their people under /v1/admin/")
 	}))
 	return s
 }
@@ -131,5 +143,7 @@ func (s *Server) Health() *ops.Health { return s.health }
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.health.Drain()
 	s.stop()
-	return s.hub.Shutdown(ctx)
+	door := make(chan error, 1)
+	go func() { door <- s.repo.Shutdown(ctx) }()
+	return errors.Join(s.hub.Shutdown(ctx), <-door)
 }

@@ -32,6 +32,7 @@ type config struct {
 	Connections int
 	Proxies     []netip.Prefix
 	PublicURL   string
+	Origins     []string
 	Operator    string
 
 	TLSCert, TLSKey                     string
@@ -71,6 +72,10 @@ func settings(c *config) []setting {
 		{
 			"public listener", "trusted-proxies", "NETWORKS", "whose X-Forwarded-For says where a request comes from, separated by commas",
 			"networks such as 10.0.0.0/8, separated by commas", networks(&c.Proxies), "127.0.0.0/8,::1/128",
+		},
+		{
+			"public listener", "origins", "ORIGINS", "besides the server's own whose pages may sync with a device's cookie, separated by commas",
+			"origins such as https://app.example.com, separated by commas", origins(&c.Origins), "",
 		},
 
 		{
@@ -226,6 +231,16 @@ func names(p *[]string) func(string) bool {
 	return func(s string) bool {
 		*p = parts(s)
 		return !slices.ContainsFunc(*p, func(n string) bool { return !hostName.MatchString(n) })
+	}
+}
+
+func origins(p *[]string) func(string) bool {
+	return func(s string) bool {
+		*p = parts(s)
+		return !slices.ContainsFunc(*p, func(o string) bool {
+			u, err := url.Parse(o)
+			return err != nil || u.Host == "" || o != u.Scheme+"://"+u.Host || u.Scheme != "https" && u.Scheme != "http"
+		})
 	}
 }
 

@@ -106,6 +106,7 @@ func TestWrongSettings(t *testing.T) {
 		{name: "rate", file: "feed-rate = -1", want: "feed-rate is \"-1\"", hint: "above 0"},
 		{name: "rate is nan", file: "feed-rate = nan", want: "feed-rate is \"NaN\"", hint: "above 0"},
 		{name: "duration", file: "shutdown = 10", want: "shutdown is \"10\"", hint: "from 1s to 10m"},
+		{name: "origin", file: "origins = [\"https://app.example.com\", \"app.example.com/\"]", want: "origins is \"https://app.example.com,app.example.com/\"", hint: "https://app.example.com"},
 		{name: "network", file: "trusted-proxies = [\"10.0.0.0/8\", \"lb\"]", want: "trusted-proxies is \"10.0.0.0/8,lb\"", hint: "separated by commas"},
 		{name: "host name", file: "acme-hosts = \"https://trio.example.com\"", want: "acme-hosts is", hint: "trio.example.com"},
 		{name: "directory", file: "acme-hosts = \"a.b\"\nacme-directory = \"http://a.b\"", want: "trio.toml:2: acme-directory is", hint: "https://"},

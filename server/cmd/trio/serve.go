@@ -57,7 +57,7 @@ func start(st store.Store, c *config, now func() time.Time, log *slog.Logger) (*
 	m.WatchFile("store_wal_bytes", "Size of the database's log of writes in bytes.", filepath.Join(c.Data, dbName+"-wal"))
 	counted := ops.Listen(l, m, c.Connections)
 	s := server.New(server.Config{
-		Store: st, Log: log, Now: now, Metrics: m, Limits: c.Limits, Proxies: c.Proxies, HSTS: t != nil, Crowded: counted.Crowded,
+		Store: st, Log: log, Now: now, Metrics: m, Limits: c.Limits, Proxies: c.Proxies, Origins: c.Origins, HSTS: t != nil, Crowded: counted.Crowded,
 		PublicURL: c.publicURL(l.Addr().String()), QR: qr.SVG,
 	})
 	// Of a caller's mistakes, TLS handshakes of strangers mostly: nothing that an operator can mend.

@@ -1,0 +1,729 @@
+package repo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
+
+	"trio/crdt"
+	"trio/crdt/wire"
+	"trio/server/hub"
+	"trio/server/ops"
+	"trio/server/store"
+)
+
+// Paths that the door is served at.
+const (
+	Path          = "/v1/repo"
+	DocumentsPath = "/v1/documents"
+)
+
+// Config of a Door. Zero fields have the defaults stated behind them.
+type Config struct {
+	Store   store.Store
+	Log     *slog.Logger  // slog.Default()
+	Origins []string      // none: origins ("https://app.example.com") besides our own whose pages may use a cookie
+	Ping    time.Duration // 45 s between pings, give or take a third; a client that is silent for twice as long is closed
+	Write   time.Duration // 20 s for a client to take one message; a slower one is closed and comes back
+	Member  int           // 32 connections at most for one member; the oldest gives way
+	Poll    time.Duration // 30 s, or up to twice that, between questions whether hints of the store were lost
+
+	Message int             // 64 MiB at most for one message
+	Refused func(wire.Code) // nobody: told the code of each refusal of a client
+
+	// Work and WorkBurst bound what the connections of one device may cost (see Session.Worked) in a second in the long run
+	// and at once: 4 Mi and 256 Mi. A device that has used them up is read from more slowly.
+	Work, WorkBurst int
+}
+
+// Limits of ephemeral messages of one connection. What is larger, or comes more often, is dropped.
+const (
+	ephemeralRate  = 30 // a second
+	ephemeralBurst = 100
+)
+
+const (
+	// largeMessage is what a message may have without waiting for its turn, in bytes; largeMessages is how many larger ones
+	// are taken in at a time, and largeTime how long one may take.
+	largeMessage  = 1 << 20
+	largeMessages = 4
+	largeTime     = 2 * time.Minute
+	// maxPause is how long a device is not read from at a time; shorter than it may be silent.
+	maxPause = 30 * time.Second
+	// headsPage is how many members one question for heads is about.
+	headsPage = 500
+	// keptBuckets is how many devices are remembered with what they have used up, before those that have it all again are
+	// forgotten.
+	keptBuckets = 4096
+)
+
+// Door is the set of live connections.
+type Door struct {
+	cfg      Config
+	peer     string
+	upgrader websocket.Upgrader
+	large    chan struct{}
+	ctx      context.Context // of all work for connections; ends when Shutdown stops waiting
+	cancel   context.CancelFunc
+
+	mu      sync.Mutex
+	members map[crdt.MemberID]*member
+	work    map[crdt.DeviceID]*rate.Limiter
+	closing bool
+	ending  chan struct{} // closed by Shutdown
+	wg      sync.WaitGroup
+}
+
+// member is what the connections of one member share.
+type member struct {
+	book  *Book
+	conns []*conn // in the order of arrival
+}
+
+// New returns a door that nobody has come by.
+func New(cfg Config) *Door {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Ping == 0 {
+		cfg.Ping = 45 * time.Second
+	}
+	if cfg.Write == 0 {
+		cfg.Write = 20 * time.Second
+	}
+	if cfg.Member == 0 {
+		cfg.Member = 32
+	}
+	if cfg.Refused == nil {
+		cfg.Refused = func(wire.Code) {}
+	}
+	if cfg.Message == 0 {
+		cfg.Message = MaxMessage
+	}
+	if cfg.Poll == 0 {
+		cfg.Poll = 30 * time.Second
+	}
+	if cfg.Work == 0 {
+		cfg.Work = 4 << 20
+	}
+	if cfg.WorkBurst == 0 {
+		cfg.WorkBurst = 256 << 20
+	}
+	d := &Door{
+		cfg: cfg, peer: "trio-" + cfg.Store.Epoch().String(), large: make(chan struct{}, largeMessages),
+		members: map[crdt.MemberID]*member{}, work: map[crdt.DeviceID]*rate.Limiter{}, ending: make(chan struct{}),
+	}
+	d.upgrader = websocket.Upgrader{
+		ReadBufferSize: 512, WriteBufferSize: 4096, WriteBufferPool: &sync.Pool{},
+		CheckOrigin: func(*http.Request) bool { return true }, // ServeHTTP did
+	}
+	d.ctx, d.cancel = context.WithCancel(context.Background())
+	d.wg.Go(d.attend)
+	return d
+}
+
+// Token returns the device token that a request carries, or "": in the Authorization header, in the URL (?token=), where
+// browsers and automerge-repo's adapters can put it, or in the cookie trio_token.
+func Token(r *http.Request) string {
+	token, _ := tokenOf(r)
+	return token
+}
+
+func tokenOf(r *http.Request) (token string, cookie bool) {
+	if t := ops.Bearer(r); t != "" {
+		return t, false
+	}
+	if t := r.URL.Query().Get("token"); t != "" {
+		return t, false
+	}
+	if c, err := r.Cookie("trio_token"); err == nil {
+		return c.Value, true
+	}
+	return "", false
+}
+
+// foreign reports whether a browser sends the request for a page that may not use the device's cookie. Browsers send
+// cookies with WebSockets of any page and say whose it is; a token in the URL or a header proves that the page knows it.
+func (d *Door) foreign(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if _, cookie := tokenOf(r); !cookie || origin == "" || slices.Contains(d.cfg.Origins, origin) {
+		return false
+	}
+	u, err := url.Parse(origin)
+	return err != nil || !strings.EqualFold(u.Host, r.Host)
+}
+
+// ServeHTTP takes a client's WebSocket. Whoever may not sync is told so in an error message: npm's client on Node ends its
+// process when a handshake is refused.
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if d.foreign(r) {
+		ops.Refuse(w, r, http.StatusForbidden, "origin", "pages of this origin may not use the device's cookie",
+			"put the token in the URL, or have the operator add the origin to the setting origins")
+		return
+	}
+	ws, err := d.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return // the upgrader has answered
+	}
+	token := Token(r)
+	c := &conn{door: d, ws: ws, id: uuid.NewString(), token: token}
+	log := d.cfg.Log.With("conn", c.id)
+	dev, err := d.cfg.Store.DeviceByToken(d.ctx, token)
+	switch {
+	case d.ctx.Err() != nil:
+		err = shutdownError()
+	case errors.Is(err, store.ErrNotFound):
+		err = &wire.Error{Code: wire.CodeDevice, Text: "this device token is not known here: ask your company for a new one"}
+	case err == nil && dev.Revoked:
+		err = revokedError()
+	}
+	if err != nil {
+		log.Warn("client refused", "err", err)
+		c.hangUp(hub.AsError(err))
+		go c.drain()
+		return
+	}
+	c.dev = dev
+	c.log = log.With("member", dev.Member, "device", dev.ID)
+	c.ephemeral = rate.NewLimiter(ephemeralRate, ephemeralBurst)
+	if !d.add(c) {
+		c.hangUp(shutdownError())
+		go c.drain()
+		return
+	}
+	// The handler returns, and with it go net/http's buffers and the request.
+	go c.read()
+}
+
+func shutdownError() *wire.Error {
+	return &wire.Error{Code: wire.CodeShutdown, Text: "the server restarts: come back"}
+}
+
+func revokedError() *wire.Error {
+	return &wire.Error{Code: wire.CodeRevoked, Text: "this device's access was taken back: ask your company"}
+}
+
+// Documents answers with the documents of the device's member that somebody has written, as automerge-repo names them.
+func (d *Door) Documents(w http.ResponseWriter, r *http.Request) {
+	_, cookie := tokenOf(r)
+	if !cookie {
+		w.Header().Set("Access-Control-Allow-Origin", "*") // whoever asks knows the token
+	}
+	dev, ok := ops.Caller(r.Context())
+	if !ok || dev.Revoked {
+		ops.Refuse(w, r, http.StatusUnauthorized, "device", "the device token is not known here, or was taken back", "ask your company for a new one")
+		return
+	}
+	names, err := d.cfg.Store.Documents(r.Context(), dev.Member)
+	if err != nil {
+		d.cfg.Log.Error("documents not listed", "request", ops.RequestID(r.Context()), "member", dev.Member, "err", err)
+		ops.Refuse(w, r, http.StatusServiceUnavailable, "internal", "the server could not do that", "come back later")
+		return
+	}
+	type document struct {
+		Name crdt.DocName `json:"name"`
+		URL  string       `json:"url"`
+	}
+	list := []document{}
+	for _, n := range names {
+		list = append(list, document{n, URL(n.DocumentID(dev.Member))})
+	}
+	ops.Answer(w, http.StatusOK, map[string]any{"documents": list})
+}
+
+// add counts a connection in.
+func (d *Door) add(c *conn) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closing {
+		return false
+	}
+	m := d.members[c.dev.Member]
+	if m == nil {
+		m = &member{book: NewBook(d.cfg.Store, c.dev.Member)}
+		d.members[c.dev.Member] = m
+	}
+	staying := slices.DeleteFunc(slices.Clone(m.conns), (*conn).failed)
+	if len(staying) >= d.cfg.Member {
+		staying[0].fail(&wire.Error{Code: wire.CodeBusy, Text: "too many connections of one member"})
+	}
+	if c.work = d.work[c.dev.ID]; c.work == nil {
+		if len(d.work) >= keptBuckets {
+			now := time.Now()
+			for id, l := range d.work {
+				if l.TokensAt(now) >= float64(d.cfg.WorkBurst) {
+					delete(d.work, id)
+				}
+			}
+		}
+		c.work = rate.NewLimiter(rate.Limit(d.cfg.Work), d.cfg.WorkBurst)
+		d.work[c.dev.ID] = c.work
+	}
+	c.session = NewSession(SessionConfig{Store: d.cfg.Store, Book: m.book, Device: c.dev, Conn: c.id, Peer: d.peer, Log: c.log})
+	m.conns = append(slices.Clip(m.conns), c)
+	d.wg.Add(1)
+	return true
+}
+
+func (d *Door) remove(c *conn) {
+	c.session.Close()
+	d.mu.Lock()
+	m := d.members[c.dev.Member]
+	kept := make([]*conn, 0, len(m.conns))
+	for _, x := range m.conns {
+		if x != c {
+			kept = append(kept, x)
+		}
+	}
+	if m.conns = kept; len(kept) == 0 {
+		delete(d.members, c.dev.Member)
+	}
+	d.mu.Unlock()
+	d.wg.Done()
+}
+
+// of returns the connections of a member, of which the list is not to be modified.
+func (d *Door) of(m crdt.MemberID) (conns []*conn, book *Book) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if x := d.members[m]; x != nil {
+		return x.conns, x.book
+	}
+	return nil, nil
+}
+
+// attend has clients look for what was committed elsewhere: by hints, which may be lost, and by asking now and then.
+func (d *Door) attend() {
+	for watching := false; d.ctx.Err() == nil; {
+		if !watching {
+			err := d.cfg.Store.Watch(d.ctx, d.hint)
+			if watching = err == nil; !watching {
+				d.cfg.Log.Warn("no hints from the store: asking it instead", "err", err)
+			}
+		}
+		select {
+		case <-d.ctx.Done():
+		case <-d.ending:
+			return
+		case <-time.After(d.cfg.Poll + rand.N(d.cfg.Poll)):
+			d.ask()
+		}
+	}
+}
+
+// hint takes a hint of the store. It waits for nothing.
+func (d *Door) hint(h store.Hint) {
+	if h.All {
+		for m := range d.books() {
+			d.wake(m)
+			d.lookUp(m)
+		}
+		return
+	}
+	if h.Head > 0 || !h.People {
+		d.wake(h.Member)
+	}
+	if h.People {
+		d.lookUp(h.Member)
+	}
+}
+
+// books returns the books of all members who have a client here.
+func (d *Door) books() map[crdt.MemberID]*Book {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := make(map[crdt.MemberID]*Book, len(d.members))
+	for m, x := range d.members {
+		all[m] = x.book
+	}
+	return all
+}
+
+// wake has a member's clients look for news.
+func (d *Door) wake(m crdt.MemberID) {
+	conns, book := d.of(m)
+	if book == nil {
+		return
+	}
+	book.Stale()
+	for _, c := range conns {
+		c.kick()
+	}
+}
+
+// lookUp ends a member's connections whose devices may not come any more. It does not wait for that.
+func (d *Door) lookUp(m crdt.MemberID) {
+	if conns, _ := d.of(m); len(conns) > 0 {
+		go func() {
+			for _, c := range conns {
+				c.lookUp()
+			}
+		}()
+	}
+}
+
+// ask reads how far the orders of members have come, and wakes the clients of those that are behind.
+func (d *Door) ask() {
+	books := d.books()
+	for page := range slices.Chunk(slices.Collect(maps.Keys(books)), headsPage) {
+		heads, err := d.cfg.Store.Heads(d.ctx, page)
+		if err != nil {
+			if d.ctx.Err() == nil {
+				d.cfg.Log.Warn("heads not read", "err", err)
+			}
+			return
+		}
+		for m, head := range heads {
+			if books[m].behindOf(head) {
+				d.wake(m)
+			}
+		}
+	}
+}
+
+// Connections returns how many clients are connected.
+func (d *Door) Connections() (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, m := range d.members {
+		n += len(m.conns)
+	}
+	return n
+}
+
+// Shutdown tells every client to come back and waits until all connections have ended, or until ctx does.
+func (d *Door) Shutdown(ctx context.Context) error {
+	d.mu.Lock()
+	if !d.closing {
+		close(d.ending)
+	}
+	d.closing = true
+	var all []*conn
+	for _, m := range d.members {
+		all = append(all, m.conns...)
+	}
+	d.mu.Unlock()
+	for _, c := range all {
+		c.fail(shutdownError())
+	}
+	done := make(chan struct{})
+	go func() {
+		d.wg.Wait()
+		close(done)
+	}()
+	defer d.cancel()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		d.cancel() // whoever still waits for the store stops waiting
+		for _, c := range all {
+			c.ws.Close()
+		}
+		<-done
+		return ctx.Err()
+	}
+}
+
+// conn is one live connection: a goroutine that reads, and one that writes while there is something to write.
+type conn struct {
+	door      *Door
+	ws        *websocket.Conn
+	id        string
+	token     string
+	dev       store.Device
+	session   *Session
+	log       *slog.Logger
+	work      *rate.Limiter
+	ephemeral *rate.Limiter
+
+	mu      sync.Mutex
+	pumping bool
+	again   bool
+	failure *wire.Error // why the connection ends; the pump says it and closes
+	over    bool
+}
+
+// lookUp reports whether the device may still sync, and ends the connection when it may not.
+func (c *conn) lookUp() bool {
+	dev, err := c.door.cfg.Store.DeviceByToken(c.door.ctx, c.token)
+	if err == nil && dev.Revoked { // since it connected
+		c.fail(revokedError())
+		return false
+	}
+	return true
+}
+
+// alive gives the client time for its next message or pong.
+func (c *conn) alive() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failure != nil {
+		return nil // it has hangUp's time to go, whatever it sends
+	}
+	return c.ws.SetReadDeadline(time.Now().Add(2 * c.door.cfg.Ping))
+}
+
+// read takes messages until the connection ends.
+func (c *conn) read() {
+	defer c.door.remove(c)
+	defer c.charge()
+	defer c.ws.Close()
+	c.ws.SetPongHandler(func(string) error { return c.alive() })
+	c.alive()         //nolint:errcheck // the read will say it
+	var mu sync.Mutex // between the timer's function and the end of the connection
+	var ping *time.Timer
+	ended := false
+	mu.Lock()
+	ping = time.AfterFunc(c.pause(), func() {
+		if !c.lookUp() {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if !ended && c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.door.cfg.Write)) == nil {
+			ping.Reset(c.pause())
+		}
+	})
+	mu.Unlock()
+	defer func() {
+		mu.Lock()
+		ended = true
+		ping.Stop()
+		mu.Unlock()
+	}()
+	c.log.Debug("client connected")
+	defer c.log.Debug("client disconnected")
+	for {
+		kind, b, done, err := c.next()
+		if err != nil {
+			if e := (*wire.Error)(nil); errors.As(err, &e) {
+				c.fail(e)
+				continue
+			}
+			return
+		}
+		ok := c.take(kind, b)
+		done()
+		if !ok {
+			return
+		}
+		c.pace()
+	}
+}
+
+// take works one message in, and reports whether the client stays.
+func (c *conn) take(kind int, b []byte) bool {
+	c.alive() //nolint:errcheck // the next read will say it
+	if c.failed() {
+		return true // it is told already; what it still sends is not for us
+	}
+	if kind != websocket.BinaryMessage {
+		c.fail(&wire.Error{Code: wire.CodeFrame, Text: "want binary messages: CBOR, as automerge-repo sends it"})
+		return true
+	}
+	e, err := c.session.Receive(c.door.ctx, b)
+	if e.Stored > 0 {
+		c.door.wake(c.dev.Member)
+	}
+	switch {
+	case err != nil:
+		c.log.Warn("message refused", "err", err)
+		c.fail(hub.AsError(err))
+		return true
+	case e.Left:
+		return false
+	case e.Relay != nil:
+		c.relay(e.Relay)
+	}
+	c.kick()
+	return true
+}
+
+// next reads one message. One that is large waits until few others are worked in; done says that this one is.
+func (c *conn) next() (kind int, b []byte, done func(), err error) {
+	done = func() {}
+	kind, r, err := c.ws.NextReader()
+	if err != nil {
+		return 0, nil, done, err
+	}
+	b, err = io.ReadAll(io.LimitReader(r, largeMessage))
+	if err != nil || len(b) < largeMessage {
+		return kind, b, done, err
+	}
+	select {
+	case c.door.large <- struct{}{}:
+		done = sync.OnceFunc(func() { <-c.door.large })
+	case <-c.door.ctx.Done():
+		return 0, nil, done, c.door.ctx.Err()
+	}
+	c.ws.SetReadDeadline(time.Now().Add(largeTime)) //nolint:errcheck // the read will say it
+	room := c.door.cfg.Message - largeMessage
+	rest, err := io.ReadAll(io.LimitReader(r, int64(room)+1))
+	if err == nil && len(rest) > room { // the next read skips what is left of it
+		err = &wire.Error{Code: wire.CodeFrame, Text: fmt.Sprintf("message is larger than %d MiB: send fewer changes at a time", c.door.cfg.Message>>20)}
+	}
+	if err != nil {
+		done()
+	}
+	return kind, bytes.Join([][]byte{b, rest}, nil), done, err
+}
+
+// charge takes what the connection has cost from what its device may, and returns how long that takes to come back.
+func (c *conn) charge() time.Duration {
+	n := int(min(c.session.Worked(), int64(c.work.Burst())))
+	return min(c.work.ReserveN(time.Now(), n).Delay(), maxPause)
+}
+
+// pace reads no more for a while when the device has cost more than it may.
+func (c *conn) pace() {
+	if wait := c.charge(); wait > 0 {
+		c.log.Debug("client is paced", "ms", wait.Milliseconds())
+		select {
+		case <-time.After(wait):
+		case <-c.door.ctx.Done():
+		}
+		c.alive() //nolint:errcheck // the next read will say it
+	}
+}
+
+// relay passes an ephemeral message on to the member's other clients.
+func (c *conn) relay(r *Relayed) {
+	if r.Bytes() > maxEphemeral || !c.ephemeral.Allow() {
+		c.log.Debug("ephemeral message dropped: it is too large, or they come too often", "bytes", r.Bytes())
+		return
+	}
+	conns, _ := c.door.of(c.dev.Member)
+	for _, x := range conns {
+		if x != c && x.session.Relay(r) {
+			x.kick()
+		}
+	}
+}
+
+// pause returns the time to the next ping, spread so that pings of many clients do not meet.
+func (c *conn) pause() time.Duration {
+	return c.door.cfg.Ping*2/3 + rand.N(c.door.cfg.Ping*2/3)
+}
+
+// fail ends the connection for a reason, which is sent first.
+func (c *conn) fail(e *wire.Error) {
+	c.mu.Lock()
+	if c.failure == nil {
+		c.failure = e
+	}
+	c.mu.Unlock()
+	c.kick()
+}
+
+func (c *conn) failed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failure != nil
+}
+
+// kick starts the writing goroutine unless it runs.
+func (c *conn) kick() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.over:
+	case c.pumping:
+		c.again = true
+	default:
+		c.pumping = true
+		go c.pump()
+	}
+}
+
+// pump writes until there is nothing to write.
+func (c *conn) pump() {
+	for {
+		c.mu.Lock()
+		c.again = false
+		failure := c.failure
+		c.mu.Unlock()
+		var b []byte
+		if failure == nil {
+			var err error
+			if b, err = c.session.Next(c.door.ctx); err != nil {
+				c.log.Error("nothing to send a client", "err", err)
+				c.fail(hub.AsError(err))
+				continue
+			}
+		}
+		switch {
+		case failure != nil:
+			c.mu.Lock()
+			c.over = true
+			c.mu.Unlock()
+			c.hangUp(failure)
+			return
+		case b == nil:
+			c.mu.Lock()
+			if !c.again && c.failure == nil {
+				c.pumping = false
+				c.mu.Unlock()
+				return
+			}
+			c.mu.Unlock()
+		default:
+			c.ws.SetWriteDeadline(time.Now().Add(c.door.cfg.Write)) //nolint:errcheck // the write will say it
+			if err := c.ws.WriteMessage(websocket.BinaryMessage, b); err != nil {
+				c.log.Debug("client does not read", "err", err)
+				c.mu.Lock()
+				c.over = true
+				c.mu.Unlock()
+				c.ws.Close() // it comes back, and misses nothing
+				return
+			}
+		}
+	}
+}
+
+// hangUp says why and closes: 1012 and 1013 for those who may come back, 4000 + code for the rest. The text names the
+// connection, so that support finds it in the log.
+func (c *conn) hangUp(e *wire.Error) {
+	if e.Code != wire.CodeShutdown {
+		c.door.cfg.Refused(e.Code)
+	}
+	deadline := time.Now().Add(c.door.cfg.Write)
+	m := &message{Type: kindError, Sender: c.door.peer, Message: e.Text + " (connection " + c.id + ")"}
+	c.ws.SetWriteDeadline(deadline)                        //nolint:errcheck // best effort: the connection ends anyway
+	c.ws.WriteMessage(websocket.BinaryMessage, m.encode()) //nolint:errcheck
+	code := 4000 + int(e.Code)
+	switch {
+	case e.Code == wire.CodeShutdown:
+		code = websocket.CloseServiceRestart
+	case e.Code.Retry():
+		code = websocket.CloseTryAgainLater
+	}
+	c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), deadline) //nolint:errcheck
+	// The close is answered or the read times out; either ends the reading goroutine, which closes the socket.
+	c.ws.SetReadDeadline(time.Now().Add(2 * time.Second)) //nolint:errcheck
+}
+
+// drain reads what a refused client still sends, so that closing does not cut off what it was told, then closes.
+func (c *conn) drain() {
+	for {
+		if _, _, err := c.ws.NextReader(); err != nil {
+			c.ws.Close()
+			return
+		}
+	}
+}

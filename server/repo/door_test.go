@@ -1,0 +1,261 @@
+package repo_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/gorilla/websocket"
+
+	"trio/crdt"
+	"trio/crdt/automerge"
+	"trio/server/repo"
+	"trio/server/store"
+	"trio/server/store/storetest"
+)
+
+// entrance is a door on a real socket, with a member who has a device.
+type entrance struct {
+	testing.TB
+	st    *store.SQLite
+	door  *repo.Door
+	url   string // http://host:port
+	dev   store.Device
+	token string
+	logs  *logs
+}
+
+func newEntrance(tb testing.TB, cfg repo.Config) *entrance {
+	ctx := tb.Context()
+	e := &entrance{TB: tb, logs: &logs{}}
+	st, err := store.Open(ctx, store.Config{Path: filepath.Join(tb.TempDir(), "trio.db"), Logger: slog.New(slog.DiscardHandler)})
+	must(tb, err)
+	e.st, cfg.Store = st, st
+	cfg.Log = slog.New(slog.NewTextHandler(e.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	tenant, err := st.CreateTenant(ctx, "Acme")
+	must(tb, err)
+	m, err := st.CreateMember(ctx, store.Member{Tenant: tenant, Name: "Maya"})
+	must(tb, err)
+	e.dev, e.token, err = st.CreateDevice(ctx, m, "device")
+	must(tb, err)
+	e.door = repo.New(cfg)
+	srv := httptest.NewServer(e.door)
+	e.url = srv.URL
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		must(tb, e.door.Shutdown(ctx))
+		srv.Close()
+		must(tb, st.Close())
+	})
+	return e
+}
+
+// said is a message as it comes over the socket.
+type said struct {
+	Type    string `cbor:"type"`
+	Sender  string `cbor:"senderId"`
+	Target  string `cbor:"targetId"`
+	Doc     string `cbor:"documentId"`
+	Data    []byte `cbor:"data"`
+	Message string `cbor:"message"`
+}
+
+type socket struct {
+	testing.TB
+	*websocket.Conn
+	server string // its peer id
+}
+
+func (e *entrance) dial(query string, header http.Header) *socket {
+	e.Helper()
+	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(e.url, "http")+"/"+query, header)
+	must(e, err)
+	e.Cleanup(func() { ws.Close() })
+	return &socket{TB: e.TB, Conn: ws}
+}
+
+func (s *socket) say(m map[string]any) {
+	s.Helper()
+	b, err := cbor.Marshal(m)
+	must(s, err)
+	must(s, s.WriteMessage(websocket.BinaryMessage, b))
+}
+
+// hear returns the next message, or the code that the connection was closed with.
+func (s *socket) hear() (m said, code int) {
+	s.Helper()
+	must(s, s.SetReadDeadline(time.Now().Add(10*time.Second)))
+	_, b, err := s.ReadMessage()
+	if c := (*websocket.CloseError)(nil); errors.As(err, &c) {
+		return m, c.Code
+	}
+	must(s, err)
+	must(s, cbor.Unmarshal(b, &m))
+	return m, 0
+}
+
+func (s *socket) join() {
+	s.Helper()
+	s.say(map[string]any{"type": "join", "senderId": "me", "supportedProtocolVersions": []string{"1"}})
+	m, _ := s.hear()
+	if m.Type != "peer" || m.Target != "me" {
+		s.Fatalf("%+v", m)
+	}
+	s.server = m.Sender
+}
+
+// refused reads an error and the end of the connection.
+func (s *socket) refused(text string, code int) {
+	s.Helper()
+	m, _ := s.hear()
+	if m.Type != "error" || !strings.Contains(m.Message, text) || !strings.Contains(m.Message, "(connection ") {
+		s.Errorf("%+v, want an error: %s", m, text)
+	}
+	if _, got := s.hear(); got != code {
+		s.Errorf("closed with %d, want %d", got, code)
+	}
+}
+
+func TestWhoMayComeIn(t *testing.T) {
+	e := newEntrance(t, repo.Config{Origins: []string{"https://app.example.com"}})
+	query, cookie := "?token="+e.token, "trio_token="+e.token
+	for what, x := range map[string]struct {
+		query  string
+		header http.Header
+	}{
+		"token in the URL":                      {query, nil},
+		"token in the URL of any page":          {query, http.Header{"Origin": {"https://elsewhere.example.com"}}},
+		"token in a header":                     {"", http.Header{"Authorization": {"Bearer " + e.token}}},
+		"cookie of no page":                     {"", http.Header{"Cookie": {cookie}}},
+		"cookie of our own page":                {"", http.Header{"Cookie": {cookie}, "Origin": {e.url}}},
+		"cookie of a page that the setting has": {"", http.Header{"Cookie": {cookie}, "Origin": {"https://app.example.com"}}},
+		"token beside a wrong cookie":           {query, http.Header{"Cookie": {"trio_token=x"}, "Origin": {"https://elsewhere.example.com"}}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := e.dial(x.query, x.header)
+			s.TB = t
+			s.join()
+		})
+	}
+	for _, origin := range []string{"https://elsewhere.example.com", "null", "http://app.example.com"} {
+		_, res, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(e.url, "http"), http.Header{"Cookie": {cookie}, "Origin": {origin}})
+		if err == nil || res.StatusCode != http.StatusForbidden {
+			t.Errorf("a page of %s uses the cookie: %v", origin, err)
+		}
+	}
+	e.dial("?token=x", nil).refused("not known here", 4003)
+	e.dial("", nil).refused("not known here", 4003)
+	if strings.Contains(e.logs.String(), e.token) {
+		t.Error("a token stands in the log")
+	}
+}
+
+func TestWhoIsTold(t *testing.T) {
+	e := newEntrance(t, repo.Config{Member: 2, Ping: 300 * time.Millisecond})
+	query := "?token=" + e.token
+	s := e.dial(query, nil)
+	must(t, s.WriteMessage(websocket.TextMessage, []byte("hello")))
+	s.refused("want binary messages", websocket.CloseTryAgainLater)
+	s = e.dial(query, nil)
+	s.say(map[string]any{"type": "join", "senderId": "me", "supportedProtocolVersions": []string{"2"}})
+	s.refused("unsupported protocol version", 4002)
+	s = e.dial(query, nil)
+	s.join()
+	s.say(map[string]any{"type": "sync", "senderId": "me", "targetId": s.server, "documentId": "nonsense", "data": []byte{1}})
+	s.refused("base58check", websocket.CloseTryAgainLater)
+
+	oldest, kept, last := e.dial(query, nil), e.dial(query, nil), (*socket)(nil)
+	oldest.join()
+	kept.join()
+	last = e.dial(query, nil)
+	last.join()
+	oldest.refused("too many connections", websocket.CloseTryAgainLater)
+	must(t, e.st.RevokeDevice(t.Context(), e.dev.ID))
+	kept.refused("access was taken back", 4010)
+	last.refused("access was taken back", 4010)
+	e.dial(query, nil).refused("access was taken back", 4010)
+}
+
+// TestWhoStays: a client that says nothing but pongs stays, its connection is ended by a shutdown, and nothing is left of it.
+func TestWhoStays(t *testing.T) {
+	e := newEntrance(t, repo.Config{Ping: 100 * time.Millisecond})
+	s := e.dial("?token="+e.token, nil)
+	s.join()
+	s.say(map[string]any{"type": "unknown", "senderId": "me"})
+	quiet := make(chan said, 2)
+	go func() {
+		m, _ := s.hear()
+		quiet <- m
+	}()
+	select {
+	case m := <-quiet:
+		t.Fatalf("%+v", m)
+	case <-time.After(time.Second):
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	must(t, e.door.Shutdown(ctx))
+	if m := <-quiet; m.Type != "error" || !strings.Contains(m.Message, "the server restarts") {
+		t.Errorf("%+v", m)
+	}
+	if n := e.door.Connections(); n != 0 {
+		t.Errorf("%d connections are left", n)
+	}
+	e.dial("?token="+e.token, nil).refused("the server restarts", websocket.CloseServiceRestart)
+}
+
+// TestWhoAsksTooMuchIsPaced: a peer that asks for a whole document again and again gets it more and more slowly.
+func TestWhoAsksTooMuchIsPaced(t *testing.T) {
+	e := newEntrance(t, repo.Config{Work: 1 << 20, WorkBurst: 1 << 20})
+	a := storetest.NewAuthor(e.dev, 1, rand.New(rand.NewPCG(1, 1)))
+	var items []store.Item
+	for range 1000 {
+		items = append(items, a.Tap(1))
+	}
+	_, err := e.st.Append(t.Context(), e.dev.Member, items)
+	must(t, err)
+	s := e.dial("?token="+e.token, nil)
+	s.join()
+	doc := strings.TrimPrefix(repo.URL(crdt.DocName("log-2026-11").DocumentID(e.dev.Member)), "automerge:")
+	all := (&automerge.SyncMessage{Have: []automerge.SyncHave{{}}}).Append(nil)
+	start, bytes := time.Now(), 0
+	for range 10 {
+		s.say(map[string]any{"type": "sync", "senderId": "me", "targetId": s.server, "documentId": doc, "data": all})
+		m, _ := s.hear()
+		bytes += len(m.Data)
+	}
+	took := time.Since(start)
+	if want := time.Duration(float64(bytes-2<<20) / (1 << 20) * float64(time.Second)); bytes < 3<<20 || took < want {
+		t.Errorf("%d bytes in %v, want %v at least", bytes, took, want)
+	}
+}
+
+// TestLargeMessages: a message may be as large as is said and no larger; what is refused for it does not stop who comes after.
+func TestLargeMessages(t *testing.T) {
+	e := newEntrance(t, repo.Config{Message: 3 << 20})
+	say := func(s *socket, n int) {
+		s.say(map[string]any{"type": "of another kind", "senderId": "me", "targetId": s.server, "data": make([]byte, n)})
+	}
+	s := e.dial("?token="+e.token, nil)
+	s.join()
+	for _, n := range []int{1<<20 - 100, 1 << 20, 3<<20 - 100} {
+		say(s, n)
+	}
+	s.say(map[string]any{"type": "request", "senderId": "me", "targetId": s.server, "documentId": "1", "data": []byte{1}})
+	s.refused("base58check", websocket.CloseTryAgainLater)
+	for range 6 {
+		s = e.dial("?token="+e.token, nil)
+		s.join()
+		say(s, 3<<20)
+		s.refused("larger than 3 MiB", websocket.CloseTryAgainLater)
+	}
+}
