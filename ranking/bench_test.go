@@ -18,7 +18,7 @@ func BenchmarkRank5000(b *testing.B) {
 	var r Ranker
 	var out [3]Suggestion
 	both := func(day Day) int {
-		return r.Rank(pb, 1, day, Prospects, facts, &out) + r.Rank(pb, 1, day, Members, facts, &out)
+		return r.Rank(pb, &Member{Seed: 1}, day, Prospects, facts, &out) + r.Rank(pb, &Member{Seed: 1}, day, Members, facts, &out)
 	}
 	if both(firstDay) != 6 {
 		b.Fatal("fewer than six suggestions among 5,000 contacts")
@@ -33,11 +33,11 @@ func TestAWarmRankerAllocatesNothing(t *testing.T) {
 	pb, facts := portfolio()
 	var r Ranker
 	var out [3]Suggestion
-	r.Rank(pb, 1, firstDay, Members, facts, &out)
-	r.Rank(pb, 1, firstDay, Prospects, facts, &out)
+	r.Rank(pb, &Member{Seed: 1}, firstDay, Members, facts, &out)
+	r.Rank(pb, &Member{Seed: 1}, firstDay, Prospects, facts, &out)
 	if n := testing.AllocsPerRun(10, func() {
-		r.Rank(pb, 1, firstDay, Prospects, facts, &out)
-		r.Rank(pb, 1, firstDay, Members, facts, &out)
+		r.Rank(pb, &Member{Seed: 1}, firstDay, Prospects, facts, &out)
+		r.Rank(pb, &Member{Seed: 1}, firstDay, Members, facts, &out)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}

@@ -5,7 +5,7 @@ type EventKind uint8
 
 // Kinds of events; behind each, the fields of Event that it reads besides Kind and Day.
 const (
-	EventTouch      EventKind = iota // Channel, Outcome; when it acted on a suggestion: Prompted, Trigger, Content
+	EventTouch      EventKind = iota // Channel, Outcome; when it acted on a suggestion: Prompted, Trigger, Content, P0, P1
 	EventOrder                       // Cents
 	EventForm                        // a capture form was submitted
 	EventRegistered                  // For: the day of the webinar
@@ -31,6 +31,7 @@ type Event struct {
 	Trigger  TriggerID
 	Stage    Stage
 	Content  uint16
+	P0, P1   uint16 // what Suggestion said, Q16; zero: not known, the act teaches nothing
 	Cents    int64
 }
 
@@ -105,6 +106,9 @@ func (f *Facts) touch(ev Event) {
 			f.LastSent[t] = uint8(ev.Content)
 		}
 	}
+	if a, ok := actOf(&ev); ok {
+		f.await(a)
+	}
 	if f.mark(int(ev.Channel)*triggers + slot) {
 		copy(f.Touches[1:], f.Touches[:])
 		f.Touches[0] = ev.Day
@@ -143,6 +147,7 @@ func (f *Facts) mark(bit int) bool {
 // order counts a day with an order; a first order makes a prospect a customer.
 func (f *Facts) order(day Day, cents int64) {
 	f.SpentCents += cents
+	f.bought(day)
 	if f.Stage == Prospect {
 		f.moveTo(Customer, day)
 	}

@@ -71,7 +71,7 @@ func TestAnOrderBeyondTheCalendarBringsNoRefill(t *testing.T) {
 	var r Ranker
 	var out [3]Suggestion
 	for _, today := range []Day{1<<31 - 1, maxSpan + 1, 1, -1 << 30} {
-		if n := r.Rank(DefaultPlaybook(), 1, today, Members, []Facts{f}, &out); n != 0 {
+		if n := r.Rank(DefaultPlaybook(), &Member{Seed: 1}, today, Members, []Facts{f}, &out); n != 0 {
 			t.Errorf("on %v: %+v", today, out[0])
 		}
 	}

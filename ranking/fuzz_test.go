@@ -34,13 +34,14 @@ func FuzzRank(f *testing.F) {
 		}
 		today := Day(day)
 		var r Ranker
+		m := &Member{Seed: seed}
 		for list := Prospects; list <= Members; list++ {
 			var out, again [3]Suggestion
-			n := r.Rank(pb, seed, today, list, facts, &out)
-			checkInvariants(t, pb, today, list, facts, out[:n])
+			n := r.Rank(pb, m, today, list, facts, &out)
+			checkInvariants(t, pb, m, today, list, facts, out[:n])
 			dice := rng(seed)
 			shuffle(&dice, facts)
-			if m := r.Rank(pb, seed, today, list, facts, &again); !distinct(facts) || m == n && again == out {
+			if k := r.Rank(pb, m, today, list, facts, &again); !distinct(facts) || k == n && again == out {
 				continue
 			}
 			t.Fatalf("another order of facts gave another three:\n%+v\n%+v", out, again)
@@ -59,7 +60,7 @@ func distinct(facts []Facts) bool {
 	return true
 }
 
-func checkInvariants(t *testing.T, pb *Playbook, today Day, list List, facts []Facts, three []Suggestion) {
+func checkInvariants(t *testing.T, pb *Playbook, m *Member, today Day, list List, facts []Facts, three []Suggestion) {
 	t.Helper()
 	seen := map[ContactID]bool{}
 	for i := range three {
@@ -103,7 +104,7 @@ func checkInvariants(t *testing.T, pb *Playbook, today Day, list List, facts []F
 				t.Errorf("touched %d days ago", today.since(f.Touches[0]))
 			}
 			sum := int64(0)
-			for _, r := range pb.Terms(today, f, s) {
+			for _, r := range pb.Terms(m, today, f, s) {
 				sum += r.Score
 			}
 			if sum != s.Z {
@@ -148,7 +149,7 @@ func FuzzFold(f *testing.F) {
 		}
 		var r Ranker
 		var out [3]Suggestion
-		r.Rank(DefaultPlaybook(), 1, firstDay, Prospects, []Facts{p}, &out)
-		r.Rank(DefaultPlaybook(), 1, firstDay, Members, []Facts{p}, &out)
+		r.Rank(DefaultPlaybook(), &Member{Seed: 1}, firstDay, Prospects, []Facts{p}, &out)
+		r.Rank(DefaultPlaybook(), &Member{Seed: 1}, firstDay, Members, []Facts{p}, &out)
 	})
 }

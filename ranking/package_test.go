@@ -294,9 +294,9 @@ func TestFirstName(t *testing.T) {
 
 func TestDefaultPlaybookIsAFreshCopy(t *testing.T) {
 	a := DefaultPlaybook()
-	a.Rules[NewLead].Contents[0].Score = 77
-	a.Tries[0].Score = 77
-	if b := DefaultPlaybook(); b.Rules[NewLead].Contents[0].Score == 77 || b.Tries[0].Score == 77 || b.Version != 2 {
+	a.Rules[NewLead].Contents[0].Arm[0] = 77
+	a.Rules[NewLead].Weights[TriesMade][0].Score = 77
+	if b := DefaultPlaybook(); b.Rules[NewLead].Contents[0].Arm[0] == 77 || b.Rules[NewLead].Weights[TriesMade][0].Score == 77 || b.Version != 3 {
 		t.Error("a change to one playbook shows in another")
 	}
 	for tr, rule := range a.Rules {

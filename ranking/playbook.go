@@ -33,11 +33,12 @@ const (
 // openings of the trigger: For, From and Until say of which. Of contents with equal scores one that is written for the
 // opening goes before those that always suit.
 type Content struct {
-	Channels uint8      // bit set of 1<<Channel it is written for
-	For      ReasonCode // only when the trigger opened for this reason; NoReason: for any
-	From     int64      // only from so many days after the event …
-	Until    int64      // … until so many days after it; zero: no end
-	Score    int64      // milli-nats by which it does better than the others
+	Channels uint8              // bit set of 1<<Channel it is written for
+	For      ReasonCode         // only when the trigger opened for this reason; NoReason: for any
+	From     int64              // only from so many days after the event …
+	Until    int64              // … until so many days after it; zero: no end
+	Arm      [NumChannels]int64 // milli-nats by which it does better than the others, by each channel
+	Doubt    int64              // milli-nats: how little the company knows of that, as a standard deviation; see Playbook.Explore
 }
 
 // suits says whether the words are true of an opening.
@@ -52,7 +53,9 @@ func (c *Content) special() bool { return c.For != NoReason || c.From > 0 || c.U
 type Rule struct {
 	Stages   uint8 // bit set of 1<<Stage it is for; zero switches the rule off
 	Base     int64 // log-odds that a step succeeds at the reference age of its event
-	Fresh    []Bin // by days since the event; of the reorder triggers, by hundredths of the cycle since the last order
+	Offset   int64 // … and what the last days taught about all of them alike
+	Weights  [NumFeatures][]Bin
+	Natural  []Bin // RefillDue, Lapsed: how much likelier an unasked order is than Reorder says, by hundredths of the cycle
 	Value    int64 // what a success is worth
 	Rest     int64 // no suggestion within so many days of any touch; at least Playbook.Rest counts
 	Cooldown int64 // … and of the last time that this was done
@@ -65,6 +68,19 @@ type Rule struct {
 	Contents []Content          // at most MaxContents; new ones go to the end, as the log knows them by number
 	Repeat   Repeat
 }
+
+// Feature is something about a contact on a day that Rule.Weights gives log-odds for.
+type Feature uint8
+
+// Features. A rule without bins for one does not look at it.
+const (
+	Age       Feature = iota // days since the event; of the reorder triggers, hundredths of the cycle since the last order
+	TriesMade                // touches since the contact was last heard of
+	LastHeard                // within Playbook.Memory days: 0 not reached, 1 spoke, 2 took a step forward
+	Signals                  // further kinds of interest, of prospects only
+	OrdersSo                 // order days so far
+	NumFeatures
+)
 
 // Reorder is what the company knows of reordering before it knows the customer.
 type Reorder struct {
@@ -81,8 +97,26 @@ type Reorder struct {
 	DueFrom int64 // hundredths of the cycle after which RefillDue opens
 	LapseAt int64 // … after which it becomes Lapsed
 	LetGo   int64 // Q16: below this chance of being alive the customer is let go
-	Weight  int64 // thousandths: how far the log-odds of ordering anyway enter the score
+	// The log-odds of an order within Horizon that nobody asked for: Intercept, Weight thousandths of Cycle.Logit, and
+	// the scorecard, which knows what the model of four numbers does not.
+	Intercept int64
+	Weight    int64
+	Card      [NumRhythms][]Bin
 }
+
+// Rhythm is something about a customer's orders that Reorder.Card gives log-odds for.
+type Rhythm uint8
+
+// Rhythms.
+const (
+	Repeats      Rhythm = iota // order days after the first
+	Ratio                      // hundredths of the customer's cycle since the last order
+	Elapsed                    // days since the last order
+	Tenure                     // days since the first order
+	Recent                     // order days within 90 days, 8 at most
+	RepeatsRatio               // RepeatClass · 10,000 and Ratio, 9,999 at most
+	NumRhythms
+)
 
 // Playbook is all that a company tells the ranker: rules, values, caps. Its wording is found with Wording and Step.
 // It is a value to be read: once handed to a Ranker it is never changed; a new version is a new Playbook.
@@ -93,16 +127,18 @@ type Playbook struct {
 
 	// Terms that several rules share, in milli-nats.
 	Form       int64              // NewLead: a form was submitted
-	Tries      []Bin              // by touches since the contact was last heard of
-	Spoke      int64              // was reached within Memory days
-	Moved      int64              // … and took a step forward
-	Interest   int64              // for each further kind of interest within InterestDays, MaxInterest at most
 	AnswerRate [NumChannels]int64 // Q16: the share of touches that reach a contact
 	AnswerSure int64              // how much information (sum of p(1-p), Q16) counts as much as the company's rate
 
+	// What own experience adds to all this, and how much of it counts as much as the company's (sum of p(1-p), Q16;
+	// 1/tau² of RANKER.md); zero: it adds nothing.
+	Shrink Shrink
+
+	Explore int64 // thousandths of Content.Doubt by which a message is tried or spared, drawn for each member and week
+	Silent  int64 // one contact-week of so many gets no RefillDue and no Lapsed, to learn who orders unasked; zero: none
+
 	Memory       int64 // days
 	InterestDays int64
-	MaxInterest  int64
 
 	MinEV  int64              // cents: what is worth less is not shown
 	OptOut [5]int64           // Q16: chance that one more touch makes a contact opt out, by touches in OptOutDays
@@ -118,12 +154,22 @@ type Playbook struct {
 	PromiseGrace int64 // a promise not kept on its day stays open for so many days
 }
 
+// Shrink bounds what each level of own experience may say, see Record.
+type Shrink struct {
+	Member     int64 // this member, whatever the step
+	Way        int64 // this member by a channel
+	Words      int64 // this member with a content
+	Contact    int64 // this contact
+	ContactWay int64 // this contact by a channel
+}
+
 const (
 	allStages   = 1<<Prospect | 1<<Customer | 1<<Promoter
 	personal    = 1<<Call | 1<<Text | 1<<Email | 1<<InPerson
 	written     = 1<<Text | 1<<Email
 	never       = 1 << 62
 	milliPerOne = 1000
+	priorShrink = One * 100 / 15
 )
 
 // contents returns n contents for all channels, none better than the others, and then those that are given.
@@ -154,13 +200,13 @@ func DefaultPlaybook() *Playbook {
 	// fresh contact with no other sign stands near 11 %, ln-odds -2.1, hence -2.6 at the reference age.
 	const lead = -2600
 
-	return &Playbook{
-		Version: 2,
+	pb := &Playbook{
+		Version: 3,
 		Rules: [NumTriggers]Rule{
 			NewLead: {
 				// On the first two days the chance is greatest, by far (Oldroyd 2007: direction sure, size not ours): a
 				// captured contact stands above everyone but those who have shown more than one interest (R60).
-				Stages: 1 << Prospect, Base: lead, Fresh: []Bin{{2, 1800}, {8, 494}, {15, 0}, {31, -944}, {never, -1885}},
+				Stages: 1 << Prospect, Base: lead, Weights: [NumFeatures][]Bin{Age: {{2, 1800}, {8, 494}, {15, 0}, {31, -944}, {never, -1885}}},
 				Value: 6000, Cooldown: 4, Deadline: 7, Expiry: 30,
 				// A call, while the interest is warm (R60).
 				Channels: personal, ByWay: [NumChannels]int64{0, -500, -900, -300},
@@ -168,65 +214,65 @@ func DefaultPlaybook() *Playbook {
 				Contents: of(contents(3, Content{For: CapturedAgo}), 0, FormAgo, 0, 0),
 			},
 			WebinarFollow: {
-				Stages: 1 << Prospect, Base: lead + 700, Fresh: fresh,
+				Stages: 1 << Prospect, Base: lead + 700, Weights: [NumFeatures][]Bin{Age: fresh},
 				Value: 6000, Cooldown: 5, Deadline: 7, Expiry: 30,
 				Channels: personal, ByWay: [NumChannels]int64{-200, 0, -400, -300},
 				// "So glad you made it" in the first week only, then the third.
 				Contents: of(contents(2, Content{From: 8}), 0, NoReason, 0, 7),
 			},
 			WebinarAbsent: {
-				Stages: 1 << Prospect, Base: lead + 200, Fresh: fresh,
+				Stages: 1 << Prospect, Base: lead + 200, Weights: [NumFeatures][]Bin{Age: fresh},
 				Value: 6000, Cooldown: 5, Deadline: 7, Expiry: 21,
 				Channels: personal &^ (1 << InPerson), ByWay: [NumChannels]int64{-300, 0, -300, 0},
 				Contents: of(contents(2, Content{From: 8}), 0, NoReason, 0, 7),
 			},
 			NextStep: {
 				// An earlier "no" still says yes later 1.7 times as often as a stranger (bank: 14 % against 8.8 %): +523.
-				Stages: 1 << Prospect, Base: lead + 523, Fresh: fresh,
+				Stages: 1 << Prospect, Base: lead + 523, Weights: [NumFeatures][]Bin{Age: fresh},
 				Value: 6000, Cooldown: 7, Deadline: 14, Expiry: 45,
 				Channels: personal, ByWay: [NumChannels]int64{-400, 0, -100, -300}, Contents: contents(2),
 			},
 			Watched: {
-				Stages: 1 << Prospect, Base: lead + 400, Fresh: fresh,
+				Stages: 1 << Prospect, Base: lead + 400, Weights: [NumFeatures][]Bin{Age: fresh},
 				Value: 6000, Cooldown: 5, Deadline: 7, Expiry: 14,
 				Channels: personal &^ (1 << InPerson), ByWay: [NumChannels]int64{-100, 0, -400, 0}, Contents: contents(3),
 			},
 			PromisedFollow: {
 				// Whoever names a day has said half a yes: as a contact with an earlier success, at half its weight.
-				Stages: allStages, Base: -900, Fresh: []Bin{{1, 400}, {4, 0}, {never, -400}},
+				Stages: allStages, Base: -900, Weights: [NumFeatures][]Bin{Age: {{1, 400}, {4, 0}, {never, -400}}},
 				Value: 6000, Cooldown: 1,
 				Channels: personal, ByWay: [NumChannels]int64{0, -200, -500, -100}, Contents: contents(1), Repeat: RepeatFree,
 			},
 			Nurture: {
-				Stages: 1 << Prospect, Base: lead, Fresh: fresh,
+				Stages: 1 << Prospect, Base: lead, Weights: [NumFeatures][]Bin{Age: fresh},
 				Value: 6000, Rest: 21, Cooldown: 21, Opens: 21, Expiry: 6,
 				Channels: personal, ByWay: [NumChannels]int64{-300, 0, -300, -200}, Contents: contents(3, Content{For: NeverContacted}),
 			},
 			RefillDue: {
-				// By how much a friendly question raises the odds of an order; most around the customer's own day.
-				Stages: 1<<Customer | 1<<Promoter, Base: 500, Fresh: []Bin{{100, 300}, {150, 400}, {never, 250}},
+				// By how much a friendly question raises the odds of an order within the week; most around the customer's own day.
+				Stages: 1<<Customer | 1<<Promoter, Base: 1000, Weights: [NumFeatures][]Bin{Age: {{100, 300}, {150, 400}, {never, 250}}},
 				Value: 4500, Rest: 14, Cooldown: 14,
 				Channels: personal, ByWay: [NumChannels]int64{-150, 0, -250, -150}, Contents: contents(2), Repeat: RepeatNotRunning,
 			},
 			Lapsed: {
-				Stages: 1<<Customer | 1<<Promoter, Base: 500, Fresh: []Bin{{300, 200}, {never, 0}},
+				Stages: 1<<Customer | 1<<Promoter, Base: 1000, Weights: [NumFeatures][]Bin{Age: {{300, 200}, {never, 0}}},
 				Value: 6000, Rest: 30, Cooldown: 30, Expiry: 6, // it says "it's been a while"
 				Channels: personal, ByWay: [NumChannels]int64{-50, 0, -300, -200}, Contents: contents(2), Repeat: RepeatNotRunning,
 			},
 			FirstOrder: {
 				// Of the customers of the public sets 29 % (retail), 36 % (grocery) and 50 % (CDNOW) ordered on one day only:
 				// help in the first weeks is worth a part of a second order.
-				Stages: 1<<Customer | 1<<Promoter, Base: -1300, Fresh: []Bin{{3, 0}, {15, 200}, {never, -300}},
+				Stages: 1<<Customer | 1<<Promoter, Base: -1300, Weights: [NumFeatures][]Bin{Age: {{3, 0}, {15, 200}, {never, -300}}},
 				Value: 2000, Cooldown: 14, Deadline: 14, Expiry: 21,
 				Channels: personal, ByWay: [NumChannels]int64{0, 0, -300, -100}, Contents: contents(2),
 			},
 			AskPromote: {
-				Stages: 1 << Customer, Base: -3600, Fresh: []Bin{{31, 300}, {61, 0}, {never, -600}},
+				Stages: 1 << Customer, Base: -3600, Weights: [NumFeatures][]Bin{Age: {{31, 300}, {61, 0}, {never, -600}}},
 				Value: 15000, Rest: 14, Cooldown: 60, Opens: 4, Expiry: 60,
 				Channels: personal, ByWay: [NumChannels]int64{0, -100, -500, 0}, Contents: contents(2),
 			},
 			CheckIn: {
-				Stages: 1 << Promoter, Base: -1400, Fresh: []Bin{{31, 0}, {61, -300}, {91, -800}, {never, -1600}},
+				Stages: 1 << Promoter, Base: -1400, Weights: [NumFeatures][]Bin{Age: {{31, 0}, {61, -300}, {91, -800}, {never, -1600}}},
 				Value: 3000, Rest: 14, Cooldown: 21, Opens: 21, Expiry: 6,
 				Channels: personal, ByWay: [NumChannels]int64{0, -100, -600, 0}, Contents: contents(2), Repeat: RepeatNotRunning,
 			},
@@ -243,19 +289,14 @@ func DefaultPlaybook() *Playbook {
 			R: One, A: One * 4 / 10, B: One * 16 / 10, Alpha: 60 * 256,
 			// Three gaps are a rhythm of one's own, and the number that the promoter is told is then the one that decides.
 			OwnFrom: 3,
-			Horizon: 30, DueFrom: 75, LapseAt: 200, LetGo: One * 15 / 100, Weight: milliPerOne,
+			Horizon: 7, DueFrom: 75, LapseAt: 200, LetGo: One * 15 / 100, Weight: milliPerOne,
 		},
-		// Yes-rate by attempt in the bank set: 13.0, 11.5, 10.8, 9.4, 7.5, 7.7, 6.0, 4.3 … 2.2 % from the twelfth; made
-		// isotonic, as the difference of ln-odds to the first attempt. (Observational: hard cases remain.)
-		Tries: []Bin{
-			{1, 0}, {2, -140}, {3, -210}, {4, -365}, {6, -600}, {7, -850}, {8, -1202}, {never, -1890},
-		},
-		// Earlier success in the bank set: 65 % against 8.8 %, +2957; half of it, as our "moved" is a smaller step. Having
-		// spoken at all: 14 % against 8.8 %, +523, rounded down.
-		Moved: 1480, Spoke: 400, Memory: 180,
-		Interest: 250, InterestDays: 30, MaxInterest: 3,
+		Memory: 180, InterestDays: 30,
 		AnswerRate: [NumChannels]int64{One * 35 / 100, One * 45 / 100, One * 20 / 100, One * 80 / 100},
 		AnswerSure: 3 * One,
+		// Before anything is known of how much members and contacts differ: a variance of .15 (nats squared).
+		Shrink:  Shrink{priorShrink, priorShrink, priorShrink, priorShrink, priorShrink},
+		Explore: 500,
 
 		// Gate, opt-outs and losses are product choices: no public figures. The simulator's gate removed a fifth of all acts
 		// at 2 % of the value.
@@ -266,4 +307,17 @@ func DefaultPlaybook() *Playbook {
 
 		Rest: 3, CapTouches: 4, CapDays: 30, OptOutDays: 14, DismissDays: 14, PerTrigger: 2, PromiseGrace: 7,
 	}
+	for t := range pb.Rules {
+		w := &pb.Rules[t].Weights
+		// Yes-rate by attempt in the bank set: 13.0, 11.5, 10.8, 9.4, 7.5, 7.7, 6.0, 4.3 … 2.2 % from the twelfth; made
+		// isotonic, as the difference of ln-odds to the first attempt. (Observational: hard cases remain.)
+		w[TriesMade] = []Bin{{1, 0}, {2, -140}, {3, -210}, {4, -365}, {6, -600}, {7, -850}, {8, -1202}, {never, -1890}}
+		// Earlier success in the bank set: 65 % against 8.8 %, +2957; half of it, as our "moved" is a smaller step. Having
+		// spoken at all: 14 % against 8.8 %, +523, rounded down.
+		w[LastHeard] = []Bin{{1, 0}, {2, 400}, {never, 1480}}
+		if pb.Rules[t].Stages>>Prospect&1 == 1 {
+			w[Signals] = []Bin{{1, 0}, {2, 250}, {3, 500}, {never, 750}}
+		}
+	}
+	return pb
 }

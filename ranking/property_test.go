@@ -102,8 +102,8 @@ func (b *book) breaks(pb *Playbook, today Day, list List, three []Suggestion) (f
 }
 
 // unexplained lists what is wrong with the reasons of a suggestion.
-func unexplained(pb *Playbook, today Day, f *Facts, s *Suggestion, spoken bool) (found []string) {
-	terms := pb.Terms(today, f, s)
+func unexplained(pb *Playbook, m *Member, today Day, f *Facts, s *Suggestion, spoken bool) (found []string) {
+	terms := pb.Terms(m, today, f, s)
 	sum := int64(0)
 	for _, r := range terms {
 		sum += r.Score
@@ -149,7 +149,7 @@ func TestNoRuleIsBrokenAndEveryPickIsExplainedIn100000MemberDays(t *testing.T) {
 				for k := range three {
 					picks++
 					perTrigger[three[k].Trigger]++
-					wrong = append(wrong, unexplained(pb, day, &b.facts[b.find(three[k].Contact)], &three[k], picks%50 == 0)...)
+					wrong = append(wrong, unexplained(pb, &Member{Seed: seed}, day, &b.facts[b.find(three[k].Contact)], &three[k], picks%50 == 0)...)
 				}
 				if wrong != nil {
 					t.Fatalf("seed %d, %v, %v: %v", seed, day, list, wrong)
@@ -179,11 +179,11 @@ func TestAnyOrderOfFactsGivesTheSameThree(t *testing.T) {
 		var r Ranker
 		for list := Prospects; list <= Members; list++ {
 			var want [3]Suggestion
-			n := r.Rank(pb, seed, firstDay, list, b.facts, &want)
+			n := r.Rank(pb, &Member{Seed: seed}, firstDay, list, b.facts, &want)
 			for range 10 {
 				shuffle(&b.dice, b.facts)
 				var got [3]Suggestion
-				if m := r.Rank(pb, seed, firstDay, list, b.facts, &got); m != n || got != want {
+				if m := r.Rank(pb, &Member{Seed: seed}, firstDay, list, b.facts, &got); m != n || got != want {
 					t.Fatalf("seed %d, %v: another order of facts gave\n%v\ninstead of\n%v", seed, list, got[:m], want[:n])
 				}
 			}

@@ -8,7 +8,9 @@ import (
 // Ranker computes the three. It keeps scratch memory between calls, so a warm one allocates nothing; the zero value is
 // ready. It holds no state that could change a result. Not for use by two goroutines at once.
 type Ranker struct {
-	found []candidate
+	lens lens
+	list List
+	best []candidate // by the place of the facts; fact < 0: none above the gate
 }
 
 // candidate is the best step for one contact.
@@ -28,33 +30,64 @@ type candidate struct {
 // Rank writes the best steps of one list to out, the best first, and returns how many there are: 0 to 3. Fewer than
 // three stood above the gate when it is below three; with 0, nothing needs doing today.
 //
-// It is a pure function of the playbook, the seed, the day, the list and the set of facts: their order does not matter.
-// The caller derives the seed from the member's id; it only decides between suggestions of equal worth and deadline.
+// It is a pure function of the playbook, the member, the day, the list and the set of facts: their order does not matter.
 // facts may hold contacts of both lists; each contact once.
 //
 // Of each contact the step with the highest expected value is taken; at most Playbook.PerTrigger of one trigger and one
 // of a household are shown.
-func (r *Ranker) Rank(pb *Playbook, seed uint64, today Day, list List, facts []Facts, out *[3]Suggestion) int {
-	r.found = r.found[:0]
-	var c candidate
+func (r *Ranker) Rank(pb *Playbook, m *Member, today Day, list List, facts []Facts, out *[3]Suggestion) int {
+	r.lens.set(pb, m, today)
+	r.list = list
+	if cap(r.best) < len(facts) {
+		r.best = make([]candidate, len(facts), len(facts)+len(facts)/4)
+	}
+	r.best = r.best[:len(facts)]
 	for i := range facts {
-		f := &facts[i]
-		if f.Stage <= Promoter && (list == Prospects) == (f.Stage == Prospect) && pb.bestStep(today, f, &c) {
-			c.fact = int32(i)
-			r.found = append(r.found, c)
+		r.weigh(facts, i)
+	}
+	return r.pick(facts, out)
+}
+
+// Again ranks as Rank did the last time, after some of the facts have changed: only those in changed are weighed anew.
+// The playbook, the member, the day and the list are those of that call. facts may have grown or shrunk at its end; what
+// was added counts as changed.
+func (r *Ranker) Again(facts []Facts, changed []int, out *[3]Suggestion) int {
+	from := min(len(r.best), len(facts))
+	r.best = r.best[:from]
+	for i := from; i < len(facts); i++ {
+		r.best = append(r.best, candidate{})
+		r.weigh(facts, i)
+	}
+	for _, i := range changed {
+		if i < from {
+			r.weigh(facts, i)
 		}
 	}
+	return r.pick(facts, out)
+}
 
+// weigh finds the best step of one contact.
+func (r *Ranker) weigh(facts []Facts, i int) {
+	f, c := &facts[i], &r.best[i]
+	c.fact = -1
+	if f.Stage <= Promoter && (r.list == Prospects) == (f.Stage == Prospect) && r.lens.bestStep(f, c) {
+		c.fact = int32(i)
+	}
+}
+
+// pick chooses the three among the best steps of all.
+func (r *Ranker) pick(facts []Facts, out *[3]Suggestion) int {
+	l := &r.lens
 	n := 0
 	var picked [3]*candidate
 	for n < len(picked) {
 		var best *candidate
-		for i := range r.found {
-			c := &r.found[i]
-			if best != nil && !before(seed, today, facts, c, best) {
+		for i := range r.best {
+			c := &r.best[i]
+			if c.fact < 0 || best != nil && (c.ev < best.ev && !c.pinned || !before(l.seed, l.today, facts, c, best)) {
 				continue
 			}
-			if pb.fits(facts, picked[:n], c) {
+			if l.fits(facts, picked[:n], c) {
 				best = c
 			}
 		}
@@ -62,7 +95,7 @@ func (r *Ranker) Rank(pb *Playbook, seed uint64, today Day, list List, facts []F
 			break
 		}
 		picked[n] = best
-		pb.suggest(today, list, &facts[best.fact], best, &out[n])
+		l.suggest(r.list, &facts[best.fact], best, &out[n])
 		n++
 	}
 	return n
@@ -143,32 +176,17 @@ func mix(x uint64) uint64 {
 }
 
 // bestStep finds the step of the highest expected value for one contact, if one stands above the gate.
-func (pb *Playbook) bestStep(today Day, f *Facts, best *candidate) (ok bool) {
-	if f.Consent >= OptedOut || today < f.Snooze || today == f.Skipped && f.Skipped != 0 {
-		return false
-	}
+func (l *lens) bestStep(f *Facts, best *candidate) (ok bool) {
 	var s state
-	pb.lookAt(today, f, &s)
-	resting := s.sinceTouch < pb.Rest || s.touches(today, f, pb.CapDays) >= pb.CapTouches
-	if resting && f.Promised == 0 {
+	if !l.begin(f, &s) {
 		return false
 	}
-	pb.weigh(today, f, &s)
 	var o opening
 	var c candidate
+	var own ownContact
+	l.ownOf(f, &own)
 	for t := range NumTriggers {
-		rule := &pb.Rules[t]
-		if rule.Stages>>f.Stage&1 == 0 {
-			continue
-		}
-		// A promise is what the contact asked for: it waits for no rest.
-		if t != PromisedFollow && (resting || s.sinceTouch < rule.Rest) {
-			continue
-		}
-		if f.Done[t] != 0 && today.since(f.Done[t]) < rule.Cooldown || f.Dismissals[t] != 0 && pb.dismissed(today, f, t) {
-			continue
-		}
-		if !pb.open(t, today, f, &s, &o) || !pb.bestWay(t, today, f, &s, &o, &c) {
+		if !l.may(t, f, &s) || !l.open(t, f, &s, &o) || !l.bestWay(t, f, &s, &o, &own, &c) {
 			continue
 		}
 		if !ok || c.pinned && !best.pinned || c.pinned == best.pinned && c.ev > best.ev {
@@ -176,6 +194,33 @@ func (pb *Playbook) bestStep(today Day, f *Facts, best *candidate) (ok bool) {
 		}
 	}
 	return ok
+}
+
+// begin fills in the state of a contact; it says false when nothing may be suggested at all.
+func (l *lens) begin(f *Facts, s *state) bool {
+	if f.Consent >= OptedOut || l.today < f.Snooze || l.today == f.Skipped && f.Skipped != 0 {
+		return false
+	}
+	l.lookAt(l.today, f, s)
+	s.resting = s.sinceTouch < l.Rest || s.touches(l.today, f, l.CapDays) >= l.CapTouches
+	if s.resting && f.Promised == 0 {
+		return false
+	}
+	l.weigh(l.today, f, s)
+	return true
+}
+
+// may says whether the rules about what was done lately let a trigger be asked.
+func (l *lens) may(t TriggerID, f *Facts, s *state) bool {
+	rule := &l.Rules[t]
+	if rule.Stages>>f.Stage&1 == 0 {
+		return false
+	}
+	// A promise is what the contact asked for: it waits for no rest.
+	if t != PromisedFollow && (s.resting || s.sinceTouch < rule.Rest) {
+		return false
+	}
+	return (f.Done[t] == 0 || l.today.since(f.Done[t]) >= rule.Cooldown) && (f.Dismissals[t] == 0 || !l.dismissed(l.today, f, t))
 }
 
 // dismissed says whether the person's "do not suggest this" still holds: DismissDays, doubled with each repetition.
@@ -186,6 +231,7 @@ func (pb *Playbook) dismissed(today Day, f *Facts, t TriggerID) bool {
 
 // state is what several triggers need to know of a contact today. It is filled in two steps, as most contacts rest.
 type state struct {
+	resting    bool  // touched too lately or too often for anything but a promise
 	sinceTouch int64 // days since the last touch; never when there was none
 	heard      Day   // the last sign of life: reached, signal, order, captured
 	touched    Day
@@ -251,15 +297,16 @@ type opening struct {
 	own      uint8 // signals that the reason already tells of
 	pinned   bool
 	filler   bool  // fills the list when nothing else does: worth the gate and no more
-	age      int64 // what Rule.Fresh is looked up by
-	extra    int64 // milli-nats beside Base and Fresh that belong to the same reason
+	age      int64 // the feature Age
+	extra    int64 // milli-nats beside Base and Age that belong to the same reason
 	args     [3]int64
 	deadline Day
 	expiry   Day
 }
 
 // open says whether a trigger's condition holds today, and if so fills in o.
-func (pb *Playbook) open(t TriggerID, today Day, f *Facts, s *state, o *opening) bool {
+func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
+	pb, today := l.Playbook, l.today
 	rule := &pb.Rules[t]
 	switch t {
 	case NewLead:
@@ -330,7 +377,7 @@ func (pb *Playbook) open(t TriggerID, today Day, f *Facts, s *state, o *opening)
 		}
 		return true
 	case RefillDue, Lapsed:
-		return pb.reorder(t, today, f, s, o)
+		return !l.silent(f) && pb.reorder(t, today, f, s, o)
 	case FirstOrder:
 		return f.Orders == 1 && !reachedSince(f, t, f.LastOrder) && rule.event(today, f.LastOrder, FirstOrderAgo, o)
 	case AskPromote:
@@ -374,7 +421,7 @@ func (pb *Playbook) reorder(t TriggerID, today Day, f *Facts, s *state, o *openi
 	if !s.hasCycle || c.Alive < p.LetGo || c.Elapsed >= maxSpan || !c.reached(p.DueFrom) || (t == Lapsed) != c.reached(p.LapseAt) {
 		return false
 	}
-	*o = opening{why: CompanyCycle, args: [3]int64{c.Gap, c.Elapsed, c.Gaps}, age: c.Elapsed * 100 / c.Gap}
+	*o = opening{why: CompanyCycle, args: [3]int64{c.Gap, c.Elapsed, c.Gaps}, age: c.ratio()}
 	if c.ownTells() {
 		o.why, o.args = UsualCycle, [3]int64{c.Own, c.Elapsed}
 	}
@@ -390,36 +437,33 @@ func (pb *Playbook) reorder(t TriggerID, today Day, f *Facts, s *state, o *openi
 // bestWay chooses channel and content by expected value and says whether the step stands above the gate. Of a channel
 // only the likeliest content counts, and a channel that is neither likelier nor cheaper than the best so far is passed
 // over unweighed: it could not be worth more.
-func (pb *Playbook) bestWay(t TriggerID, today Day, f *Facts, s *state, o *opening, best *candidate) (ok bool) {
-	rule := &pb.Rules[t]
-	channels := rule.Channels & f.Channels
-	// Anybody can be met, which says nothing: only when there is no other way, or when meeting has worked before.
-	if channels != 1<<InPerson && f.Answers[InPerson] == 0 {
-		channels &^= 1 << InPerson
-	}
+func (l *lens) bestWay(t TriggerID, f *Facts, s *state, o *opening, own *ownContact, best *candidate) (ok bool) {
+	rule := &l.Rules[t]
+	channels := rule.ways(f)
 	if channels == 0 {
 		return false
 	}
-	base := pb.score(t, today, f, s, o, nil)
+	base := l.score(t, l.today, f, s, o, nil)
 	value, blocked := clampCents(rule.Value), rule.blocked(f, t)
+	anyway := int64(0)
+	if t == RefillDue || t == Lapsed {
+		anyway = Sigmoid(l.unasked(t, s, o))
+	}
 	bestCost := int64(0)
 	for ch := range NumChannels {
 		if channels>>ch&1 == 0 {
 			continue
 		}
-		ct := rule.likeliest(ch, blocked, o)
+		ct, words := l.likeliest(t, ch, blocked, o)
 		if ct < 0 {
 			continue
 		}
-		z := base + pb.scoreWay(t, f, ch, nil) + rule.Contents[ct].Score
-		cost := clampCents(pb.Cost[ch])
+		z := base + l.scoreWay(t, f, ch, own, nil) + words
+		cost := clampCents(l.Cost[ch])
 		if ok && z <= best.z && cost >= bestCost {
 			continue
 		}
-		p := Sigmoid(z)
-		if t == RefillDue || t == Lapsed {
-			p = max(p-s.cycle.Buy, 0) // would have ordered anyway
-		}
+		p := max(Sigmoid(z)-anyway, 0)
 		ev := (p*value+One/2)>>16 - s.optOut - cost
 		if ok && ev <= best.ev {
 			continue
@@ -427,14 +471,24 @@ func (pb *Playbook) bestWay(t TriggerID, today Day, f *Facts, s *state, o *openi
 		ok, bestCost = true, cost
 		best.channel, best.content, best.ev, best.prob, best.z = ch, uint16(ct), ev, p, z
 	}
-	if !ok || best.ev < pb.MinEV && !o.pinned {
+	if !ok || best.ev < l.MinEV && !o.pinned {
 		return false
 	}
 	if o.filler {
-		best.ev = pb.MinEV
+		best.ev = l.MinEV
 	}
 	best.trigger, best.pinned, best.deadline, best.expiry = t, o.pinned, o.deadline, o.expiry
 	return true
+}
+
+// ways returns the channels, as bits, by which the contact may be reached for the step. Anybody can be met, which says
+// nothing: only when there is no other way, or when meeting has worked before.
+func (rule *Rule) ways(f *Facts) uint8 {
+	channels := rule.Channels & f.Channels
+	if channels != 1<<InPerson && f.Answers[InPerson] == 0 {
+		channels &^= 1 << InPerson
+	}
+	return channels
 }
 
 // clampCents bounds money at a billion cents, so that no product with a probability overflows.
@@ -453,22 +507,89 @@ func (rule *Rule) blocked(f *Facts, t TriggerID) uint8 {
 	return 0
 }
 
-// likeliest returns the content with the highest score that may be sent by the channel and is true of the opening, or
-// -1. Of equals it takes one that is written for such an opening, then the first.
-func (rule *Rule) likeliest(ch Channel, blocked uint8, o *opening) int {
-	best := -1
+// likeliest returns the content with the highest score that may be sent by the channel and is true of the opening, and
+// that score; -1 when there is none. Of equals it takes one that is written for such an opening, then the first.
+func (l *lens) likeliest(t TriggerID, ch Channel, blocked uint8, o *opening) (best int, score int64) {
+	rule := &l.Rules[t]
+	best = -1
 	for ct := range rule.Contents {
 		c := &rule.Contents[ct]
-		if c.Channels>>ch&1 == 0 || blocked>>ct&1 != 0 || !c.suits(o) {
+		if !c.may(ct, ch, blocked, o) {
 			continue
 		}
-		if best >= 0 {
-			b := &rule.Contents[best]
-			if c.Score < b.Score || c.Score == b.Score && (b.special() || !c.special()) {
+		z := l.scoreWords(t, ch, ct, nil)
+		if best >= 0 && (z < score || z == score && (rule.Contents[best].special() || !c.special())) {
+			continue
+		}
+		best, score = ct, z
+	}
+	return best, score
+}
+
+// may says whether a content, by its number, may be sent by a channel and is true of the opening.
+func (c *Content) may(ct int, ch Channel, blocked uint8, o *opening) bool {
+	return c.Channels>>ch&1 == 1 && blocked>>ct&1 == 0 && c.suits(o)
+}
+
+// Step is one thing that may be done for a contact today, and what the company knows about it.
+type Step struct {
+	Trigger  TriggerID
+	Channel  Channel
+	Content  uint16
+	Features [NumFeatures]int64
+	Z        int64 // the company's log-odds of success, milli-nats
+	Unasked  int64 // of the reorder triggers: the log-odds of an order without the step
+	OptOut   int64 // cents: the chance of an opt-out times its loss
+}
+
+// Steps calls yield with every step that the hard rules allow for one contact today, by every channel and with every
+// content, worth the gate or not, until it returns false. It is for those who look at what could have been suggested:
+// fitting, off-policy estimates, simulations. In a week in which the contact is left unasked it still yields the refill.
+func (pb *Playbook) Steps(today Day, f *Facts, yield func(*Step) bool) {
+	var l lens
+	l.Playbook, l.today = pb, today
+	var s state
+	if f.Stage > Promoter || !l.begin(f, &s) {
+		return
+	}
+	var none ownContact
+	for t := range NumTriggers {
+		var o opening
+		if !l.may(t, f, &s) || !l.openAnyway(t, f, &s, &o) {
+			continue
+		}
+		rule := &pb.Rules[t]
+		channels, blocked := rule.ways(f), rule.blocked(f, t)
+		step := Step{Trigger: t, OptOut: s.optOut}
+		for ft := range NumFeatures {
+			step.Features[ft] = pb.feature(ft, today, f, &s, &o)
+		}
+		if t == RefillDue || t == Lapsed {
+			step.Unasked = pb.unasked(t, &s, &o)
+		}
+		base := pb.score(t, today, f, &s, &o, nil)
+		for ch := range NumChannels {
+			if channels>>ch&1 == 0 {
 				continue
 			}
+			way := base + l.scoreWay(t, f, ch, &none, nil)
+			for ct := range rule.Contents {
+				if !rule.Contents[ct].may(ct, ch, blocked, &o) {
+					continue
+				}
+				step.Channel, step.Content, step.Z = ch, uint16(ct), way+rule.Contents[ct].Arm[ch]
+				if !yield(&step) {
+					return
+				}
+			}
 		}
-		best = ct
 	}
-	return best
+}
+
+// openAnyway is open, but for those who are left unasked.
+func (l *lens) openAnyway(t TriggerID, f *Facts, s *state, o *opening) bool {
+	if t == RefillDue || t == Lapsed {
+		return l.reorder(t, l.today, f, s, o)
+	}
+	return l.open(t, f, s, o)
 }

@@ -11,6 +11,7 @@ type Cycle struct {
 	Alive   int64 // Q16: the chance that the customer has not left for good
 	Buy     int64 // Q16: the chance of an order within Reorder.Horizon days, nobody asking
 	Logit   int64 // ln-odds of Buy in milli-nats
+	Unasked int64 // the same with the scorecard: what is known of an order that nobody asks for
 }
 
 // maxSpan and maxRepeats bound days and counts, so that damaged facts cannot overflow: 2,700 years, a million orders.
@@ -61,8 +62,63 @@ func (p *Reorder) Cycle(today Day, f *Facts) (c Cycle, ok bool) {
 	none := rate * (Log2(alpha+(span+min(max(p.Horizon, 0), maxSpan))*256) - logNow) >> 16
 	c.Buy = (c.Alive*(One-min(Exp2(-none), One)) + One/2) >> 16
 	c.Logit = Logit(c.Buy)
+	c.Unasked = p.Intercept + c.Logit*p.Weight/milliPerOne
+	for r := range NumRhythms {
+		if len(p.Card[r]) > 0 {
+			c.Unasked += stair(p.Card[r], c.rhythm(r, today, f))
+		}
+	}
 	return c, true
 }
+
+// Rhythms returns what Reorder.Card is looked up by.
+func (c *Cycle) Rhythms(today Day, f *Facts) (values [NumRhythms]int64) {
+	for r := range NumRhythms {
+		values[r] = c.rhythm(r, today, f)
+	}
+	return values
+}
+
+func (c *Cycle) rhythm(r Rhythm, today Day, f *Facts) int64 {
+	switch r {
+	case Repeats:
+		return c.Gaps
+	case Ratio:
+		return c.ratio()
+	case Elapsed:
+		return c.Elapsed
+	case Tenure:
+		return clampSpan(today.since(f.FirstOrder))
+	case Recent:
+		n := int64(0)
+		for i := range min(int(f.Orders), len(f.OrderDays)) {
+			if ago := today.since(f.OrderDays[i]); ago >= 0 && ago < recentDays {
+				n++
+			}
+		}
+		return n
+	case RepeatsRatio:
+		return RepeatClass(c.Gaps)*10_000 + min(c.ratio(), 9_999)
+	}
+	return 0
+}
+
+// recentDays is the time that Recent looks back.
+const recentDays = 90
+
+// RepeatClass sorts counts of repeat orders: 0, 1, 2, 3 to 4, 5 to 8, more.
+func RepeatClass(repeats int64) int64 {
+	class := int64(0)
+	for _, above := range [...]int64{0, 1, 2, 4, 8} {
+		if repeats > above {
+			class++
+		}
+	}
+	return class
+}
+
+// ratio returns the hundredths of the cycle that have passed since the last order.
+func (c *Cycle) ratio() int64 { return c.Elapsed * 100 / max(c.Gap, 1) }
 
 func clampSpan(days int64) int64 { return min(max(days, 0), maxSpan) }
 

@@ -44,7 +44,7 @@ func top(day Day, list List, people ...*person) []Suggestion {
 	for i, p := range people {
 		facts[i] = p.Facts
 	}
-	return append([]Suggestion(nil), out[:r.Rank(DefaultPlaybook(), 1, day, list, facts, &out)]...)
+	return append([]Suggestion(nil), out[:r.Rank(DefaultPlaybook(), &Member{Seed: 1}, day, list, facts, &out)]...)
 }
 
 // wantOnly checks that exactly one suggestion comes, with the trigger, and returns it.
@@ -422,19 +422,19 @@ func TestReasonsSpeakForTheStepWithNumbers(t *testing.T) {
 
 func TestTermsOfChannelAndWordsAreNeverShown(t *testing.T) {
 	pb := DefaultPlaybook()
-	pb.Rules[NewLead].Contents[2].Score = 900
+	pb.Rules[NewLead].Contents[2].Arm[Call] = 900
 	facts := []Facts{someone(1, Prospect, d0).Facts}
 	var r Ranker
 	var out [3]Suggestion
-	if n := r.Rank(pb, 1, d0, Prospects, facts, &out); n != 1 || out[0].Content != 2 {
+	if n := r.Rank(pb, &Member{Seed: 1}, d0, Prospects, facts, &out); n != 1 || out[0].Content != 2 {
 		t.Fatalf("%+v, want the better content", out[:n])
 	}
-	terms := pb.Terms(d0, &facts[0], &out[0])
+	terms := pb.Terms(&Member{Seed: 1}, d0, &facts[0], &out[0])
 	if len(terms) != 2 || terms[1] != (Reason{Code: ByContent, Args: [3]int64{2}, Score: 900}) || out[0].NReasons != 1 {
 		t.Errorf("terms %+v, reasons %+v", terms, out[0].Reasons)
 	}
 	out[0].Content = 99
-	if pb.Terms(d0, &facts[0], &out[0]) != nil || pb.Terms(d0, &facts[0], &Suggestion{Trigger: RefillDue}) != nil {
+	if pb.Terms(&Member{Seed: 1}, d0, &facts[0], &out[0]) != nil || pb.Terms(&Member{Seed: 1}, d0, &facts[0], &Suggestion{Trigger: RefillDue}) != nil {
 		t.Error("terms of a suggestion that cannot be")
 	}
 }

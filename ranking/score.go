@@ -3,7 +3,7 @@ package ranking
 // terms collects the parts of a score. A nil one only lets the scores through, so that ranking and explaining run the
 // same code and an explanation cannot differ from the score.
 type terms struct {
-	list [8]Reason
+	list [16]Reason
 	n    int
 }
 
@@ -15,34 +15,68 @@ func (ts *terms) add(score int64, code ReasonCode, a0, a1, a2 int64) int64 {
 	return score
 }
 
-// score sums the terms that do not depend on channel and content, at most five. The trigger's own comes first and is
-// always there.
+// score sums what the company knows whatever the channel and content. The trigger's own term comes first and is always
+// there.
 func (pb *Playbook) score(t TriggerID, today Day, f *Facts, s *state, o *opening, ts *terms) int64 {
 	rule := &pb.Rules[t]
-	z := rule.Base + stair(rule.Fresh, o.age) + o.extra
+	z := rule.Base + rule.Offset + stair(rule.Weights[Age], o.age) + o.extra
 	if ts != nil {
 		ts.list[0] = Reason{Code: o.why, Args: o.args, Score: z}
 		ts.n = 1
 	}
-	z += ts.add(stair(pb.Tries, s.tries), TriesSoFar, s.tries, 0, 0)
-
-	if ago := today.since(f.ReachedDay); f.ReachedDay != 0 && ago >= 0 && ago < pb.Memory {
-		switch {
-		case f.Reached >= Moved:
-			z += ts.add(pb.Moved, MovedAgo, ago, 0, 0)
-		case f.Reached >= Answered:
-			z += ts.add(pb.Spoke, SpokeAgo, ago, 0, 0)
+	for ft := TriesMade; ft < NumFeatures; ft++ {
+		bins := rule.Weights[ft]
+		if len(bins) == 0 {
+			continue
+		}
+		v := pb.feature(ft, today, f, s, o)
+		score := stair(bins, v)
+		switch ft {
+		case TriesMade:
+			z += ts.add(score, TriesSoFar, v, 0, 0)
+		case LastHeard:
+			code := SpokeAgo
+			if v == 2 {
+				code = MovedAgo
+			}
+			z += ts.add(score, code, today.since(f.ReachedDay), 0, 0)
+		case Signals:
+			z += ts.add(score, Interest, v, pb.InterestDays, 0)
+		case OrdersSo:
+			z += ts.add(score, OrdersSoFar, v, 0, 0)
 		}
 	}
-	if f.Stage == Prospect {
-		n := pb.interest(today, f, o.own)
-		z += ts.add(n*pb.Interest, Interest, n, pb.InterestDays, 0)
-	}
 	if t == RefillDue || t == Lapsed {
-		percent := (s.cycle.Buy*100 + One/2) >> 16
-		z += ts.add(s.cycle.Logit*pb.Reorder.Weight/milliPerOne, OrderLikely, percent, pb.Reorder.Horizon, 0)
+		percent := (Sigmoid(s.cycle.Unasked)*100 + One/2) >> 16
+		z += ts.add(s.cycle.Unasked, OrderLikely, percent, pb.Reorder.Horizon, 0)
 	}
 	return z
+}
+
+// feature returns what Rule.Weights is looked up by.
+func (pb *Playbook) feature(ft Feature, today Day, f *Facts, s *state, o *opening) int64 {
+	switch ft {
+	case Age:
+		return o.age
+	case TriesMade:
+		return s.tries
+	case LastHeard:
+		ago := today.since(f.ReachedDay)
+		switch {
+		case f.ReachedDay == 0 || ago < 0 || ago >= pb.Memory || f.Reached < Answered:
+			return 0
+		case f.Reached < Moved:
+			return 1
+		}
+		return 2
+	case Signals:
+		if f.Stage == Prospect {
+			return pb.interest(today, f, o.own)
+		}
+	case OrdersSo:
+		return max(int64(f.Orders), 0)
+	}
+	return 0
 }
 
 // interest counts the kinds of signals within InterestDays, without those that the trigger speaks of itself.
@@ -53,37 +87,56 @@ func (pb *Playbook) interest(today Day, f *Facts, own uint8) (n int64) {
 			n++
 		}
 	}
-	return min(n, pb.MaxInterest)
+	return n
 }
 
-// scoreWay sums the terms of a channel: how well it suits the step, and how well this contact answers it.
-//
-// The latter is the posterior mean of a random intercept after one Newton step: (S - E) / (V + L) nats, with S answers
-// in n tries, E = n·p expected at the company's rate p, V = n·p·(1-p) and L = AnswerSure.
-func (pb *Playbook) scoreWay(t TriggerID, f *Facts, ch Channel, ts *terms) int64 {
-	z := ts.add(pb.Rules[t].ByWay[ch], ByChannel, int64(ch), 0, 0)
+// unasked returns the log-odds that a customer orders without the step, when it is one for a refill.
+func (pb *Playbook) unasked(t TriggerID, s *state, o *opening) int64 {
+	return s.cycle.Unasked + stair(pb.Rules[t].Natural, o.age)
+}
+
+// answers says how well a contact answers a channel: (S - E) / (V + L) nats, as Record.offset has it, with S answers in
+// n tries, E = n·p expected at the company's rate p, V = n·p·(1-p) and L = AnswerSure. It is a fact about the contact
+// that the company has a weight for, no own experience with suggestions.
+func (pb *Playbook) answers(f *Facts, ch Channel, ts *terms) int64 {
 	n, answered := int64(f.Tries[ch]), int64(f.Answers[ch])
 	if n == 0 {
-		return z
+		return 0
 	}
 	p := min(max(pb.AnswerRate[ch], 1), One-1)
-	gained := answered*One - n*p
-	known := n*(p*(One-p)>>16) + max(pb.AnswerSure, 1)
-	return z + ts.add(gained*1000/known, AnswersBy, int64(ch), answered, n)
+	r := Record{Gain: answered*One - n*p, Info: n * (p * (One - p) >> 16)}
+	return ts.add(r.offset(max(pb.AnswerSure, 1)), AnswersBy, int64(ch), answered, n)
+}
+
+// scoreWay sums the terms of a channel: how well it suits the step, how well this contact answers it, what this member
+// and this contact did better with it than the company expected.
+func (l *lens) scoreWay(t TriggerID, f *Facts, ch Channel, own *ownContact, ts *terms) int64 {
+	z := ts.add(l.Rules[t].ByWay[ch], ByChannel, int64(ch), 0, 0) + l.answers(f, ch, ts)
+	z += ts.add(l.way[ch], OwnWay, int64(ch), 0, 0)
+	return z + ts.add(own.all, OwnContact, 0, 0, 0) + ts.add(own.way[ch], OwnContactWay, int64(ch), 0, 0)
+}
+
+// scoreWords sums the terms of a content: how well it does by the channel, what this member did better with it, and what
+// is added or taken away this week to try it.
+func (l *lens) scoreWords(t TriggerID, ch Channel, ct int, ts *terms) int64 {
+	z := ts.add(l.Rules[t].Contents[ct].Arm[ch], ByContent, int64(ct), 0, 0)
+	return z + ts.add(l.word[t][ct], OwnWords, int64(ct), 0, 0) + ts.add(l.trial[t][ct], Tried, int64(ct), 0, 0)
 }
 
 // explain fills in all terms of a step's score; it says false when the trigger is not open.
-func (pb *Playbook) explain(t TriggerID, ch Channel, ct uint16, today Day, f *Facts, ts *terms) bool {
+func (l *lens) explain(t TriggerID, ch Channel, ct uint16, f *Facts, ts *terms) bool {
 	var s state
-	pb.lookAt(today, f, &s)
-	pb.weigh(today, f, &s)
+	l.lookAt(l.today, f, &s)
+	l.weigh(l.today, f, &s)
 	var o opening
-	if !pb.open(t, today, f, &s, &o) {
+	if !l.open(t, f, &s, &o) {
 		return false
 	}
-	pb.score(t, today, f, &s, &o, ts)
-	pb.scoreWay(t, f, ch, ts)
-	ts.add(pb.Rules[t].Contents[ct].Score, ByContent, int64(ct), 0, 0)
+	l.score(t, l.today, f, &s, &o, ts)
+	var own ownContact
+	l.ownOf(f, &own)
+	l.scoreWay(t, f, ch, &own, ts)
+	l.scoreWords(t, ch, int(ct), ts)
 	return true
 }
 
@@ -91,12 +144,14 @@ func (pb *Playbook) explain(t TriggerID, ch Channel, ct uint16, today Day, f *Fa
 // their scores add up to Suggestion.Z exactly. It is for those who want to see the whole sum; what a promoter is shown
 // are Suggestion.Reasons. The arguments are those that Rank was called with and what it returned; it returns nil when
 // they do not fit together.
-func (pb *Playbook) Terms(today Day, f *Facts, sg *Suggestion) []Reason {
+func (pb *Playbook) Terms(m *Member, today Day, f *Facts, sg *Suggestion) []Reason {
 	if sg.Trigger >= NumTriggers || sg.Channel >= NumChannels || int(sg.Content) >= len(pb.Rules[sg.Trigger].Contents) || f.Stage > Promoter {
 		return nil
 	}
 	var ts terms
-	if !pb.explain(sg.Trigger, sg.Channel, sg.Content, today, f, &ts) {
+	l := new(lens)
+	l.set(pb, m, today)
+	if !l.explain(sg.Trigger, sg.Channel, sg.Content, f, &ts) {
 		return nil
 	}
 	return append([]Reason(nil), ts.list[:ts.n]...)
@@ -125,13 +180,14 @@ func beside(r, own *Reason) bool {
 
 // suggest writes a candidate out, with its reasons: the trigger's sentence, then the two strongest terms that speak for
 // the step. Ties keep the order of the terms.
-func (pb *Playbook) suggest(today Day, list List, f *Facts, c *candidate, out *Suggestion) {
+func (l *lens) suggest(list List, f *Facts, c *candidate, out *Suggestion) {
 	*out = Suggestion{
 		Contact: f.Contact, List: list, Trigger: c.trigger, Channel: c.channel, Content: c.content,
 		EV: c.ev, Prob: c.prob, Z: c.z, Deadline: c.deadline, Expiry: c.expiry,
 	}
 	var ts terms
-	pb.explain(c.trigger, c.channel, c.content, today, f, &ts)
+	l.explain(c.trigger, c.channel, c.content, f, &ts)
+	out.P0, out.P1 = ts.expected()
 
 	out.Reasons[0] = ts.list[0]
 	out.NReasons = 1
@@ -151,4 +207,22 @@ func (pb *Playbook) suggest(today Day, list List, f *Facts, c *candidate, out *S
 		out.NReasons++
 		taken = best
 	}
+}
+
+// expected returns the two chances of a step that own experience is measured by: what the company expects, and what it
+// expects of this member. They leave out what only this contact taught, and what is added to try a message. Neither is
+// 0 or One, so that each act tells something.
+func (ts *terms) expected() (p0, p1 int64) {
+	company, member := int64(0), int64(0)
+	for _, r := range ts.list[:ts.n] {
+		switch r.Code {
+		case OwnWay, OwnWords:
+			member += r.Score
+		case OwnContact, OwnContactWay, Tried:
+		default:
+			company += r.Score
+		}
+	}
+	inside := func(p int64) int64 { return min(max(p, 1), One-1) }
+	return inside(Sigmoid(company)), inside(Sigmoid(company + member))
 }

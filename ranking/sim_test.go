@@ -98,7 +98,7 @@ func (b *book) live(pb *Playbook, r *Ranker, today Day, look func(list List, thr
 	d := &b.dice
 	for list := Prospects; list <= Members; list++ {
 		var out [3]Suggestion
-		n := r.Rank(pb, b.seed, today, list, b.facts, &out)
+		n := r.Rank(pb, &Member{Seed: b.seed}, today, list, b.facts, &out)
 		look(list, out[:n])
 		for k := range n {
 			s := &out[k]

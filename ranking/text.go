@@ -536,6 +536,12 @@ var sentences = [NumReasons]phrase{
 	TriesSoFar:     {"tries so far: {0}", "intentos hasta ahora: {0}"},
 	ByChannel:      {"the way chosen: {by}", "el medio elegido: {by}"},
 	ByContent:      {"the wording chosen", "las palabras elegidas"},
+	OwnWay:         {"how you do with {by}", "cómo te va con {by}"},
+	OwnWords:       {"how you do with these words", "cómo te va con estas palabras"},
+	OwnContact:     {"responds to you more than most", "te responde más que la mayoría"},
+	OwnContactWay:  {"responds to {by}", "responde a {by}"},
+	Tried:          {"words that are being tried this week", "palabras que se prueban esta semana"},
+	OrdersSoFar:    {"order days so far: {0}", "días con pedido hasta ahora: {0}"},
 }
 
 // Two sentences that depend on an argument: NeverContacted of an imported contact, CompanyCycle of a customer whose few

@@ -112,6 +112,11 @@ type Facts struct {
 	WatchedDay    Day // watched a video to its end
 	ClickedDay    Day // clicked shared content
 
+	// What became of suggestions that were followed: by channel, those whose window is over (see TriggerID.Window), and
+	// the newest ones, which may still be open. Gain and Info as in Record.
+	Own     [NumChannels]Outturn
+	Waiting [4]Waiting
+
 	// Per trigger: the last day it was done, the day of the last dismissal and how many dismissals since it was last
 	// done, the contents ever sent (bit set) and the one sent last.
 	Done       [NumTriggers]Day
@@ -119,6 +124,19 @@ type Facts struct {
 	Dismissals [NumTriggers]uint8
 	Sent       [NumTriggers]uint8
 	LastSent   [NumTriggers]uint8
+}
+
+// Outturn is a Record of one contact: its acts are few.
+type Outturn struct {
+	Gain int32
+	Info int32
+}
+
+// Waiting is an act on a suggestion whose success is not settled yet. The zero value is none.
+type Waiting struct {
+	Day  Day
+	P1   uint16 // Q16: the chance that was given to it, member's experience included
+	What uint16 // trigger, content, channel, and whether it succeeded: see act
 }
 
 // TriggerID names a trigger of the playbook; the numbers are stable, as log entries carry their names.
@@ -173,6 +191,13 @@ const (
 	TriesSoFar // touches since the contact was last heard of
 	ByChannel  // channel
 	ByContent  // content
+
+	OwnWay        // channel: how this member does with it
+	OwnWords      // content: how this member does with it
+	OwnContact    // how this contact responds
+	OwnContactWay // channel: how this contact responds to it
+	Tried         // content: tried or spared this week
+	OrdersSoFar   // order days so far
 	NumReasons
 )
 
@@ -193,6 +218,7 @@ type Suggestion struct {
 	EV       int64  // expected value in cents, the sort key
 	Prob     int64  // Q16: that the step succeeds; of a reorder trigger, by how much it makes an order likelier
 	Z        int64  // log-odds of success in milli-nats, the sum of all terms (see Playbook.Terms)
+	P0, P1   int64  // Q16, for the log: the chance as the company sees it; with what this member taught
 	Deadline Day    // after this day the chance is mostly gone; zero: none
 	Expiry   Day    // the suggestion is withdrawn after this day
 	Reasons  [3]Reason

@@ -1,0 +1,143 @@
+package ranking
+
+// Record is how acts on suggestions turned out against what was expected of them. With S successes among acts of
+// chances p, Gain is S - sum of p and Info the sum of p(1-p), both Q16. Records add up, in any order.
+type Record struct {
+	Gain int64
+	Info int64
+}
+
+// add counts an act of chance p (Q16); n is -1 to take it back.
+func (r *Record) add(p int64, won bool, n int64) {
+	if won {
+		r.Gain += n * One
+	}
+	r.Gain -= n * p
+	r.Info += n * (p * (One - p) >> 16)
+}
+
+// offset returns the posterior mean of a random intercept after one Newton step, (S - E) / (V + L) nats, in milli-nats.
+// With L of zero or less it is 0: nothing is learnt at that level.
+func (r Record) offset(l int64) int64 {
+	if l <= 0 {
+		return 0
+	}
+	limit := int64(1) << 50 // so that damaged records cannot overflow
+	return min(max(r.Gain, -limit), limit) * milliPerOne / (min(max(r.Info, 0), limit) + l)
+}
+
+// without returns what is left of a record when an offset (milli-nats) has explained its part of the gain.
+func (r Record) without(offset int64) Record {
+	r.Gain -= r.Info * offset / milliPerOne
+	return r
+}
+
+// Member is what ranking knows of the promoter.
+type Member struct {
+	// Seed is derived from the member's id. It decides between suggestions of equal worth and deadline, which weeks of a
+	// contact stay unasked, and which messages the member tries.
+	Seed uint64
+
+	// What became of all acts on suggestions whose window is over, by channel and by content. Only with Count, which takes
+	// each act once, do two devices hold the same.
+	Ways  [NumChannels]Record
+	Words [NumTriggers][MaxContents]Record
+}
+
+// Count adds an act, or takes it back when n is -1.
+func (m *Member) Count(a *Attempt, n int64) {
+	m.Ways[a.Channel].add(int64(a.P0), a.Won, n)
+	m.Words[a.Trigger][a.Content].add(int64(a.P0), a.Won, n)
+}
+
+// lens is a playbook as one member sees it on one day: what does not depend on the contact is computed once.
+type lens struct {
+	*Playbook
+	today Day
+	seed  uint64
+	way   [NumChannels]int64
+	word  [NumTriggers][MaxContents]int64
+	trial [NumTriggers][MaxContents]int64
+}
+
+// set looks through the records. A level's offset explains the gain above the one of the level over it: the member's
+// own, then channel and content beside each other.
+func (l *lens) set(pb *Playbook, m *Member, today Day) {
+	l.Playbook, l.today, l.seed = pb, today, m.Seed
+	var all Record
+	for _, r := range m.Ways {
+		all.Gain, all.Info = all.Gain+r.Gain, all.Info+r.Info
+	}
+	own := all.offset(pb.Shrink.Member)
+	for ch, r := range m.Ways {
+		l.way[ch] = own + r.without(own).offset(pb.Shrink.Way)
+	}
+	week := uint64(today.week())
+	for t := range NumTriggers {
+		for ct := range pb.Rules[t].Contents {
+			if ct >= MaxContents {
+				break
+			}
+			l.word[t][ct] = m.Words[t][ct].without(own).offset(pb.Shrink.Words)
+			l.trial[t][ct] = 0
+			if doubt := pb.Rules[t].Contents[ct].Doubt; doubt != 0 {
+				h := mix(mix(m.Seed^week<<32) ^ uint64(t)<<8 ^ uint64(ct))
+				l.trial[t][ct] = min(max(doubt, 0), maxNats) * min(max(pb.Explore, 0), maxSpan) / milliPerOne * bell(h) >> 16
+			}
+		}
+	}
+}
+
+// bell turns 64 random bits into a number of mean 0 and standard deviation 1, in Q16, near enough to a normal one: the
+// sum of four even ones.
+func bell(h uint64) int64 {
+	sum := int64(0)
+	for range 4 {
+		sum += int64(h & (One - 1))
+		h >>= 16
+	}
+	const rootOf3 = 113_512 // Q16; four even numbers between 0 and 1 have a variance of a third
+	return (sum - 2*One) * rootOf3 >> 16
+}
+
+// silent says whether a contact is left unasked this week, so that it can be known who orders without being asked.
+func (l *lens) silent(f *Facts) bool { return l.Silenced(l.seed, l.today, f.Contact) }
+
+// Silenced says whether a contact gets no suggestion about a refill in the week of a day, as one of Playbook.Silent does.
+func (pb *Playbook) Silenced(seed uint64, today Day, c ContactID) bool {
+	const salt = 0x5113_4c1e
+	return pb.Silent > 0 && hash64(seed^salt, Day(today.week()), &c)%uint64(pb.Silent) == 0
+}
+
+// ownContact is what a contact's own records add: to every step, and by a channel.
+type ownContact struct {
+	all int64
+	way [NumChannels]int64
+}
+
+// ownOf looks through a contact's records, those included whose window ended since the facts were folded.
+func (l *lens) ownOf(f *Facts, own *ownContact) {
+	if f.Own == ([NumChannels]Outturn{}) && f.Waiting[0] == (Waiting{}) {
+		return
+	}
+	var all Record
+	var ways [NumChannels]Record
+	for ch, r := range f.Own {
+		ways[ch] = Record{int64(r.Gain), int64(r.Info)}
+	}
+	for _, w := range f.Waiting {
+		if a := w.act(); w != (Waiting{}) && a.Channel < NumChannels && a.Closed(l.today) {
+			ways[a.Channel].add(int64(a.P1), a.Won, 1)
+		}
+	}
+	for _, r := range ways {
+		all.Gain, all.Info = all.Gain+r.Gain, all.Info+r.Info
+	}
+	own.all = all.offset(l.Shrink.Contact)
+	for ch, r := range ways {
+		own.way[ch] = r.without(own.all).offset(l.Shrink.ContactWay)
+	}
+}
+
+// week numbers the weeks of the calendar, Monday to Sunday.
+func (d Day) week() int64 { return floorDiv(int64(d)+3, 7) } // 1970-01-01 was a Thursday
