@@ -33,6 +33,7 @@ const (
 	maxCents   = 1e12
 	maxMinutes = 24 * 60
 	maxCount   = 1e9
+	chanceOne  = 1 << 16
 )
 
 // ValidTime reports whether a time (ms since 1970) is one that an entry can claim.
@@ -150,6 +151,8 @@ type Entry struct {
 	Choice   Choice    `json:"choice,omitempty"`
 	Reason   string    `json:"reason,omitempty"`
 	Playbook uint32    `json:"playbook,omitempty"`
+	P0       int64     `json:"p0,omitempty"` // Q16: the chance of success that the playbook gave the suggestion followed …
+	P1       int64     `json:"p1,omitempty"` // … and with what this member had taught; zero: not known
 	Value    *Amount   `json:"value,omitempty"`
 	Event    string    `json:"event,omitempty"`  // tag of the event at which it happened
 	Source   string    `json:"source,omitempty"` // what imported it, and its key there
@@ -204,6 +207,8 @@ func (e *Entry) checkForm() error {
 		return fmt.Errorf("entry time %d ms with a clock offset of %d ms is outside the years 1990 to 2199: set the clock", e.At, e.Skew)
 	case e.Zone < -18*60 || e.Zone > 18*60:
 		return fmt.Errorf("entry zone %d minutes: want -1080 to 1080", e.Zone)
+	case e.P0 < 0 || e.P0 >= chanceOne || e.P1 < 0 || e.P1 >= chanceOne:
+		return fmt.Errorf("entry chances %d and %d: want 0 to %d, in 65,536ths", e.P0, e.P1, chanceOne-1)
 	}
 	currency := ""
 	if v := e.Value; v != nil {

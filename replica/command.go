@@ -193,7 +193,7 @@ func (r *Replica) Act(ctx context.Context, s Suggestion, outcome ranking.Outcome
 	}
 	touch := crdt.Entry{
 		Kind: kind, Contact: s.Contact, Evidence: crdt.E1, Content: contentName(s.Content), Trigger: s.Trigger.String(),
-		Playbook: r.playbook.Version,
+		Playbook: r.playbook.Version, P0: s.P0, P1: s.P1,
 	}
 	if outcome != ranking.NoOutcome {
 		touch.Outcome = outcome.String()

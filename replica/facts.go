@@ -16,39 +16,87 @@ import (
 
 // projectionForm names how projections are made from the changes; a build with another one makes them anew. The first
 // number rises with every change of a rule; the others follow the layout of facts.
-var projectionForm = fmt.Sprintf("1:%d:%d:%d", crdt.EntryVersion, binary.Size(ranking.Facts{}), ranking.NumTriggers)
+var projectionForm = fmt.Sprintf("2:%d:%d:%d", crdt.EntryVersion, binary.Size(ranking.Facts{}), binary.Size(ranking.Attempt{}))
 
-// topThree holds every contact's facts, ready for ranking. They are numbers of fixed size, some 300 bytes a contact; the
-// rows of the facts table are their copy on disk, so that a start reads them instead of the log.
+// person is what the log tells of a contact: what is ranked, and the acts on suggestions, which the member's own
+// experience is counted from.
+type person struct {
+	facts ranking.Facts
+	acts  []ranking.Attempt
+}
+
+// topThree holds every contact's facts, ready for ranking. They are numbers of fixed size, some 400 bytes a contact and 12
+// an act on a suggestion; the rows of the facts table are their copy on disk, so that a start reads them instead of the log.
 type topThree struct {
 	sync.Mutex
 	facts  []ranking.Facts
+	acts   [][]ranking.Attempt // beside facts
 	at     map[ranking.ContactID]int
-	ranker ranking.Ranker
+	member ranking.Member
+	day    ranking.Day // the day on which the member's acts were counted
+	lists  [2]ranked   // by ranking.List
+}
+
+// ranked is what a list was ranked with the last time, so that a tap weighs one contact and not all.
+type ranked struct {
+	ranker  ranking.Ranker
+	pb      *ranking.Playbook
+	member  ranking.Member
+	day     ranking.Day
+	changed []int // places in facts
+}
+
+// change notes that the facts at a place are others. Where many are, all are weighed again.
+func (l *ranked) change(i int) {
+	if len(l.changed) == 256 {
+		l.pb = nil
+	}
+	if l.pb != nil {
+		l.changed = append(l.changed, i)
+	}
 }
 
 // put takes over what a committed transaction folded; nil means that a contact is not ranked any more.
-func (s *topThree) put(facts map[crdt.ContactID]*ranking.Facts) {
+func (s *topThree) put(people map[crdt.ContactID]*person) {
 	s.Lock()
 	defer s.Unlock()
 	if s.at == nil {
 		s.at = map[ranking.ContactID]int{}
 	}
-	for c, f := range facts {
+	for c, p := range people {
 		id := ranking.ContactID(c)
 		i, ok := s.at[id]
+		if ok {
+			s.count(s.acts[i], -1)
+		}
 		switch {
-		case f != nil && ok:
-			s.facts[i] = *f
-		case f != nil:
-			s.at[id] = len(s.facts)
-			s.facts = append(s.facts, *f)
+		case p != nil && ok:
+			s.facts[i], s.acts[i] = p.facts, p.acts
+		case p != nil:
+			i = len(s.facts)
+			s.at[id] = i
+			s.facts, s.acts = append(s.facts, p.facts), append(s.acts, p.acts)
 		case ok: // ranking does not depend on the order
 			last := len(s.facts) - 1
-			s.facts[i] = s.facts[last]
+			s.facts[i], s.acts[i] = s.facts[last], s.acts[last]
 			s.at[s.facts[i].Contact] = i
-			s.facts = s.facts[:last]
+			s.facts, s.acts = s.facts[:last], s.acts[:last]
 			delete(s.at, id)
+		}
+		if p != nil {
+			s.count(p.acts, 1)
+		}
+		for l := range s.lists {
+			s.lists[l].change(i)
+		}
+	}
+}
+
+// count adds to the member's own experience the acts whose window was over when it was counted, or takes them back.
+func (s *topThree) count(acts []ranking.Attempt, n int64) {
+	for i := range acts {
+		if acts[i].Closed(s.day) {
+			s.member.Count(&acts[i], n)
 		}
 	}
 }
@@ -64,8 +112,22 @@ func (s *topThree) clear() {
 func (s *topThree) rank(pb *ranking.Playbook, seed uint64, today ranking.Day, list ranking.List) []ranking.Suggestion {
 	s.Lock()
 	defer s.Unlock()
+	if today != s.day || seed != s.member.Seed {
+		s.day, s.member = today, ranking.Member{Seed: seed}
+		for _, acts := range s.acts {
+			s.count(acts, 1)
+		}
+	}
 	var out [3]ranking.Suggestion
-	n := s.ranker.Rank(pb, seed, today, list, s.facts, &out)
+	n := 0
+	l := &s.lists[list]
+	if l.pb == pb && l.day == today && l.member == s.member {
+		n = l.ranker.Again(s.facts, l.changed, &out)
+	} else {
+		l.pb, l.day, l.member = pb, today, s.member
+		n = l.ranker.Rank(pb, &s.member, today, list, s.facts, &out)
+	}
+	l.changed = l.changed[:0]
 	return slices.Clone(out[:n])
 }
 
@@ -111,13 +173,38 @@ func (t *tx) loadFacts() error {
 		if err := rows.Scan(&b); err != nil {
 			return err
 		}
-		var f ranking.Facts
-		if n, err := binary.Decode(b, binary.LittleEndian, &f); err != nil || n != len(b) {
-			return errors.Join(errors.New("facts of a contact cannot be read"), err)
+		p, err := decodePerson(b)
+		if err != nil {
+			return err
 		}
-		t.facts[crdt.ContactID(f.Contact)] = &f
+		t.people[crdt.ContactID(p.facts.Contact)] = p
 		return nil
 	}, `SELECT facts FROM facts`)
+}
+
+// The row of a contact is its facts and then its acts.
+func (p *person) encode() ([]byte, error) {
+	b, err := binary.Append(nil, binary.LittleEndian, &p.facts)
+	if err != nil {
+		return nil, err
+	}
+	return binary.Append(b, binary.LittleEndian, p.acts)
+}
+
+func decodePerson(b []byte) (*person, error) {
+	var p person
+	n, err := binary.Decode(b, binary.LittleEndian, &p.facts)
+	size := binary.Size(ranking.Attempt{})
+	if err != nil || (len(b)-n)%size != 0 {
+		return nil, errors.Join(errors.New("facts of a contact cannot be read"), err)
+	}
+	if n < len(b) {
+		p.acts = make([]ranking.Attempt, (len(b)-n)/size)
+		if _, err := binary.Decode(b[n:], binary.LittleEndian, p.acts); err != nil {
+			return nil, fmt.Errorf("acts of a contact cannot be read: %w", err)
+		}
+	}
+	return &p, nil
 }
 
 // Contents of the playbook have numbers; in the log they are "playbook/<n>", beside content that people named.

@@ -3,7 +3,6 @@ package replica
 import (
 	"cmp"
 	"database/sql"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -457,7 +456,7 @@ func (t *tx) refold(roots rootCache, c crdt.ContactID) error {
 		}
 	}
 	if !found || deleted || root != nil {
-		t.facts[c] = nil
+		t.people[c] = nil
 		return t.exec(`DELETE FROM facts WHERE contact=?`, c[:])
 	}
 	f.Contact = ranking.ContactID(c)
@@ -498,11 +497,12 @@ func (t *tx) refold(roots rootCache, c crdt.ContactID) error {
 	}
 	f.Fold(log)
 	f.Stage = stage
+	p := &person{facts: f, acts: ranking.AppendAttempts(nil, log)}
 	if err := t.exec(`UPDATE contacts SET stage=? WHERE id=? AND stage<>?`, stage.String(), c[:], stage.String()); err != nil {
 		return err
 	}
-	t.facts[c] = &f
-	b, err := binary.Append(nil, binary.LittleEndian, &f)
+	t.people[c] = p
+	b, err := p.encode()
 	if err != nil {
 		return err
 	}
@@ -576,6 +576,7 @@ func rankingEvent(ev *ranking.Event, e *crdt.Entry) bool {
 		} else {
 			ev.Content = ranking.MaxContents // not one of the playbook's
 		}
+		ev.P0, ev.P1 = uint16(e.P0), uint16(e.P1)
 	case crdt.Ask:
 		ev.Kind = ranking.EventTouch
 		if c, ok := ranking.ParseChannel(e.Channel); ok {

@@ -44,8 +44,8 @@ type tx struct {
 	rezone   bool
 	home     calendar
 	goals    goalWork
-	facts    map[crdt.ContactID]*ranking.Facts // nil: not to be ranked any more
-	lost     []lostOp                          // see fork
+	people   map[crdt.ContactID]*person // nil: not to be ranked any more
+	lost     []lostOp                   // see fork
 	writer   automerge.ActorID
 	received received
 }
@@ -87,7 +87,7 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 		ctx: ctx, r: r, now: r.now().UnixMilli(), writer: r.writer, cursor: st.cursor, skew: st.skew, home: st.home,
 		folded: st.folded, forgets: st.forgets,
 		docs: map[crdt.DocName]*document{}, actors: map[automerge.ActorID]int64{}, byID: map[int64]automerge.ActorID{},
-		contacts: map[crdt.ContactID]struct{}{}, edited: map[contactField]struct{}{}, entries: map[logKey]crdt.EntryID{}, facts: map[crdt.ContactID]*ranking.Facts{},
+		contacts: map[crdt.ContactID]struct{}{}, edited: map[contactField]struct{}{}, entries: map[logKey]crdt.EntryID{}, people: map[crdt.ContactID]*person{},
 	}
 	err := t.exec(`BEGIN IMMEDIATE`)
 	if err != nil {
@@ -119,7 +119,7 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 	for a, id := range t.actors {
 		r.actors[a], r.byActor[id] = id, a
 	}
-	r.top.put(t.facts)
+	r.top.put(t.people)
 	r.habits.put(&t.goals)
 	if !t.unseen {
 		r.changed()
