@@ -214,7 +214,7 @@ const (
 	halfLife  = 90   // days after which what happened counts half
 	every     = 10   // days between the days at which the scorecard looks back
 	mostRows  = 2e5  // bounds the work
-	cardRidge = 4.0  // what the bins of the scorecard are held to zero with, in rows of even odds times four
+	cardRidge = 1.0  // what the bins of the scorecard are held to zero with, in rows of even odds times four
 	backRidge = 50.0 // … and the backbone's weight to one
 )
 

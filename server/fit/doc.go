@@ -1,0 +1,23 @@
+// Package fit learns the playbook's numbers from what became of suggestions: values in, a Playbook out.
+//
+//	contacts' logs ── Observe ──> Tuple, Control
+//	parent Playbook and a Log of these ── Night ──> candidate ── Release ──> the next version, or why not
+//
+// It is the server's side of package ranking. There all is integers, as every device must get the same; here floating
+// point is fine, as only what is rounded leaves: weights in milli-nats, probabilities in Q16. The same input gives the
+// same playbook in any order, on one kind of machine.
+//
+// # What is learnt, and from what
+//
+//   - Weights: base, arms and bins of each trigger, by ridge regression from the parent's numbers, with a half-life of 90
+//     days and no member above a twentieth of a trigger's weight. Few members or few acts leave the parent's number.
+//   - Daily: an offset of each trigger, from the acts whose window ended on a day.
+//   - Shrink: how far members and contacts differ, by moments, so how far own experience is believed.
+//   - Reorder: gaps, the MBG/NBD model, the scorecard of orders that nobody asks for.
+//   - Natural: the same, corrected by weeks in which nobody was asked. Without them the worth of asking cannot be known.
+//   - Values: what success is worth, from the chain of stages and Spend.
+//
+// # What it never does
+//
+// It reads no feed, no database and no clock, and it knows no names: who calls it brings values.
+package fit

@@ -1,0 +1,120 @@
+package fit
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"trio/ranking"
+)
+
+// Log is what a night learns from, of all members: the newest first or in any order, the result is the same.
+type Log struct {
+	Orders   []Orders // of all customers
+	Tuples   []Tuple  // with the Extra of the parent, see NewTuple
+	Controls []Control
+	Today    ranking.Day
+}
+
+// SilentEvery is how many contact-weeks have one that is left unasked, in a company whose playbook is fitted.
+const SilentEvery = 20
+
+// Night fits a candidate to all that is known: weights and arms, what own experience may say, reordering, natural orders,
+// and the correction of the day that ended yesterday. It is not released yet, see Release.
+func Night(parent *ranking.Playbook, log *Log) *ranking.Playbook {
+	tuples := sortTuples(log.Tuples)
+	pb := Weights(parent, tuples, log.Today)
+	pb = Shrink(pb, tuples)
+	pb = Natural(pb, log.Controls, log.Today)
+	var closed []Tuple
+	for i := range tuples {
+		t := &tuples[i]
+		if act := (ranking.Attempt{Day: t.Day, Trigger: t.Trigger}); int64(log.Today-1-t.Day) == act.Trigger.Window()+1 {
+			closed = append(closed, *t)
+		}
+	}
+	pb = Daily(pb, closed)
+	if len(log.Orders) > 0 {
+		pb.Reorder = Reorder(pb.Reorder, byDays(log.Orders), log.Today-1)
+	}
+	pb.Silent = SilentEvery
+	return pb
+}
+
+// byDays puts customers into an order of their own.
+func byDays(orders []Orders) []Orders {
+	sorted := slices.Clone(orders)
+	slices.SortFunc(sorted, func(a, b Orders) int { return slices.Compare(a, b) })
+	return sorted
+}
+
+// ErrWorse: a candidate does worse than the playbook it would follow.
+var ErrWorse = errors.New("the fitted playbook is not released")
+
+const (
+	gateDays  = 14
+	gateWorse = 1.005
+)
+
+// Release returns the candidate as the version after the old one, or says why it must not be: on the acts of the last 14
+// days its log-loss may be half a percent above the old one's at most, and no weight may have moved by more than 500
+// milli-nats. What the two playbooks say of an act is measured with the acts' Extra, so the reorder model is not.
+func Release(old, candidate *ranking.Playbook, tuples []Tuple, today ranking.Day) (*ranking.Playbook, error) {
+	was, is, n := 0.0, 0.0, 0
+	for _, t := range sortTuples(tuples) {
+		if ago := today - t.Day; ago <= 0 || ago > gateDays {
+			continue
+		}
+		was += logLoss(t.z(old), t.y())
+		is += logLoss(t.z(candidate), t.y())
+		n++
+	}
+	if n > 0 && is > was*gateWorse {
+		return nil, fmt.Errorf("%w: on the %d acts of the last %d days its log-loss is %.4f, that of version %d %.4f: look at what changed, or wait for more acts",
+			ErrWorse, n, gateDays, is/float64(n), old.Version, was/float64(n))
+	}
+	for t := range ranking.NumTriggers {
+		a, b := &old.Rules[t], &candidate.Rules[t]
+		if where := leap(a, b); where != "" {
+			return nil, fmt.Errorf("%w: %v: %s moved by more than %d milli-nats since version %d", ErrWorse, t, where, mostMove, old.Version)
+		}
+	}
+	pb := Copy(candidate)
+	pb.Version = old.Version + 1
+	return pb, nil
+}
+
+// leap names a number of a rule that moved too far.
+func leap(a, b *ranking.Rule) string {
+	far := func(x, y int64) bool { return x-y > mostMove || y-x > mostMove }
+	if far(a.Base, b.Base) {
+		return "base"
+	}
+	if far(a.Offset, b.Offset) {
+		return "offset"
+	}
+	for ch := range a.ByWay {
+		if far(a.ByWay[ch], b.ByWay[ch]) {
+			return "channel " + ranking.Channel(ch).String()
+		}
+	}
+	if len(a.Contents) == len(b.Contents) {
+		for ct := range a.Contents {
+			for ch := range a.Contents[ct].Arm {
+				if far(a.Contents[ct].Arm[ch], b.Contents[ct].Arm[ch]) {
+					return fmt.Sprintf("content %d by %v", ct, ranking.Channel(ch))
+				}
+			}
+		}
+	}
+	for f := range a.Weights {
+		if len(a.Weights[f]) == len(b.Weights[f]) {
+			for i := range a.Weights[f] {
+				if far(a.Weights[f][i].Score, b.Weights[f][i].Score) {
+					return fmt.Sprintf("bin %d of feature %d", i, f)
+				}
+			}
+		}
+	}
+	return ""
+}

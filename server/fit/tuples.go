@@ -1,0 +1,504 @@
+package fit
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"trio/ranking"
+)
+
+// MemberID is the 16 bytes of a member's id.
+type MemberID [16]byte
+
+// Tuple is an act on a suggestion whose window is over, as it is learnt from.
+type Tuple struct {
+	Member   MemberID
+	Contact  ranking.ContactID
+	Day      ranking.Day
+	Trigger  ranking.TriggerID
+	Channel  ranking.Channel
+	Content  uint8
+	Features [ranking.NumFeatures]int64
+	Extra    int64 // milli-nats of the company's score that no weight stands for: a form, answers, an order unasked
+	P0, P1   int64 // Q16, as the act was logged
+	Won      bool
+}
+
+// Control is a contact-week without a suggestion, in which one about a refill would have been due: what happens unasked.
+type Control struct {
+	Member  MemberID
+	Day     ranking.Day // the first day of that week on which it was
+	Trigger ranking.TriggerID
+	Age     int64 // hundredths of the cycle
+	Unasked int64 // milli-nats, as the playbook sees it without Rule.Natural
+	Won     bool  // an order came within the trigger's window
+}
+
+// Contact is what the server knows of one: the fields of Facts that come from no event, and all events, sorted as
+// Facts.Fold wants them.
+type Contact struct {
+	Member MemberID
+	Seed   uint64 // of the member, see ranking.Member
+	Facts  ranking.Facts
+	Events []ranking.Event
+}
+
+// Observe replays a contact's log and appends the acts and controls of the days in [from, until] whose windows were over
+// on until, as the playbook sees them: a suggestion that it would not have made teaches nothing.
+func Observe(pb *ranking.Playbook, c *Contact, from, until ranking.Day, tuples []Tuple, controls []Control) ([]Tuple, []Control) {
+	acts := ranking.AppendAttempts(nil, c.Events)
+	f := c.Facts
+	for _, e := range c.Events { // the stage given is today's; whom the log moves began as a prospect
+		if e.Kind == ranking.EventStage || e.Kind == ranking.EventOrder || e.Kind == ranking.EventTouch && e.Outcome >= ranking.Enrolled {
+			f.Stage = ranking.Prospect
+		}
+	}
+	f.Fold(nil)
+	next := 0
+	see := func(day ranking.Day) { // takes over what happened before a day
+		for next < len(c.Events) && c.Events[next].Day < day {
+			f.Apply(c.Events[next])
+			next++
+		}
+	}
+	for day, a := from, 0; day <= until; day++ {
+		for a < len(acts) && acts[a].Day < day {
+			a++
+		}
+		for ; a < len(acts) && acts[a].Day == day; a++ {
+			if !acts[a].Closed(until) {
+				continue
+			}
+			see(day)
+			if t, ok := tupleOf(pb, c, &f, &acts[a]); ok {
+				tuples = append(tuples, t)
+			}
+		}
+		if !pb.Silenced(c.Seed, day, c.Facts.Contact) {
+			continue
+		}
+		see(day)
+		pb.Steps(day, &f, func(s *ranking.Step) bool {
+			if s.Trigger != ranking.RefillDue && s.Trigger != ranking.Lapsed {
+				return true
+			}
+			act := ranking.Attempt{Day: day, Trigger: s.Trigger}
+			if !act.Closed(until) {
+				return false
+			}
+			won := false
+			for _, e := range c.Events[next:] {
+				won = won || e.Kind == ranking.EventOrder && int64(e.Day-day) <= s.Trigger.Window()
+			}
+			age := s.Features[ranking.Age]
+			controls = append(controls, Control{
+				Member: c.Member, Day: day, Trigger: s.Trigger, Age: age,
+				Unasked: s.Unasked - look(pb.Rules[s.Trigger].Natural, age), Won: won,
+			})
+			for pb.Silenced(c.Seed, day+1, c.Facts.Contact) && day <= until { // once a week
+				day++
+			}
+			return false
+		})
+	}
+	return tuples, controls
+}
+
+// tupleOf looks at an act with the eyes of a playbook, on the facts of the morning.
+func tupleOf(pb *ranking.Playbook, c *Contact, f *ranking.Facts, a *ranking.Attempt) (t Tuple, found bool) {
+	pb.Steps(a.Day, f, func(s *ranking.Step) bool {
+		found = s.Trigger == a.Trigger && s.Channel == a.Channel && s.Content == uint16(a.Content)
+		if found {
+			t = NewTuple(pb, c.Member, c.Facts.Contact, s, a)
+		}
+		return !found
+	})
+	return t, found
+}
+
+// NewTuple notes an act that was one of a playbook's steps on its day.
+func NewTuple(pb *ranking.Playbook, m MemberID, contact ranking.ContactID, s *ranking.Step, a *ranking.Attempt) Tuple {
+	t := Tuple{
+		Member: m, Contact: contact, Day: a.Day, Trigger: a.Trigger, Channel: a.Channel, Content: a.Content, Features: s.Features,
+		P0: int64(a.P0), P1: int64(a.P1), Won: a.Won,
+	}
+	t.Extra = s.Z - t.known(pb)
+	return t
+}
+
+// known is what a playbook's weights say of a tuple, in milli-nats.
+func (t *Tuple) known(pb *ranking.Playbook) int64 {
+	rule := &pb.Rules[t.Trigger]
+	z := rule.Base + rule.Offset + rule.ByWay[t.Channel]
+	if int(t.Content) < len(rule.Contents) {
+		z += rule.Contents[t.Content].Arm[t.Channel]
+	}
+	for f, bins := range rule.Weights {
+		z += look(bins, t.Features[f])
+	}
+	return z
+}
+
+// z is the company's log-odds of a tuple under a playbook, in nats.
+func (t *Tuple) z(pb *ranking.Playbook) float64 { return float64(t.known(pb)+t.Extra) / 1000 }
+
+func (t *Tuple) y() float64 {
+	if t.Won {
+		return 1
+	}
+	return 0
+}
+
+// binOf finds the bin of a value; look its score.
+func binOf(bins []ranking.Bin, v int64) int {
+	for i := range bins {
+		if v < bins[i].Below {
+			return i
+		}
+	}
+	return max(len(bins)-1, 0)
+}
+
+func look(bins []ranking.Bin, v int64) int64 {
+	if len(bins) == 0 {
+		return 0
+	}
+	return bins[binOf(bins, v)].Score
+}
+
+const (
+	// mostOfMember is the part of a trigger's weight that one member may have.
+	mostOfMember = .05
+	// Cells that fewer members or acts told of keep the parent's value.
+	fewestMembers, fewestActs = 20, 50
+	// mostMove is how far a weight may move at a time, in milli-nats.
+	mostMove = 500
+	// weightRidge is what each deviation from the parent is held to zero with.
+	weightRidge = 1 / .15
+	// leastDoubt is what is not worth trying a message for, in milli-nats.
+	leastDoubt = 60
+)
+
+// weigh gives each tuple its weight: half for each 90 days of age, and no member more than its part of a trigger.
+func weigh(tuples []Tuple, today ranking.Day) []float64 {
+	type who struct {
+		t ranking.TriggerID
+		m MemberID
+	}
+	w := make([]float64, len(tuples))
+	sums, all := map[who]float64{}, [ranking.NumTriggers]float64{}
+	for i := range tuples {
+		t := &tuples[i]
+		w[i] = math.Exp2(-max(float64(today-t.Day), 0) / halfLife)
+		sums[who{t.Trigger, t.Member}] += w[i]
+		all[t.Trigger] += w[i]
+	}
+	for i := range tuples {
+		t := &tuples[i]
+		if sum, most := sums[who{t.Trigger, t.Member}], mostOfMember*all[t.Trigger]; sum > most {
+			w[i] *= most / sum
+		}
+	}
+	return w
+}
+
+// Weights fits all that a rule's score is made of to what became of acts: each number moves from the parent's as far as
+// the tuples tell, by a ridge regression per trigger, at most mostMove; cells that few told of stay. The sum of tries and
+// the time since an event only make a step less likely. Doubt of each content is set. The tuples' Extra must be those of
+// the parent.
+func Weights(parent *ranking.Playbook, tuples []Tuple, today ranking.Day) *ranking.Playbook {
+	pb := Copy(parent)
+	w := weigh(tuples, today)
+	for t := range ranking.NumTriggers {
+		var of []int
+		for i := range tuples {
+			if tuples[i].Trigger == t {
+				of = append(of, i)
+			}
+		}
+		fitRule(pb, parent, t, tuples, of, w)
+	}
+	return pb
+}
+
+// cells tells where the numbers of a rule stand among the columns of its regression.
+type cells struct {
+	way, content, arm int
+	feature           [ranking.NumFeatures]int
+	total             int
+}
+
+func cellsOf(rule *ranking.Rule) (c cells) {
+	c.total = 1
+	take := func(n int) int { c.total += n; return c.total - n }
+	c.way = take(int(ranking.NumChannels))
+	c.content = take(len(rule.Contents))
+	c.arm = take(len(rule.Contents) * int(ranking.NumChannels))
+	for f, bins := range rule.Weights {
+		c.feature[f] = take(max(len(bins), 1))
+	}
+	return c
+}
+
+func fitRule(pb, parent *ranking.Playbook, t ranking.TriggerID, tuples []Tuple, of []int, w []float64) {
+	rule, old := &pb.Rules[t], &parent.Rules[t]
+	if len(rule.Contents) == 0 {
+		return
+	}
+	c := cellsOf(rule)
+	d := design{cols: c.total, per: 4 + int(ranking.NumFeatures), w: []float64{}, off: []float64{}}
+	members := make([]map[MemberID]struct{}, c.total)
+	acts := make([]int, c.total)
+	for _, i := range of {
+		tu := &tuples[i]
+		if int(tu.Content) >= len(rule.Contents) {
+			continue
+		}
+		from := len(d.at)
+		ct, ch := int(tu.Content), int(tu.Channel)
+		d.at = append(d.at, 0, uint16(c.way+ch), uint16(c.content+ct), uint16(c.arm+ct*int(ranking.NumChannels)+ch))
+		for f := range rule.Weights {
+			d.at = append(d.at, uint16(c.feature[f]+binOf(rule.Weights[f], tu.Features[f])))
+		}
+		d.y, d.w, d.off = append(d.y, tu.y()), append(d.w, w[i]), append(d.off, tu.z(parent))
+		for _, col := range d.at[from:] {
+			if members[col] == nil {
+				members[col] = map[MemberID]struct{}{}
+			}
+			members[col][tu.Member] = struct{}{}
+			acts[col]++
+		}
+	}
+	lambda, prior := make([]float64, c.total), make([]float64, c.total)
+	for col := range lambda {
+		lambda[col] = weightRidge
+		if acts[col] < fewestActs || len(members[col]) < fewestMembers {
+			lambda[col] = 1e9 // stays where the parent has it
+		}
+	}
+	if acts[0] >= fewestActs && len(members[0]) >= fewestMembers {
+		lambda[0] = .1
+	}
+	for f, bins := range rule.Weights {
+		if len(bins) == 0 {
+			lambda[c.feature[f]] = 1e9
+		}
+	}
+	delta, told := ridge(&d, lambda, prior)
+	move := func(v int64, col int) int64 { return v + min(max(milli(delta[col]), -mostMove), mostMove) }
+	rule.Base = move(old.Base, 0)
+	for ch := range rule.ByWay {
+		rule.ByWay[ch] = move(old.ByWay[ch], c.way+ch)
+	}
+	for ct := range rule.Contents {
+		content := &rule.Contents[ct]
+		for ch := range content.Arm {
+			// What a content does by all channels and what it does by one are held apart only here.
+			content.Arm[ch] = old.Contents[ct].Arm[ch] +
+				min(max(milli(delta[c.content+ct]+delta[c.arm+ct*int(ranking.NumChannels)+ch]), -mostMove), mostMove)
+		}
+		content.Doubt = milli(1 / math.Sqrt(told[c.content+ct]+weightRidge))
+		if content.Doubt < leastDoubt {
+			content.Doubt = 0
+		}
+	}
+	for f := range rule.Weights {
+		bins := rule.Weights[f]
+		for b := range bins {
+			bins[b].Score = move(old.Weights[f][b].Score, c.feature[f]+b)
+		}
+		if f := ranking.Feature(f); f == ranking.TriesMade || f == ranking.Age && fades(t) {
+			values, weights := make([]float64, len(bins)), make([]float64, len(bins))
+			for b := range bins {
+				values[b], weights[b] = float64(bins[b].Score), told[c.feature[f]+b]+weightRidge
+			}
+			falling(values, weights)
+			for b := range bins {
+				bins[b].Score = int64(math.Round(values[b]))
+			}
+		}
+	}
+}
+
+// fades says whether the chance of a trigger's step only falls with the time since its event.
+func fades(t ranking.TriggerID) bool {
+	switch t {
+	case ranking.RefillDue, ranking.Lapsed, ranking.FirstOrder, ranking.AskPromote:
+		return false
+	}
+	return true
+}
+
+// Copy returns a playbook that shares nothing with the one given.
+func Copy(pb *ranking.Playbook) *ranking.Playbook {
+	c := *pb
+	for t := range c.Rules {
+		rule := &c.Rules[t]
+		rule.Contents = slices.Clone(rule.Contents)
+		rule.Natural = slices.Clone(rule.Natural)
+		for f := range rule.Weights {
+			rule.Weights[f] = slices.Clone(rule.Weights[f])
+		}
+	}
+	for r := range c.Reorder.Card {
+		c.Reorder.Card[r] = slices.Clone(c.Reorder.Card[r])
+	}
+	return &c
+}
+
+// Daily is the correction of a day: the offset of each trigger moves by 0.7·(S-E)/(V+8) nats of the acts whose window
+// ended that day, as much as a weight may move at most.
+func Daily(parent *ranking.Playbook, closed []Tuple) *ranking.Playbook {
+	pb := Copy(parent)
+	var gain, info [ranking.NumTriggers]float64
+	for i := range closed {
+		t := &closed[i]
+		p := sigmoid(t.z(parent))
+		gain[t.Trigger] += t.y() - p
+		info[t.Trigger] += p * (1 - p)
+	}
+	for t := range pb.Rules {
+		rule := &pb.Rules[t]
+		rule.Offset += min(max(milli(correction(gain[t], info[t])), -mostMove), mostMove)
+	}
+	return pb
+}
+
+// correction is the daily step of an offset, in nats.
+func correction(gain, info float64) float64 { return .7 * gain / (info + 8) }
+
+// naturalEdges are the ends of the bins of Rule.Natural, in hundredths of the cycle.
+var naturalEdges = []int64{100, 125, 150, 200, 300, never}
+
+// Natural fits how likely orders are that nobody asked for, as far as the controls tell.
+func Natural(parent *ranking.Playbook, controls []Control, today ranking.Day) *ranking.Playbook {
+	pb := Copy(parent)
+	for _, t := range []ranking.TriggerID{ranking.RefillDue, ranking.Lapsed} {
+		d := design{cols: 1 + len(naturalEdges), per: 2, w: []float64{}, off: []float64{}}
+		members := map[MemberID]struct{}{}
+		for i := range controls {
+			c := &controls[i]
+			if c.Trigger != t {
+				continue
+			}
+			y := 0.0
+			if c.Won {
+				y = 1
+			}
+			bin, _ := slices.BinarySearch(naturalEdges, c.Age+1)
+			d.at = append(d.at, 0, uint16(1+min(bin, len(naturalEdges)-1)))
+			d.y, d.off = append(d.y, y), append(d.off, float64(c.Unasked)/1000)
+			d.w = append(d.w, math.Exp2(-max(float64(today-c.Day), 0)/halfLife))
+			members[c.Member] = struct{}{}
+		}
+		if d.rows() < fewestActs || len(members) < fewestMembers {
+			continue
+		}
+		lambda, prior := make([]float64, d.cols), make([]float64, d.cols)
+		for i := range lambda {
+			lambda[i] = weightRidge
+		}
+		lambda[0] = .1
+		beta, _ := ridge(&d, lambda, prior)
+		rule := &pb.Rules[t]
+		bins := make([]ranking.Bin, len(naturalEdges))
+		for i, below := range naturalEdges {
+			was := look(rule.Natural, below-1)
+			bins[i] = ranking.Bin{Below: below, Score: was + min(max(milli(beta[0]+beta[1+i])-was, -mostMove), mostMove)}
+		}
+		rule.Natural = bins
+	}
+	return pb
+}
+
+// group sums what acts gained over what was expected of them, in nats and their information.
+type group struct{ gain, info float64 }
+
+// spread estimates by moments how much the members of a level differ (tau², nats squared), beginning with .15 as forty
+// of them would have told it, and returns what shrinks them, 1/tau², in Q16.
+func spread(groups []group) int64 {
+	num, den := 40*.15, 40.0
+	for _, g := range groups {
+		num += g.gain*g.gain - g.info
+		den += g.info * g.info
+	}
+	tau := max(num/den, 1e-3)
+	return int64(math.Round(ranking.One / tau))
+}
+
+// Shrink fits what own experience may say, level by level: what the level above explains is taken out first.
+func Shrink(parent *ranking.Playbook, tuples []Tuple) *ranking.Playbook {
+	pb := Copy(parent)
+	level := func(p func(*Tuple) int64, above []group, of []int, key func(*Tuple) [40]byte) (groups []group, index []int) {
+		at := map[[40]byte]int{}
+		index = make([]int, len(tuples))
+		for i := range tuples {
+			k := key(&tuples[i])
+			g, ok := at[k]
+			if !ok {
+				g = len(groups)
+				at[k] = g
+				groups = append(groups, group{})
+			}
+			index[i] = g
+			chance := float64(p(&tuples[i])) / ranking.One
+			info := chance * (1 - chance)
+			groups[g].gain += tuples[i].y() - chance
+			groups[g].info += info
+			if above != nil {
+				groups[g].gain -= info * above[of[i]].gain // an offset, see below
+			}
+		}
+		return groups, index
+	}
+	offsets := func(groups []group, shrink int64) []group {
+		out := make([]group, len(groups))
+		for i, g := range groups {
+			out[i].gain = g.gain / (g.info + float64(shrink)/ranking.One)
+		}
+		return out
+	}
+	key := func(id [16]byte, a, b uint8) (k [40]byte) {
+		copy(k[:], id[:])
+		k[38], k[39] = a, b
+		return k
+	}
+	p0 := func(t *Tuple) int64 { return t.P0 }
+	p1 := func(t *Tuple) int64 { return t.P1 }
+	s := &pb.Shrink
+
+	members, at := level(p0, nil, nil, func(t *Tuple) [40]byte { return key(t.Member, 0, 0) })
+	s.Member = spread(members)
+	own := offsets(members, s.Member)
+	ways, _ := level(p0, own, at, func(t *Tuple) [40]byte { return key(t.Member, 1, uint8(t.Channel)) })
+	s.Way = spread(ways)
+	words, _ := level(p0, own, at, func(t *Tuple) [40]byte { return key(t.Member, 2+uint8(t.Trigger), t.Content) })
+	s.Words = spread(words)
+
+	// A contact's key is taken with the member's: two members may know one person by the same id after an import.
+	person := func(t *Tuple, a uint8) [40]byte {
+		k := key(t.Member, 0, a)
+		copy(k[16:], t.Contact[:])
+		return k
+	}
+	contacts, at := level(p1, nil, nil, func(t *Tuple) [40]byte { return person(t, 0) })
+	s.Contact = spread(contacts)
+	own = offsets(contacts, s.Contact)
+	contactWays, _ := level(p1, own, at, func(t *Tuple) [40]byte { return person(t, 1+uint8(t.Channel)) })
+	s.ContactWay = spread(contactWays)
+	return pb
+}
+
+// sortTuples puts them into an order of their own, so that sums of floats do not depend on how they came.
+func sortTuples(tuples []Tuple) []Tuple {
+	sorted := slices.Clone(tuples)
+	slices.SortFunc(sorted, func(a, b Tuple) int {
+		return cmp.Or(
+			cmp.Compare(a.Day, b.Day), slices.Compare(a.Member[:], b.Member[:]), slices.Compare(a.Contact[:], b.Contact[:]),
+			cmp.Compare(a.Trigger, b.Trigger), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Content, b.Content),
+			cmp.Compare(a.Extra, b.Extra), cmp.Compare(a.P0, b.P0), cmp.Compare(a.P1, b.P1), cmp.Compare(a.y(), b.y()),
+		)
+	})
+	return sorted
+}
