@@ -217,6 +217,7 @@ func TestRankingTable(t *testing.T) {
 		run  func(*testing.T, *report)
 	}{
 		{"orders", benchOrders},
+		{"simulator", benchSimulator},
 	} {
 		if strings.Contains(part.name, *only) {
 			start := time.Now()

@@ -1,0 +1,184 @@
+package fit
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"sync"
+	"testing"
+
+	"trio/ranking"
+)
+
+// histories are the customers' orders of a world before its first day.
+func (w *world) histories() (all []Orders) {
+	for _, m := range w.members {
+		for k := range m.facts {
+			f := &m.facts[k]
+			if f.Orders == 0 {
+				continue
+			}
+			o := Orders{}
+			for i := min(int(f.Orders), len(f.OrderDays)) - 1; i >= 0; i-- {
+				o = append(o, f.OrderDays[i])
+			}
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// firstPlaybook fits version 1 to 60 days of random acts of 60 members, who are not those that the policies are tried on.
+func firstPlaybook(w *world, members, days int) *ranking.Playbook {
+	w.people(members, 1)
+	pb := plainPlaybook()
+	pb.Reorder = Reorder(pb.Reorder, w.histories(), simDay0-1)
+	pb.Silent = SilentEvery
+	w.truth.Reorder = pb.Reorder // what is due is a rule, the same for all; when they order is not
+	var log Log
+	w.run(days+8, func(w *world, m *member, today ranking.Day) []pick {
+		if today >= simDay0+ranking.Day(days) {
+			return nil
+		}
+		return atRandom(w, m, today)
+	}, &pb, func(today ranking.Day, tuples []Tuple, controls []Control) {
+		log = Log{Tuples: tuples, Controls: controls, Today: today}
+	})
+	for range 4 { // nights: a weight moves half a nat at most
+		pb = Night(pb, &log)
+	}
+	return pb
+}
+
+// outcome of a seed: by policy.
+var policies = []string{
+	"oracle", "informed", "recommended", "no own learning", "static playbook", "own data only", "random", "naive", "recommended, gate off",
+}
+
+func simulate(seed uint64, members, days, v1Members, v1Days int) (sums []tally) {
+	w := newWorld(seed)
+	v1 := firstPlaybook(w, v1Members, v1Days)
+	for _, name := range policies {
+		w.people(members, 2)
+		pb := Copy(v1)
+		run := func(p policy, learn bool) tally {
+			if !learn {
+				return w.run(days, p, &pb, nil)
+			}
+			return w.run(days, p, &pb, func(today ranking.Day, tuples []Tuple, controls []Control) {
+				if (today-simDay0)%7 != 6 {
+					return
+				}
+				candidate := Night(pb, &Log{Tuples: tuples, Controls: controls, Today: today + 1})
+				if next, err := Release(pb, candidate, tuples, today+1); err == nil {
+					pb = next
+				}
+			})
+		}
+		var sum tally
+		switch name {
+		case "oracle":
+			sum = run(oracle, false)
+		case "informed":
+			sum = run(informed, false)
+		case "recommended":
+			sum = run(ranked(&pb), true)
+		case "no own learning":
+			sum = run(func(w *world, m *member, today ranking.Day) []pick {
+				pb.Shrink = ranking.Shrink{}
+				return ranked(&pb)(w, m, today)
+			}, true)
+		case "static playbook":
+			pb.Shrink = ranking.Shrink{}
+			sum = run(ranked(&pb), false)
+		case "own data only":
+			flat := plainPlaybook()
+			flat.Reorder = v1.Reorder
+			for t := range flat.Rules {
+				rule := &flat.Rules[t]
+				rule.Base, rule.ByWay = -2000, [ranking.NumChannels]int64{}
+				if t == int(ranking.RefillDue) || t == int(ranking.Lapsed) {
+					rule.Base = 1000
+				}
+				rule.Weights = [ranking.NumFeatures][]ranking.Bin{}
+				for ct := range rule.Contents {
+					rule.Contents[ct].Doubt = 0
+				}
+			}
+			const loose = ranking.One
+			flat.Shrink = ranking.Shrink{Member: loose, Way: loose, Words: loose, Contact: 3 * loose, ContactWay: 3 * loose}
+			pb = flat
+			sum = run(ranked(&pb), false)
+		case "random":
+			sum = run(atRandom, false)
+		case "naive":
+			sum = run(naive, false)
+		case "recommended, gate off":
+			pb.MinEV = -1 << 40
+			sum = run(ranked(&pb), true)
+		}
+		sums = append(sums, sum)
+	}
+	return sums
+}
+
+const simSeeds = 8
+
+func benchSimulator(t *testing.T, r *report) {
+	all := make([][]tally, simSeeds)
+	var wg sync.WaitGroup
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range all {
+		wg.Add(1)
+		free <- struct{}{}
+		go func() {
+			defer wg.Done()
+			all[i] = simulate(uint64(i+1), simMembers, simDays, 60, 60)
+			<-free
+		}()
+	}
+	wg.Wait()
+	at := map[string]int{}
+	for p, name := range policies {
+		at[name] = p
+	}
+	share := func(a, b string, pick func(tally) float64) (mean, se float64) {
+		var v []float64
+		for _, s := range all {
+			v = append(v, pick(s[at[a]])/pick(s[at[b]]))
+		}
+		for _, x := range v {
+			mean += x / float64(len(v))
+		}
+		for _, x := range v {
+			se += (x - mean) * (x - mean)
+		}
+		return mean, math.Sqrt(se / float64(len(v)) / float64(len(v)-1))
+	}
+	value := func(s tally) float64 { return s.value }
+	early := func(s tally) float64 { return s.early }
+	acts := func(s tally) float64 { return float64(s.acts) }
+	for _, name := range policies {
+		v, se := share(name, "oracle", value)
+		e, _ := share(name, "oracle", early)
+		n := 0.0
+		for _, s := range all {
+			n += acts(s[at[name]]) / simSeeds
+		}
+		t.Logf("simulator, seeds 1-%d: %-22s %5.1f %% of oracle (se %.1f), days 1-50 %5.1f %%, %.0f acts", simSeeds, name, 100*v, 100*se, 100*e, n)
+		r.note("simulator: "+name, fmt.Sprintf("%.1f %% of oracle (se %.1f), days 1-50 %.1f %%, %.0f acts", 100*v, 100*se, 100*e, n))
+	}
+	line := func(what, a, b string, pick func(tally) float64, op string, target float64) {
+		v, _ := share(a, b, pick)
+		r.add("simulator: "+what, "%.3f", v, op, target)
+	}
+	line("recommended / oracle", "recommended", "oracle", value, ">=", .74)
+	line("recommended / informed", "recommended", "informed", value, ">=", .91)
+	line("recommended / random", "recommended", "random", value, ">=", 2.4)
+	line("recommended / static playbook", "recommended", "static playbook", value, ">=", 1.03)
+	line("recommended / own data only, days 1-50", "recommended", "own data only", early, ">=", 1.2)
+	kept, _ := share("recommended", "recommended, gate off", acts)
+	left, _ := share("recommended", "recommended, gate off", value)
+	r.add("gate: acts removed", "%.3f", 1-kept, ">=", .15)
+	r.add("gate: value lost", "%.3f", 1-left, "<=", .025)
+}
