@@ -28,7 +28,8 @@ func (r Record) offset(l int64) int64 {
 
 // without returns what is left of a record when an offset (milli-nats) has explained its part of the gain.
 func (r Record) without(offset int64) Record {
-	r.Gain -= r.Info * offset / milliPerOne
+	limit := int64(1) << 40 // as above
+	r.Gain -= min(max(r.Info, 0), limit) * min(max(offset, -maxNats), maxNats) / milliPerOne
 	return r
 }
 
@@ -65,11 +66,13 @@ type lens struct {
 func (l *lens) set(pb *Playbook, m *Member, today Day) {
 	l.Playbook, l.today, l.seed = pb, today, m.Seed
 	var all Record
-	for _, r := range m.Ways {
-		all.Gain, all.Info = all.Gain+r.Gain, all.Info+r.Info
+	ways := m.Ways
+	for ch, r := range ways {
+		ways[ch] = r.without(pb.Shared.Ways[ch])
+		all.Gain, all.Info = all.Gain+ways[ch].Gain, all.Info+r.Info
 	}
 	own := all.offset(pb.Shrink.Member)
-	for ch, r := range m.Ways {
+	for ch, r := range ways {
 		l.way[ch] = own + r.without(own).offset(pb.Shrink.Way)
 	}
 	week := uint64(today.week())
@@ -78,7 +81,7 @@ func (l *lens) set(pb *Playbook, m *Member, today Day) {
 			if ct >= MaxContents {
 				break
 			}
-			l.word[t][ct] = m.Words[t][ct].without(own).offset(pb.Shrink.Words)
+			l.word[t][ct] = m.Words[t][ct].without(pb.Shared.Words[t][ct] + own).offset(pb.Shrink.Words)
 			l.trial[t][ct] = 0
 			if doubt := pb.Rules[t].Contents[ct].Doubt; doubt != 0 {
 				h := mix(mix(m.Seed^week<<32) ^ uint64(t)<<8 ^ uint64(ct))
@@ -103,11 +106,21 @@ func bell(h uint64) int64 {
 // silent says whether a contact is left unasked this week, so that it can be known who orders without being asked.
 func (l *lens) silent(f *Facts) bool { return l.Silenced(l.seed, l.today, f.Contact) }
 
-// Silenced says whether a contact gets no suggestion about a refill in the week of a day, as one of Playbook.Silent does.
+// Silenced says whether a contact gets no suggestion about a refill on a day, as one week of Playbook.Silent has none. It
+// lasts from a Monday to the next, both included: as long as an order after a suggestion counts as its success.
 func (pb *Playbook) Silenced(seed uint64, today Day, c ContactID) bool {
-	const salt = 0x5113_4c1e
-	return pb.Silent > 0 && hash64(seed^salt, Day(today.week()), &c)%uint64(pb.Silent) == 0
+	if pb.Silent <= 0 {
+		return false
+	}
+	in := func(week int64) bool {
+		const salt = 0x5113_4c1e
+		return hash64(seed^salt, Day(week), &c)%uint64(pb.Silent) == 0
+	}
+	return in(today.week()) || today.Monday() && in(today.week()-1)
 }
+
+// Monday says whether a week begins.
+func (d Day) Monday() bool { return d.week() != (d - 1).week() }
 
 // ownContact is what a contact's own records add: to every step, and by a channel.
 type ownContact struct {
@@ -130,8 +143,9 @@ func (l *lens) ownOf(f *Facts, own *ownContact) {
 			ways[a.Channel].add(int64(a.P1), a.Won, 1)
 		}
 	}
-	for _, r := range ways {
-		all.Gain, all.Info = all.Gain+r.Gain, all.Info+r.Info
+	for ch, r := range ways {
+		ways[ch] = r.without(l.Shared.Contacts[ch])
+		all.Gain, all.Info = all.Gain+ways[ch].Gain, all.Info+r.Info
 	}
 	own.all = all.offset(l.Shrink.Contact)
 	for ch, r := range ways {

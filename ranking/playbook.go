@@ -130,9 +130,12 @@ type Playbook struct {
 	AnswerRate [NumChannels]int64 // Q16: the share of touches that reach a contact
 	AnswerSure int64              // how much information (sum of p(1-p), Q16) counts as much as the company's rate
 
-	// What own experience adds to all this, and how much of it counts as much as the company's (sum of p(1-p), Q16;
-	// 1/tau² of RANKER.md); zero: it adds nothing.
+	// What own experience adds to all this, and how much of it counts as much as the company's (sum of p(1-p), Q16: the
+	// inverse of the variance in nats); zero: it adds nothing.
 	Shrink Shrink
+	// What the acts of all members gained over the chances they were given at their time. It is in the numbers above by
+	// now, so own experience is what goes beyond it.
+	Shared Shared
 
 	Explore int64 // thousandths of Content.Doubt by which a message is tried or spared, drawn for each member and week
 	Silent  int64 // one contact-week of so many gets no RefillDue and no Lapsed, to learn who orders unasked; zero: none
@@ -161,6 +164,13 @@ type Shrink struct {
 	Words      int64 // this member with a content
 	Contact    int64 // this contact
 	ContactWay int64 // this contact by a channel
+}
+
+// Shared is the company's share of what records gained: milli-nats, see Record.
+type Shared struct {
+	Ways     [NumChannels]int64
+	Words    [NumTriggers][MaxContents]int64
+	Contacts [NumChannels]int64
 }
 
 const (

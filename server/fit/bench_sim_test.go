@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 
@@ -13,27 +14,18 @@ import (
 // histories are the customers' orders of a world before its first day.
 func (w *world) histories() (all []Orders) {
 	for _, m := range w.members {
-		for k := range m.facts {
-			f := &m.facts[k]
-			if f.Orders == 0 {
-				continue
-			}
-			o := Orders{}
-			for i := min(int(f.Orders), len(f.OrderDays)) - 1; i >= 0; i-- {
-				o = append(o, f.OrderDays[i])
-			}
-			all = append(all, o)
-		}
+		all = append(all, m.past...)
 	}
 	return all
 }
 
 // firstPlaybook fits version 1 to 60 days of random acts of 60 members, who are not those that the policies are tried on.
-func firstPlaybook(w *world, members, days int) *ranking.Playbook {
+func firstPlaybook(w *world, members, days int) (v1 *ranking.Playbook, past []Tuple) {
 	w.people(members, 1)
 	pb := plainPlaybook()
 	pb.Reorder = Reorder(pb.Reorder, w.histories(), simDay0-1)
 	pb.Silent = SilentEvery
+	w.truth.Silent = pb.Silent
 	w.truth.Reorder = pb.Reorder // what is due is a rule, the same for all; when they order is not
 	var log Log
 	w.run(days+8, func(w *world, m *member, today ranking.Day) []pick {
@@ -44,10 +36,14 @@ func firstPlaybook(w *world, members, days int) *ranking.Playbook {
 	}, &pb, func(today ranking.Day, tuples []Tuple, controls []Control) {
 		log = Log{Tuples: tuples, Controls: controls, Today: today}
 	})
+	parent := pb
 	for range 4 { // nights: a weight moves half a nat at most
-		pb = Night(pb, &log)
+		pb = Night(parent, pb, &log)
 	}
-	return pb
+	for i := range log.Tuples { // these acts were before the first day
+		log.Tuples[i].Day -= ranking.Day(days + 8)
+	}
+	return pb, log.Tuples
 }
 
 // outcome of a seed: by policy.
@@ -57,7 +53,9 @@ var policies = []string{
 
 func simulate(seed uint64, members, days, v1Members, v1Days int) (sums []tally) {
 	w := newWorld(seed)
-	v1 := firstPlaybook(w, v1Members, v1Days)
+	v1, past := firstPlaybook(w, v1Members, v1Days)
+	parent := plainPlaybook()
+	parent.Reorder = v1.Reorder
 	for _, name := range policies {
 		w.people(members, 2)
 		pb := Copy(v1)
@@ -69,7 +67,8 @@ func simulate(seed uint64, members, days, v1Members, v1Days int) (sums []tally) 
 				if (today-simDay0)%7 != 6 {
 					return
 				}
-				candidate := Night(pb, &Log{Tuples: tuples, Controls: controls, Today: today + 1})
+				tuples = append(slices.Clone(past), tuples...)
+				candidate := Night(parent, pb, &Log{Tuples: tuples, Controls: controls, Today: today + 1})
 				if next, err := Release(pb, candidate, tuples, today+1); err == nil {
 					pb = next
 				}
@@ -122,7 +121,7 @@ func simulate(seed uint64, members, days, v1Members, v1Days int) (sums []tally) 
 	return sums
 }
 
-const simSeeds = 8
+const simSeeds = 2
 
 func benchSimulator(t *testing.T, r *report) {
 	all := make([][]tally, simSeeds)

@@ -11,7 +11,7 @@ import (
 // Log is what a night learns from, of all members: the newest first or in any order, the result is the same.
 type Log struct {
 	Orders   []Orders // of all customers
-	Tuples   []Tuple  // with the Extra of the parent, see NewTuple
+	Tuples   []Tuple  // with the Extra of the playbook released last, see NewTuple
 	Controls []Control
 	Today    ranking.Day
 }
@@ -20,10 +20,11 @@ type Log struct {
 const SilentEvery = 20
 
 // Night fits a candidate to all that is known: weights and arms, what own experience may say, reordering, natural orders,
-// and the correction of the day that ended yesterday. It is not released yet, see Release.
-func Night(parent *ranking.Playbook, log *Log) *ranking.Playbook {
+// and the correction of the day that ended yesterday. The parent is the playbook that people wrote, old the one released
+// last, with the same contents and bins. It is not released yet, see Release.
+func Night(parent, old *ranking.Playbook, log *Log) *ranking.Playbook {
 	tuples := sortTuples(log.Tuples)
-	pb := Weights(parent, tuples, log.Today)
+	pb := Weights(parent, old, tuples, log.Today)
 	pb = Shrink(pb, tuples)
 	pb = Natural(pb, log.Controls, log.Today)
 	var closed []Tuple

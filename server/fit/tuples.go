@@ -25,10 +25,11 @@ type Tuple struct {
 	Won      bool
 }
 
-// Control is a contact-week without a suggestion, in which one about a refill would have been due: what happens unasked.
+// Control is a contact-week without a suggestion, at the beginning of which one about a refill was due: what happens
+// unasked. Who becomes due later in the week is none, as the week after is not silent.
 type Control struct {
 	Member  MemberID
-	Day     ranking.Day // the first day of that week on which it was
+	Day     ranking.Day // a Monday
 	Trigger ranking.TriggerID
 	Age     int64 // hundredths of the cycle
 	Unasked int64 // milli-nats, as the playbook sees it without Rule.Natural
@@ -75,7 +76,7 @@ func Observe(pb *ranking.Playbook, c *Contact, from, until ranking.Day, tuples [
 				tuples = append(tuples, t)
 			}
 		}
-		if !pb.Silenced(c.Seed, day, c.Facts.Contact) {
+		if !ControlDay(pb, c.Seed, day, c.Facts.Contact) {
 			continue
 		}
 		see(day)
@@ -96,13 +97,15 @@ func Observe(pb *ranking.Playbook, c *Contact, from, until ranking.Day, tuples [
 				Member: c.Member, Day: day, Trigger: s.Trigger, Age: age,
 				Unasked: s.Unasked - look(pb.Rules[s.Trigger].Natural, age), Won: won,
 			})
-			for pb.Silenced(c.Seed, day+1, c.Facts.Contact) && day <= until { // once a week
-				day++
-			}
 			return false
 		})
 	}
 	return tuples, controls
+}
+
+// ControlDay says whether a silent week of a contact begins.
+func ControlDay(pb *ranking.Playbook, seed uint64, day ranking.Day, c ranking.ContactID) bool {
+	return day.Monday() && pb.Silenced(seed, day, c) && pb.Silenced(seed, day+1, c)
 }
 
 // tupleOf looks at an act with the eyes of a playbook, on the facts of the morning.
@@ -203,12 +206,15 @@ func weigh(tuples []Tuple, today ranking.Day) []float64 {
 	return w
 }
 
-// Weights fits all that a rule's score is made of to what became of acts: each number moves from the parent's as far as
-// the tuples tell, by a ridge regression per trigger, at most mostMove; cells that few told of stay. The sum of tries and
-// the time since an event only make a step less likely. Doubt of each content is set. The tuples' Extra must be those of
-// the parent.
-func Weights(parent *ranking.Playbook, tuples []Tuple, today ranking.Day) *ranking.Playbook {
-	pb := Copy(parent)
+// Weights fits all that a rule's score is made of to what became of acts: each number deviates from the parent's as far as
+// the tuples tell, by a ridge regression per trigger; cells that few told of have the parent's. From the old playbook no
+// number moves by more than mostMove. The number of tries and the time since an event only make a step less likely. Doubt
+// of each content is set.
+//
+// The parent is what people wrote, not what was fitted last night: a regression that is held to its own result each night
+// is soon held to nothing. Both have the same contents and bins. The tuples' Extra must be those of the old playbook.
+func Weights(parent, old *ranking.Playbook, tuples []Tuple, today ranking.Day) *ranking.Playbook {
+	pb := Copy(old)
 	w := weigh(tuples, today)
 	for t := range ranking.NumTriggers {
 		var of []int
@@ -217,7 +223,7 @@ func Weights(parent *ranking.Playbook, tuples []Tuple, today ranking.Day) *ranki
 				of = append(of, i)
 			}
 		}
-		fitRule(pb, parent, t, tuples, of, w)
+		fitRule(pb, parent, old, t, tuples, of, w)
 	}
 	return pb
 }
@@ -241,9 +247,9 @@ func cellsOf(rule *ranking.Rule) (c cells) {
 	return c
 }
 
-func fitRule(pb, parent *ranking.Playbook, t ranking.TriggerID, tuples []Tuple, of []int, w []float64) {
-	rule, old := &pb.Rules[t], &parent.Rules[t]
-	if len(rule.Contents) == 0 {
+func fitRule(pb, parent, before *ranking.Playbook, t ranking.TriggerID, tuples []Tuple, of []int, w []float64) {
+	rule, from, old := &pb.Rules[t], &parent.Rules[t], &before.Rules[t]
+	if len(rule.Contents) == 0 || len(rule.Contents) != len(from.Contents) {
 		return
 	}
 	c := cellsOf(rule)
@@ -255,14 +261,14 @@ func fitRule(pb, parent *ranking.Playbook, t ranking.TriggerID, tuples []Tuple, 
 		if int(tu.Content) >= len(rule.Contents) {
 			continue
 		}
-		from := len(d.at)
+		begin := len(d.at)
 		ct, ch := int(tu.Content), int(tu.Channel)
 		d.at = append(d.at, 0, uint16(c.way+ch), uint16(c.content+ct), uint16(c.arm+ct*int(ranking.NumChannels)+ch))
 		for f := range rule.Weights {
 			d.at = append(d.at, uint16(c.feature[f]+binOf(rule.Weights[f], tu.Features[f])))
 		}
-		d.y, d.w, d.off = append(d.y, tu.y()), append(d.w, w[i]), append(d.off, tu.z(parent))
-		for _, col := range d.at[from:] {
+		d.y, d.w, d.off = append(d.y, tu.y()), append(d.w, w[i]), append(d.off, float64(tu.known(parent)-from.Offset+old.Offset+tu.Extra)/1000)
+		for _, col := range d.at[begin:] {
 			if members[col] == nil {
 				members[col] = map[MemberID]struct{}{}
 			}
@@ -286,17 +292,17 @@ func fitRule(pb, parent *ranking.Playbook, t ranking.TriggerID, tuples []Tuple, 
 		}
 	}
 	delta, told := ridge(&d, lambda, prior)
-	move := func(v int64, col int) int64 { return v + min(max(milli(delta[col]), -mostMove), mostMove) }
-	rule.Base = move(old.Base, 0)
+	move := func(was, to int64) int64 { return was + min(max(to-was, -mostMove), mostMove) }
+	rule.Base = move(old.Base, from.Base+milli(delta[0]))
 	for ch := range rule.ByWay {
-		rule.ByWay[ch] = move(old.ByWay[ch], c.way+ch)
+		rule.ByWay[ch] = move(old.ByWay[ch], from.ByWay[ch]+milli(delta[c.way+ch]))
 	}
 	for ct := range rule.Contents {
 		content := &rule.Contents[ct]
 		for ch := range content.Arm {
 			// What a content does by all channels and what it does by one are held apart only here.
-			content.Arm[ch] = old.Contents[ct].Arm[ch] +
-				min(max(milli(delta[c.content+ct]+delta[c.arm+ct*int(ranking.NumChannels)+ch]), -mostMove), mostMove)
+			content.Arm[ch] = move(old.Contents[ct].Arm[ch],
+				from.Contents[ct].Arm[ch]+milli(delta[c.content+ct]+delta[c.arm+ct*int(ranking.NumChannels)+ch]))
 		}
 		content.Doubt = milli(1 / math.Sqrt(told[c.content+ct]+weightRidge))
 		if content.Doubt < leastDoubt {
@@ -305,18 +311,16 @@ func fitRule(pb, parent *ranking.Playbook, t ranking.TriggerID, tuples []Tuple, 
 	}
 	for f := range rule.Weights {
 		bins := rule.Weights[f]
+		values, weights := make([]float64, len(bins)), make([]float64, len(bins))
 		for b := range bins {
-			bins[b].Score = move(old.Weights[f][b].Score, c.feature[f]+b)
+			values[b] = float64(look(from.Weights[f], bins[b].Below-1)) + 1000*delta[c.feature[f]+b]
+			weights[b] = told[c.feature[f]+b] + weightRidge
 		}
 		if f := ranking.Feature(f); f == ranking.TriesMade || f == ranking.Age && fades(t) {
-			values, weights := make([]float64, len(bins)), make([]float64, len(bins))
-			for b := range bins {
-				values[b], weights[b] = float64(bins[b].Score), told[c.feature[f]+b]+weightRidge
-			}
 			falling(values, weights)
-			for b := range bins {
-				bins[b].Score = int64(math.Round(values[b]))
-			}
+		}
+		for b := range bins {
+			bins[b].Score = move(old.Weights[f][b].Score, int64(math.Round(values[b])))
 		}
 	}
 }
@@ -427,12 +431,20 @@ func spread(groups []group) int64 {
 	return int64(math.Round(ranking.One / tau))
 }
 
-// Shrink fits what own experience may say, level by level: what the level above explains is taken out first.
+// Shrink fits what own experience may say, level by level: what all share, and what the level above explains, is taken out
+// first.
 func Shrink(parent *ranking.Playbook, tuples []Tuple) *ranking.Playbook {
 	pb := Copy(parent)
-	level := func(p func(*Tuple) int64, above []group, of []int, key func(*Tuple) [40]byte) (groups []group, index []int) {
-		at := map[[40]byte]int{}
-		index = make([]int, len(tuples))
+	pb.Shared = ranking.Shared{}
+	type cell struct {
+		member  MemberID
+		contact ranking.ContactID
+		a, b    uint8
+	}
+	// sums groups the tuples; above says what is taken out of each, in nats.
+	sums := func(chance func(*Tuple) int64, key func(*Tuple) cell, above func(i int) float64) (groups []group, of []int) {
+		at := map[cell]int{}
+		of = make([]int, len(tuples))
 		for i := range tuples {
 			k := key(&tuples[i])
 			g, ok := at[k]
@@ -441,52 +453,60 @@ func Shrink(parent *ranking.Playbook, tuples []Tuple) *ranking.Playbook {
 				at[k] = g
 				groups = append(groups, group{})
 			}
-			index[i] = g
-			chance := float64(p(&tuples[i])) / ranking.One
-			info := chance * (1 - chance)
-			groups[g].gain += tuples[i].y() - chance
-			groups[g].info += info
-			if above != nil {
-				groups[g].gain -= info * above[of[i]].gain // an offset, see below
-			}
+			of[i] = g
+			p := float64(chance(&tuples[i])) / ranking.One
+			groups[g].gain += tuples[i].y() - p - p*(1-p)*above(i)
+			groups[g].info += p * (1 - p)
 		}
-		return groups, index
+		return groups, of
 	}
-	offsets := func(groups []group, shrink int64) []group {
-		out := make([]group, len(groups))
-		for i, g := range groups {
-			out[i].gain = g.gain / (g.info + float64(shrink)/ranking.One)
+	offset := func(g group, shrink int64) float64 { return g.gain / (g.info + float64(shrink)/ranking.One) }
+	nothing := func(int) float64 { return 0 }
+	p0 := func(t *Tuple) int64 { return t.P0 }
+	p1 := func(t *Tuple) int64 { return t.P1 }
+	byWay := func(t *Tuple) cell { return cell{a: uint8(t.Channel)} }
+	byWords := func(t *Tuple) cell { return cell{a: uint8(t.Trigger), b: t.Content} }
+	const firm = 20 * ranking.One // what all share is little doubted
+	shared := func(chance func(*Tuple) int64, key func(*Tuple) cell, put func(c cell, v int64)) []float64 {
+		groups, of := sums(chance, key, nothing)
+		out := make([]float64, len(tuples))
+		for i := range tuples {
+			v := milli(offset(groups[of[i]], firm))
+			put(key(&tuples[i]), v)
+			out[i] = float64(v) / 1000
 		}
 		return out
 	}
-	key := func(id [16]byte, a, b uint8) (k [40]byte) {
-		copy(k[:], id[:])
-		k[38], k[39] = a, b
-		return k
-	}
-	p0 := func(t *Tuple) int64 { return t.P0 }
-	p1 := func(t *Tuple) int64 { return t.P1 }
+	ways := shared(p0, byWay, func(c cell, v int64) { pb.Shared.Ways[c.a] = v })
+	words := shared(p0, byWords, func(c cell, v int64) {
+		if c.b < ranking.MaxContents {
+			pb.Shared.Words[c.a][c.b] = v
+		}
+	})
+	contacts := shared(p1, byWay, func(c cell, v int64) { pb.Shared.Contacts[c.a] = v })
+
+	// A contact is taken with its member: two may know one person by the same id after an import.
 	s := &pb.Shrink
-
-	members, at := level(p0, nil, nil, func(t *Tuple) [40]byte { return key(t.Member, 0, 0) })
-	s.Member = spread(members)
-	own := offsets(members, s.Member)
-	ways, _ := level(p0, own, at, func(t *Tuple) [40]byte { return key(t.Member, 1, uint8(t.Channel)) })
-	s.Way = spread(ways)
-	words, _ := level(p0, own, at, func(t *Tuple) [40]byte { return key(t.Member, 2+uint8(t.Trigger), t.Content) })
-	s.Words = spread(words)
-
-	// A contact's key is taken with the member's: two members may know one person by the same id after an import.
-	person := func(t *Tuple, a uint8) [40]byte {
-		k := key(t.Member, 0, a)
-		copy(k[16:], t.Contact[:])
-		return k
+	groups, of := sums(p0, func(t *Tuple) cell { return cell{member: t.Member} }, func(i int) float64 { return ways[i] })
+	s.Member = spread(groups)
+	own := make([]float64, len(tuples))
+	for i := range own {
+		own[i] = offset(groups[of[i]], s.Member)
 	}
-	contacts, at := level(p1, nil, nil, func(t *Tuple) [40]byte { return person(t, 0) })
-	s.Contact = spread(contacts)
-	own = offsets(contacts, s.Contact)
-	contactWays, _ := level(p1, own, at, func(t *Tuple) [40]byte { return person(t, 1+uint8(t.Channel)) })
-	s.ContactWay = spread(contactWays)
+	groups, _ = sums(p0, func(t *Tuple) cell { return cell{member: t.Member, a: uint8(t.Channel)} },
+		func(i int) float64 { return ways[i] + own[i] })
+	s.Way = spread(groups)
+	groups, _ = sums(p0, func(t *Tuple) cell { return cell{member: t.Member, a: uint8(t.Trigger), b: t.Content} },
+		func(i int) float64 { return words[i] + own[i] })
+	s.Words = spread(groups)
+	groups, of = sums(p1, func(t *Tuple) cell { return cell{member: t.Member, contact: t.Contact} }, func(i int) float64 { return contacts[i] })
+	s.Contact = spread(groups)
+	for i := range own {
+		own[i] = offset(groups[of[i]], s.Contact)
+	}
+	groups, _ = sums(p1, func(t *Tuple) cell { return cell{member: t.Member, contact: t.Contact, a: uint8(t.Channel)} },
+		func(i int) float64 { return contacts[i] + own[i] })
+	s.ContactWay = spread(groups)
 	return pb
 }
 

@@ -21,7 +21,8 @@ type world struct {
 const (
 	sdBase, sdWay, sdArm, sdAge                     = .5, .4, .5, .3
 	sdSkill, sdMemberWay, sdMemberWords             = .3, .3, .3
-	sdContact, sdTaste                              = .8, .8
+	sdContact, sdTaste                              = .65, .65
+	harder                                          = 800  // milli-nats: success is rarer than the default playbook has it
 	silentFloor                                     = .004 // the chance of an order within a week of who has left
 	simDays, simMembers, simContacts                = 150, 100, 40
 	simMore                                         = 200 // contacts of a member: 40 to 240
@@ -34,6 +35,7 @@ type member struct {
 	dice     dice
 	own      ranking.Member
 	skill    float64
+	past     []Orders // of its customers, before the first day
 	way      [ranking.NumChannels]float64
 	words    [ranking.NumTriggers][ranking.MaxContents]float64
 	facts    []ranking.Facts
@@ -72,6 +74,7 @@ func newWorld(seed uint64) *world {
 	noise := func(v *int64, sd float64) { *v += milli(sd * d.normal()) }
 	for t := range w.truth.Rules {
 		rule := &w.truth.Rules[t]
+		rule.Base -= harder
 		noise(&rule.Base, sdBase)
 		for ch := range rule.ByWay {
 			noise(&rule.ByWay[ch], sdWay)
@@ -93,9 +96,12 @@ func newWorld(seed uint64) *world {
 	return w
 }
 
-// plainPlaybook is the default with three contents a trigger that always suit.
+// plainPlaybook is the default with seven of its triggers and three contents each that always suit.
 func plainPlaybook() *ranking.Playbook {
 	pb := ranking.DefaultPlaybook()
+	for _, t := range []ranking.TriggerID{ranking.WebinarAbsent, ranking.NextStep, ranking.PromisedFollow, ranking.FirstOrder, ranking.AskPromote} {
+		pb.Rules[t].Stages = 0
+	}
 	for t := range pb.Rules {
 		pb.Rules[t].Contents = make([]ranking.Content, 3)
 		for ct := range pb.Rules[t].Contents {
@@ -139,7 +145,7 @@ func (w *world) people(members int, salt uint64) {
 				c.taste[ch] = sdTaste * d.normal()
 			}
 			c.cycle = 35 * math.Exp(.4*d.normal())
-			c.signal = 20 + d.below(200)
+			c.signal = 10 + d.below(80)
 			c.alive = true
 			f.Created = simDay0 - ranking.Day(d.below(300))
 			if d.below(100) < 40 { // a customer, some of them promoters, with orders since
@@ -148,9 +154,12 @@ func (w *world) people(members int, salt uint64) {
 					f.Stage = ranking.Promoter
 				}
 				c.order(d, f, f.Created)
+				past := Orders{f.Created}
 				for c.alive && c.next < float64(simDay0) {
+					past = append(past, ranking.Day(c.next))
 					c.order(d, f, ranking.Day(c.next))
 				}
+				m.past = append(m.past, past)
 			}
 		}
 		w.members = append(w.members, m)
@@ -276,7 +285,9 @@ func atRandom(w *world, m *member, today ranking.Day) (top []pick) {
 	for k := range m.facts {
 		var steps []ranking.Step
 		w.truth.Steps(today, &m.facts[k], func(s *ranking.Step) bool {
-			steps = append(steps, *s)
+			if s.Trigger != ranking.RefillDue && s.Trigger != ranking.Lapsed || !w.truth.Silenced(m.own.Seed, today, m.facts[k].Contact) {
+				steps = append(steps, *s)
+			}
 			return true
 		})
 		if steps != nil {
@@ -405,8 +416,7 @@ func (m *member) controls(pb *ranking.Playbook, today ranking.Day, done []Contro
 	m.due = waiting
 	for k := range m.facts {
 		f := &m.facts[k]
-		if f.Stage == ranking.Prospect || !pb.Silenced(m.own.Seed, today, f.Contact) ||
-			slices.ContainsFunc(m.due, func(c control) bool { return c.fact == k && today-c.Day < 7 }) {
+		if f.Stage == ranking.Prospect || !ControlDay(pb, m.own.Seed, today, f.Contact) {
 			continue
 		}
 		pb.Steps(today, f, func(s *ranking.Step) bool {
