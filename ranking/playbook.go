@@ -306,7 +306,7 @@ func DefaultPlaybook() *Playbook {
 		AnswerSure: 3 * One,
 		// Before anything is known of how much members and contacts differ: a variance of .15 (nats squared).
 		Shrink:  Shrink{priorShrink, priorShrink, priorShrink, priorShrink, priorShrink},
-		Explore: 500,
+		Explore: 250,
 
 		// Gate, opt-outs and losses are product choices: no public figures. The simulator's gate removed a fifth of all acts
 		// at 2 % of the value.

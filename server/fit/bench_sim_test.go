@@ -121,7 +121,7 @@ func simulate(seed uint64, members, days, v1Members, v1Days int) (sums []tally) 
 	return sums
 }
 
-const simSeeds = 2
+const simSeeds = 8
 
 func benchSimulator(t *testing.T, r *report) {
 	all := make([][]tally, simSeeds)

@@ -217,6 +217,8 @@ func TestRankingTable(t *testing.T) {
 		run  func(*testing.T, *report)
 	}{
 		{"orders", benchOrders},
+		{"bank", benchBank},
+		{"mails", benchMails},
 		{"simulator", benchSimulator},
 	} {
 		if strings.Contains(part.name, *only) {

@@ -10,8 +10,8 @@
 // # What is learnt, and from what
 //
 //   - Weights: base, arms and bins of each trigger, by ridge regression from the parent's numbers, with a half-life of 90
-//     days and no member above a twentieth of a trigger's weight. Few members or few acts leave the parent's number.
-//   - Daily: an offset of each trigger, from the acts whose window ended on a day.
+//     days and no member above a twentieth of a trigger's weight. Few members or few acts leave the parent's number. An
+//     offset of each trigger follows the last days.
 //   - Shrink: how far members and contacts differ, by moments, so how far own experience is believed.
 //   - Reorder: gaps, the MBG/NBD model, the scorecard of orders that nobody asks for.
 //   - Natural: the same, corrected by weeks in which nobody was asked. Without them the worth of asking cannot be known.

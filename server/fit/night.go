@@ -19,22 +19,13 @@ type Log struct {
 // SilentEvery is how many contact-weeks have one that is left unasked, in a company whose playbook is fitted.
 const SilentEvery = 20
 
-// Night fits a candidate to all that is known: weights and arms, what own experience may say, reordering, natural orders,
-// and the correction of the day that ended yesterday. The parent is the playbook that people wrote, old the one released
+// Night fits a candidate to all that is known: weights, arms and the correction of the last days, what own experience may
+// say, reordering and natural orders. The parent is the playbook that people wrote, old the one released
 // last, with the same contents and bins. It is not released yet, see Release.
 func Night(parent, old *ranking.Playbook, log *Log) *ranking.Playbook {
-	tuples := sortTuples(log.Tuples)
-	pb := Weights(parent, old, tuples, log.Today)
-	pb = Shrink(pb, tuples)
+	pb := Weights(parent, old, log.Tuples, log.Today)
+	pb = Shrink(pb, sortTuples(log.Tuples))
 	pb = Natural(pb, log.Controls, log.Today)
-	var closed []Tuple
-	for i := range tuples {
-		t := &tuples[i]
-		if act := (ranking.Attempt{Day: t.Day, Trigger: t.Trigger}); int64(log.Today-1-t.Day) == act.Trigger.Window()+1 {
-			closed = append(closed, *t)
-		}
-	}
-	pb = Daily(pb, closed)
 	if len(log.Orders) > 0 {
 		pb.Reorder = Reorder(pb.Reorder, byDays(log.Orders), log.Today-1)
 	}

@@ -178,7 +178,7 @@ const (
 	// mostMove is how far a weight may move at a time, in milli-nats.
 	mostMove = 500
 	// weightRidge is what each deviation from the parent is held to zero with.
-	weightRidge = 1 / .15
+	weightRidge = 12
 	// leastDoubt is what is not worth trying a message for, in milli-nats.
 	leastDoubt = 60
 )
@@ -208,14 +208,19 @@ func weigh(tuples []Tuple, today ranking.Day) []float64 {
 
 // Weights fits all that a rule's score is made of to what became of acts: each number deviates from the parent's as far as
 // the tuples tell, by a ridge regression per trigger; cells that few told of have the parent's. From the old playbook no
-// number moves by more than mostMove. The number of tries and the time since an event only make a step less likely. Doubt
+// number moves by more than mostMove. Offset is the correction of the last days, see drift. The number of tries and the time since an event only make a step less likely. Doubt
 // of each content is set.
 //
 // The parent is what people wrote, not what was fitted last night: a regression that is held to its own result each night
 // is soon held to nothing. Both have the same contents and bins. The tuples' Extra must be those of the old playbook.
 func Weights(parent, old *ranking.Playbook, tuples []Tuple, today ranking.Day) *ranking.Playbook {
 	pb := Copy(old)
+	tuples = sortTuples(tuples)
+	if from, _ := slices.BinarySearchFunc(tuples, today-mostDays, func(t Tuple, d ranking.Day) int { return cmp.Compare(t.Day, d) }); from > 0 {
+		tuples = tuples[from:]
+	}
 	w := weigh(tuples, today)
+	d := drift(old, tuples, today)
 	for t := range ranking.NumTriggers {
 		var of []int
 		for i := range tuples {
@@ -223,7 +228,12 @@ func Weights(parent, old *ranking.Playbook, tuples []Tuple, today ranking.Day) *
 				of = append(of, i)
 			}
 		}
-		fitRule(pb, parent, old, t, tuples, of, w)
+		fitRule(pb, parent, old, t, tuples, of, w, &d)
+	}
+	now := drift(pb, tuples, today)
+	for t := range ranking.NumTriggers {
+		was := old.Rules[t].Offset
+		pb.Rules[t].Offset = was + min(max(milli(now.on(t, today))-was, -mostMove), mostMove)
 	}
 	return pb
 }
@@ -247,7 +257,7 @@ func cellsOf(rule *ranking.Rule) (c cells) {
 	return c
 }
 
-func fitRule(pb, parent, before *ranking.Playbook, t ranking.TriggerID, tuples []Tuple, of []int, w []float64) {
+func fitRule(pb, parent, before *ranking.Playbook, t ranking.TriggerID, tuples []Tuple, of []int, w []float64, days *drifts) {
 	rule, from, old := &pb.Rules[t], &parent.Rules[t], &before.Rules[t]
 	if len(rule.Contents) == 0 || len(rule.Contents) != len(from.Contents) {
 		return
@@ -267,7 +277,7 @@ func fitRule(pb, parent, before *ranking.Playbook, t ranking.TriggerID, tuples [
 		for f := range rule.Weights {
 			d.at = append(d.at, uint16(c.feature[f]+binOf(rule.Weights[f], tu.Features[f])))
 		}
-		d.y, d.w, d.off = append(d.y, tu.y()), append(d.w, w[i]), append(d.off, float64(tu.known(parent)-from.Offset+old.Offset+tu.Extra)/1000)
+		d.y, d.w, d.off = append(d.y, tu.y()), append(d.w, w[i]), append(d.off, float64(tu.known(parent)-from.Offset+tu.Extra)/1000+days.on(t, tu.Day))
 		for _, col := range d.at[begin:] {
 			if members[col] == nil {
 				members[col] = map[MemberID]struct{}{}
@@ -351,26 +361,62 @@ func Copy(pb *ranking.Playbook) *ranking.Playbook {
 	return &c
 }
 
-// Daily is the correction of a day: the offset of each trigger moves by 0.7·(S-E)/(V+8) nats of the acts whose window
-// ended that day, as much as a weight may move at most.
-func Daily(parent *ranking.Playbook, closed []Tuple) *ranking.Playbook {
-	pb := Copy(parent)
-	var gain, info [ranking.NumTriggers]float64
-	for i := range closed {
-		t := &closed[i]
-		p := sigmoid(t.z(parent))
-		gain[t.Trigger] += t.y() - p
-		info[t.Trigger] += p * (1 - p)
-	}
-	for t := range pb.Rules {
-		rule := &pb.Rules[t]
-		rule.Offset += min(max(milli(correction(gain[t], info[t])), -mostMove), mostMove)
-	}
-	return pb
+// drifts are the offsets of each trigger that were in force on each day, in nats.
+type drifts struct {
+	first ranking.Day
+	at    [ranking.NumTriggers][]float64
 }
 
-// correction is the daily step of an offset, in nats.
-func correction(gain, info float64) float64 { return .7 * gain / (info + 8) }
+// on returns the offset of a day.
+func (d *drifts) on(t ranking.TriggerID, day ranking.Day) float64 {
+	i := int(day - d.first)
+	if i < 0 || len(d.at[t]) == 0 {
+		return 0
+	}
+	return d.at[t][min(i, len(d.at[t])-1)]
+}
+
+// drift replays the daily correction: each morning the offset of a trigger moves by the correction of the acts whose
+// window ended the evening before, as a playbook without its own offset sees them. What the days taught is so a
+// function of the acts, and the weights are fitted to what is left of them; fitted to all, they would take the correction
+// back each night. The tuples are sorted by day.
+func drift(pb *ranking.Playbook, tuples []Tuple, today ranking.Day) (d drifts) {
+	if len(tuples) == 0 {
+		return d
+	}
+	d.first = max(tuples[0].Day, today-mostDays)
+	for t := range ranking.NumTriggers {
+		var of []*Tuple
+		for i := range tuples {
+			if tuples[i].Trigger == t && tuples[i].Day >= d.first {
+				of = append(of, &tuples[i])
+			}
+		}
+		at := make([]float64, max(int(today-d.first)+1, 1))
+		next, now := 0, 0.0
+		for i := range at {
+			gain, info := 0.0, 0.0
+			for ; next < len(of) && int64(of[next].Day-d.first)+t.Window() < int64(i); next++ {
+				p := sigmoid(of[next].z(pb) - float64(pb.Rules[t].Offset)/1000 + at[of[next].Day-d.first])
+				gain += of[next].y() - p
+				info += p * (1 - p)
+			}
+			now += correction(gain, info, t.Window())
+			at[i] = now
+		}
+		d.at[t] = at
+	}
+	return d
+}
+
+// mostDays is how far back acts are looked at: five half-lives.
+const mostDays = 5 * halfLife
+
+// correction is the daily step of an offset, in nats. What is known only days later moves it less, by as much: with the
+// whole step the offset would overshoot for as many days, and swing ever wider.
+func correction(gain, info float64, late int64) float64 {
+	return .7 * gain / (info + 8) / float64(1+late)
+}
 
 // naturalEdges are the ends of the bins of Rule.Natural, in hundredths of the cycle.
 var naturalEdges = []int64{100, 125, 150, 200, 300, never}
