@@ -17,17 +17,20 @@ type world struct {
 	members []*member
 }
 
-// How much the world differs from the default playbook and people from each other: standard deviations in nats.
+// How much the world differs from the default playbook and people from each other: standard deviations in nats. Messages
+// differ as in the randomised test of mails, where the better one has odds higher by .28. What is private to contacts,
+// and how rare success is, are set so that those who know all but that reach 82 % of the oracle: as in the prototype, which
+// the targets come from.
 const (
-	sdBase, sdWay, sdArm, sdAge                     = .5, .4, .5, .3
-	sdSkill, sdMemberWay, sdMemberWords             = .3, .3, .3
-	sdContact, sdTaste                              = .65, .65
-	harder                                          = 800  // milli-nats: success is rarer than the default playbook has it
-	silentFloor                                     = .004 // the chance of an order within a week of who has left
-	simDays, simMembers, simContacts                = 150, 100, 40
-	simMore                                         = 200 // contacts of a member: 40 to 240
-	simDone                                         = 70  // of 100 suggestions
-	simDay0                             ranking.Day = 20_000
+	sdBase, sdWay, sdWords, sdArm, sdAge             = .5, .4, .3, .15, .3
+	sdSkill, sdMemberWay, sdMemberWords              = .3, .2, .15
+	sdContact, sdTaste                               = .45, .45
+	harder                                           = 800  // milli-nats: success is rarer than the default playbook has it
+	silentFloor                                      = .004 // the chance of an order within a week of who has left
+	simDays, simMembers, simContacts                 = 150, 100, 40
+	simMore                                          = 200 // contacts of a member: 40 to 240
+	simDone                                          = 70  // of 100 suggestions
+	simDay0                              ranking.Day = 20_000
 )
 
 type member struct {
@@ -80,8 +83,9 @@ func newWorld(seed uint64) *world {
 			noise(&rule.ByWay[ch], sdWay)
 		}
 		for ct := range rule.Contents {
+			words := sdWords * d.normal()
 			for ch := range rule.Contents[ct].Arm {
-				noise(&rule.Contents[ct].Arm[ch], sdArm)
+				rule.Contents[ct].Arm[ch] = milli(words + sdArm*d.normal())
 			}
 		}
 		for f := range rule.Weights {
