@@ -91,6 +91,9 @@ func (b *book) breaks(pb *Playbook, today Day, list List, three []Suggestion) (f
 				}
 			}
 		}
+		if (s.Trigger == RefillDue || s.Trigger == Lapsed) && pb.Silenced(b.seed, today, s.Contact) {
+			bad("asked about a refill in a week without asking")
+		}
 		if touches >= 4 && !promised {
 			bad("%d touches in 30 days", touches)
 		}
@@ -132,24 +135,67 @@ func unexplained(pb *Playbook, m *Member, today Day, f *Facts, s *Suggestion, sp
 	return found
 }
 
+var longRun = flag.Int("memberdays", 0, "member-days that the test of the rules lives through; 0: 100,000, or 10,000 when short")
+
+// fullPlaybook is the default with everything that fitting may fill in, by made-up numbers.
+func fullPlaybook() *Playbook {
+	pb := DefaultPlaybook()
+	dice := rng(77)
+	some := func() int64 { return int64(dice.between(-400, 400)) }
+	for t := range pb.Rules {
+		rule := &pb.Rules[t]
+		rule.Offset = some() / 4
+		for ct := range rule.Contents {
+			rule.Contents[ct].Doubt = int64(dice.below(500))
+			for ch := range rule.Contents[ct].Arm {
+				rule.Contents[ct].Arm[ch] = some()
+			}
+		}
+		rule.Weights[OrdersSo] = []Bin{{2, some()}, {5, some()}, {never, some()}}
+		rule.Natural = []Bin{{100, some()}, {200, some()}, {never, some()}}
+		for ct := range MaxContents {
+			pb.Shared.Words[t][ct] = some() / 4
+		}
+	}
+	for ch := range NumChannels {
+		pb.Shared.Ways[ch], pb.Shared.Contacts[ch] = some()/4, some()/4
+	}
+	p := &pb.Reorder
+	p.Intercept, p.Weight = some(), 800
+	p.Card = [NumRhythms][]Bin{
+		Repeats: {{1, some()}, {3, some()}, {never, some()}}, Ratio: {{50, some()}, {150, some()}, {never, some()}},
+		Elapsed: {{15, some()}, {60, some()}, {never, some()}}, Tenure: {{90, some()}, {never, some()}},
+		Recent: {{1, some()}, {4, some()}, {never, some()}}, RepeatsRatio: {{100, some()}, {10_100, some()}, {30_100, some()}, {never, some()}},
+	}
+	pb.Silent = 20
+	return pb
+}
+
 func TestNoRuleIsBrokenAndEveryPickIsExplainedIn100000MemberDays(t *testing.T) {
 	members, days := 250, 400
 	if testing.Short() {
 		members = 25
 	}
-	pb := DefaultPlaybook()
+	if *longRun > 0 {
+		members = max(*longRun/days, 1)
+	}
 	var r Ranker
 	picks, perTrigger := 0, [NumTriggers]int{}
 	for m := range members {
 		seed := uint64(m + 1)
+		pb := DefaultPlaybook()
+		if m%2 == 1 {
+			pb = fullPlaybook()
+		}
 		b := newBook(seed, 40, firstDay)
 		for day := firstDay; day < firstDay+Day(days); day++ {
+			m := b.member(day)
 			b.live(pb, &r, day, func(list List, three []Suggestion) {
 				wrong := b.breaks(pb, day, list, three)
 				for k := range three {
 					picks++
 					perTrigger[three[k].Trigger]++
-					wrong = append(wrong, unexplained(pb, &Member{Seed: seed}, day, &b.facts[b.find(three[k].Contact)], &three[k], picks%50 == 0)...)
+					wrong = append(wrong, unexplained(pb, m, day, &b.facts[b.find(three[k].Contact)], &three[k], picks%50 == 0)...)
 				}
 				if wrong != nil {
 					t.Fatalf("seed %d, %v, %v: %v", seed, day, list, wrong)
@@ -217,24 +263,31 @@ func TestFoldingAgainAndApplyingOneByOneGiveTheSameFacts(t *testing.T) {
 	}
 }
 
-// TestGoldenDigest holds the suggestions of a seeded population to a digest that every build must reproduce.
+// TestGoldenDigest holds the suggestions of a seeded population to digests that every build must reproduce.
 func TestGoldenDigest(t *testing.T) {
-	pb := DefaultPlaybook()
-	var r Ranker
-	sum := sha256.New()
-	b := newBook(7, 500, firstDay)
-	picks := 0
-	for day := firstDay; day < firstDay+60; day++ {
-		b.live(pb, &r, day, func(list List, three []Suggestion) {
-			picks += len(three)
-			for i := range three {
-				if err := binary.Write(sum, binary.BigEndian, &three[i]); err != nil {
-					t.Fatal(err)
+	got := ""
+	for name, pb := range map[string]*Playbook{"default": DefaultPlaybook(), "full": fullPlaybook()} {
+		var r Ranker
+		sum := sha256.New()
+		b := newBook(7, 500, firstDay)
+		picks := 0
+		for day := firstDay; day < firstDay+60; day++ {
+			b.live(pb, &r, day, func(list List, three []Suggestion) {
+				picks += len(three)
+				for i := range three {
+					if err := binary.Write(sum, binary.BigEndian, &three[i]); err != nil {
+						t.Fatal(err)
+					}
 				}
-			}
-		})
+			})
+		}
+		line := fmt.Sprintf("%s: %d picks %s\n", name, picks, hex.EncodeToString(sum.Sum(nil)))
+		if name == "default" {
+			got = line + got
+		} else {
+			got += line
+		}
 	}
-	got := fmt.Sprintf("%d picks %s\n", picks, hex.EncodeToString(sum.Sum(nil)))
 	const file = "testdata/rank.golden"
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {

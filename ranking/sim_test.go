@@ -33,6 +33,26 @@ type book struct {
 	seed  uint64
 	facts []Facts
 	logs  [][]Event
+
+	counted Day
+	own     Member
+}
+
+// member counts the acts of the whole log whose window was over by a day, as a replica does.
+func (b *book) member(today Day) *Member {
+	m := &b.own
+	if b.counted == today {
+		return m
+	}
+	*m, b.counted = Member{Seed: b.seed}, today
+	for i := range b.logs {
+		for _, a := range AppendAttempts(nil, b.logs[i]) {
+			if a.Closed(today) {
+				m.Count(&a, 1)
+			}
+		}
+	}
+	return m
 }
 
 func newBook(seed uint64, contacts int, today Day) *book {
@@ -96,9 +116,10 @@ func (b *book) signal(i int, day Day) {
 // join; the promoter acts on some of the suggestions, dismisses or skips others, and calls people unasked.
 func (b *book) live(pb *Playbook, r *Ranker, today Day, look func(list List, three []Suggestion)) {
 	d := &b.dice
+	m := b.member(today)
 	for list := Prospects; list <= Members; list++ {
 		var out [3]Suggestion
-		n := r.Rank(pb, &Member{Seed: b.seed}, today, list, b.facts, &out)
+		n := r.Rank(pb, m, today, list, b.facts, &out)
 		look(list, out[:n])
 		for k := range n {
 			s := &out[k]
@@ -107,7 +128,7 @@ func (b *book) live(pb *Playbook, r *Ranker, today Day, look func(list List, thr
 			case p < 65:
 				ev := Event{
 					Kind: EventTouch, Day: today, Channel: s.Channel, Outcome: Outcome(d.below(int(Enrolled))),
-					Prompted: true, Trigger: s.Trigger, Content: s.Content,
+					Prompted: true, Trigger: s.Trigger, Content: s.Content, P0: uint16(s.P0), P1: uint16(s.P1),
 				}
 				if d.percent(2) {
 					ev.Outcome = Enrolled
