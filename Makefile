@@ -9,7 +9,7 @@ RACE := $(if $(HAVE_CC),-race)
 DEVICE = ./crdt/... ./ranking ./replica/...
 WASM_TESTS = ./crdt/... ./ranking ./replica/importer
 
-.PHONY: run build test check format lint builds race wasm npm fuzz bench bench-engine bench-system bench-durability clean
+.PHONY: run build test check format lint builds race wasm npm fuzz bench bench-engine bench-ranking bench-system bench-durability clean
 
 # A company's day on this machine; then the server stays up. On your own data:
 # make run ORDERS=file.csv CONTACTS=file.vcf [COLUMNS=customer=…,date=…,amount=…] [CODE=+34]
@@ -101,6 +101,18 @@ bench-system: build
 # what prevents it; one table, in two minutes. ext4's part takes root, loop devices and mkfs.ext4.
 bench-durability:
 	$(GO) test -count=1 -run '^TestDurability$$' -timeout 15m -v ./server/cmd/trio -durability
+
+# The ranker on public data and in a simulator with known truth: fits on TRAIN and measures on TEST, folders with
+# <name>/*.csv; without TEST on ids of TRAIN that are not fitted on. One table, each line with its target. ONLY=orders,
+# bank, mails, simulator or machine does that part.
+TRAIN = ../shared/data
+TEST =
+ONLY =
+
+bench-ranking:
+	$(if $(wildcard $(TRAIN)),,@echo "no data in $(TRAIN): skipped; TRAIN=folder says where it is")
+	$(if $(wildcard $(TRAIN)),$(GO) test -count=1 -run '^TestRankingTable$$' -timeout 30m -v ./server/fit \
+		-args -train "$(abspath $(TRAIN))" $(if $(TEST),-test "$(abspath $(TEST))") $(if $(ONLY),-only "$(ONLY)"))
 
 clean:
 	rm -rf bin data

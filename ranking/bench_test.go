@@ -1,6 +1,9 @@
 package ranking
 
-import "testing"
+import (
+	"testing"
+	"unsafe"
+)
 
 // portfolio is a member's book of 5,000 contacts, most of them with something to suggest.
 func portfolio() (*Playbook, []Facts) {
@@ -9,7 +12,7 @@ func portfolio() (*Playbook, []Facts) {
 		b.facts[i].Consent = ConsentGiven
 		b.facts[i].Channels = personal
 	}
-	return DefaultPlaybook(), b.facts
+	return fullPlaybook(), b.facts
 }
 
 // BenchmarkRank5000 ranks both lists of 5,000 contacts.
@@ -42,3 +45,6 @@ func TestAWarmRankerAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// factsBytes is the size of a contact in memory.
+const factsBytes = unsafe.Sizeof(Facts{})

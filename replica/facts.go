@@ -105,7 +105,8 @@ func (s *topThree) count(acts []ranking.Attempt, n int64) {
 func (s *topThree) clear() {
 	s.Lock()
 	defer s.Unlock()
-	s.facts, s.at = nil, nil
+	s.facts, s.acts, s.at, s.day, s.lists = nil, nil, nil, 0, [2]ranked{}
+	s.member = ranking.Member{}
 }
 
 // rank returns the top three of a list.

@@ -1,0 +1,330 @@
+package fit
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"testing"
+
+	"trio/ranking"
+)
+
+// acts makes tuples of a trigger whose log-odds are the playbook's and what more says, in nats.
+func acts(d *dice, pb *ranking.Playbook, n, members int, today ranking.Day, more func(*Tuple) float64) (out []Tuple) {
+	for i := range n {
+		t := Tuple{
+			Day: today - ranking.Day(d.below(60)) - 9, Trigger: ranking.NewLead, Channel: ranking.Channel(d.below(3)), Content: uint8(d.below(3)),
+			Extra: 1500, // success is not rare: each act tells much
+		}
+		t.Member[0], t.Member[1] = byte(i%members), byte(i%members>>8)
+		t.Contact[0], t.Contact[1] = byte(i), byte(i>>8)
+		t.Features[ranking.Age] = int64(d.below(40))
+		t.Features[ranking.TriesMade] = int64(d.below(4))
+		z := t.z(pb)
+		t.P0 = int64(sigmoid(z) * ranking.One)
+		t.P1 = t.P0
+		t.Won = d.unit() < sigmoid(z+more(&t))
+		out = append(out, t)
+	}
+	return out
+}
+
+func TestWeightsFollowWhatActsTellAndStayWhereFewDo(t *testing.T) {
+	d := dice(1)
+	const today = simDay0
+	pb := plainPlaybook()
+	tuples := acts(&d, pb, 20_000, 200, today, func(tu *Tuple) float64 {
+		if tu.Channel == ranking.Email {
+			return .6
+		}
+		if tu.Content == 2 {
+			return .4
+		}
+		return 0
+	})
+	got := pb
+	for range 3 {
+		got = Weights(pb, got, tuples, today)
+	}
+	arm := func(p *ranking.Playbook, ch ranking.Channel, ct int) int64 {
+		r := &p.Rules[ranking.NewLead]
+		return r.ByWay[ch] + r.Contents[ct].Arm[ch]
+	}
+	moved := func(ch ranking.Channel, ct int) int64 { return arm(got, ch, ct) - arm(pb, ch, ct) }
+	if v := moved(ranking.Email, 0) - moved(ranking.Call, 0); v < 350 || v > 850 {
+		t.Errorf("e-mails did better by 600 milli-nats, fitted %d", v)
+	}
+	if v := moved(ranking.Call, 2) - moved(ranking.Call, 0); v < 200 || v > 600 {
+		t.Errorf("the third content did better by 400 milli-nats, fitted %d", v)
+	}
+	for tr := range ranking.NumTriggers {
+		if tr != ranking.NewLead && got.Rules[tr].Base != pb.Rules[tr].Base {
+			t.Errorf("%v moved without an act", tr)
+		}
+	}
+	if v := got.Rules[ranking.NewLead].ByWay[ranking.InPerson]; v != pb.Rules[ranking.NewLead].ByWay[ranking.InPerson] {
+		t.Errorf("in person moved to %d without an act", v)
+	}
+	if v := got.Rules[ranking.NewLead].Contents[0].Doubt; v > 100 {
+		t.Errorf("after 20,000 acts a content is in doubt by %d milli-nats", v)
+	}
+	if v := got.Rules[ranking.Nurture].Contents[0].Doubt; v < 200 {
+		t.Errorf("a content that nobody was sent is in doubt by %d milli-nats only", v)
+	}
+	for _, f := range []ranking.Feature{ranking.Age, ranking.TriesMade} {
+		bins := got.Rules[ranking.NewLead].Weights[f]
+		if !slices.IsSortedFunc(bins, func(a, b ranking.Bin) int { return int(b.Score - a.Score) }) {
+			t.Errorf("feature %d rises: %v", f, bins)
+		}
+	}
+
+	// Any order gives the same, to the last number.
+	mixed := slices.Clone(tuples)
+	shuffle(&d, mixed)
+	again := Weights(pb, pb, mixed, today)
+	want := Weights(pb, pb, tuples, today)
+	for tr := range want.Rules {
+		if want.Rules[tr].Base != again.Rules[tr].Base || !slices.Equal(want.Rules[tr].Contents, again.Rules[tr].Contents) {
+			t.Errorf("%v differs in another order", ranking.TriggerID(tr))
+		}
+	}
+
+	// Nothing moves by more than half a nat a night, and few members move nothing.
+	for tr := range want.Rules {
+		if v := leap(&pb.Rules[tr], &want.Rules[tr]); v != "" {
+			t.Errorf("%s leapt", v)
+		}
+	}
+	few := Weights(pb, pb, acts(&d, pb, 5000, 10, today, func(*Tuple) float64 { return 2 }), today)
+	if few.Rules[ranking.NewLead].Base != pb.Rules[ranking.NewLead].Base || few.Rules[ranking.NewLead].ByWay != pb.Rules[ranking.NewLead].ByWay {
+		t.Error("ten members moved a playbook")
+	}
+}
+
+func TestOneMemberIsNoCompany(t *testing.T) {
+	d := dice(2)
+	pb := plainPlaybook()
+	tuples := acts(&d, pb, 4000, 40, simDay0, func(*Tuple) float64 { return 0 })
+	for i := range 4000 { // one more, who does nothing else
+		tu := tuples[i]
+		tu.Member = MemberID{255, 255}
+		tuples = append(tuples, tu)
+	}
+	w := weigh(tuples, simDay0)
+	one, all := 0.0, 0.0
+	for i, v := range w {
+		all += v
+		if tuples[i].Member == (MemberID{255, 255}) {
+			one += v
+		}
+	}
+	if one/all > .1 {
+		t.Errorf("half of the acts are one member's and have %.0f %% of the weight", 100*one/all)
+	}
+}
+
+func TestTheOffsetFollowsTheDaysAndDoesNotSwing(t *testing.T) {
+	pb := plainPlaybook()
+	d := dice(3)
+	const today = simDay0
+	// Since thirty days odds are higher by .8.
+	tuples := sortTuples(acts(&d, pb, 12_000, 100, today, func(tu *Tuple) float64 {
+		if tu.Day >= today-38 {
+			return .8
+		}
+		return 0
+	}))
+	days := drift(pb, tuples, today)
+	if v := days.on(ranking.NewLead, today-45); math.Abs(v) > .35 {
+		t.Errorf("before the change the offset was %.2f", v)
+	}
+	if v := days.on(ranking.NewLead, today); v < .5 || v > 1.1 {
+		t.Errorf("a month after odds rose by .8 the offset is %.2f", v)
+	}
+	for day := today - 25; day < today; day++ {
+		if v := days.on(ranking.NewLead, day); v > 1.3 {
+			t.Errorf("%v: the offset overshoots to %.2f", day, v)
+		}
+	}
+}
+
+func TestShrinkSeesHowMuchPeopleDiffer(t *testing.T) {
+	pb := plainPlaybook()
+	d := dice(4)
+	skill := make([]float64, 200)
+	for i := range skill {
+		skill[i] = .7 * d.normal()
+	}
+	who := func(tu *Tuple) float64 { return skill[int(tu.Member[0])+int(tu.Member[1])<<8] }
+	differ := Shrink(pb, acts(&d, pb, 40_000, 200, simDay0, who)).Shrink.Member
+	same := Shrink(pb, acts(&d, pb, 40_000, 200, simDay0, func(*Tuple) float64 { return 0 })).Shrink.Member
+	if tau := float64(ranking.One) / float64(differ); tau < .3 || tau > .75 {
+		t.Errorf("variance between members %.2f, want .49", tau)
+	}
+	if same < 10*differ {
+		t.Errorf("members who do not differ are believed: %d against %d", same, differ)
+	}
+	// What all gain is the company's.
+	shared := Shrink(pb, acts(&d, pb, 20_000, 200, simDay0, func(*Tuple) float64 { return .5 })).Shared
+	if v := shared.Ways[ranking.Call]; v < 350 || v > 700 {
+		t.Errorf("all gained half a nat, shared %d milli-nats", v)
+	}
+}
+
+func TestSilentWeeksTeachWhoOrdersUnasked(t *testing.T) {
+	pb := plainPlaybook()
+	d := dice(5)
+	var controls []Control
+	for i := range 4000 {
+		c := Control{Member: MemberID{byte(i % 50)}, Day: simDay0 - ranking.Day(d.below(50)), Trigger: ranking.RefillDue, Age: int64(75 + d.below(120)), Unasked: -1500}
+		c.Won = d.unit() < sigmoid(-1.1)
+		controls = append(controls, c)
+	}
+	got := Natural(pb, controls, simDay0)
+	for _, b := range got.Rules[ranking.RefillDue].Natural[:4] {
+		if b.Score < 250 || b.Score > 500 {
+			t.Errorf("below %d: %d milli-nats, want 400", b.Below, b.Score)
+		}
+	}
+	if got.Rules[ranking.Lapsed].Natural != nil || Natural(pb, controls[:40], simDay0).Rules[ranking.RefillDue].Natural != nil {
+		t.Error("a table out of nothing")
+	}
+}
+
+func TestReleaseRefusesWhatDoesWorseOrLeaps(t *testing.T) {
+	pb := plainPlaybook()
+	d := dice(6)
+	const today = simDay0
+	tuples := acts(&d, pb, 5000, 100, today+6, func(*Tuple) float64 { return 0 })
+	next, err := Release(pb, Weights(pb, pb, tuples, today), tuples, today)
+	if err != nil || next.Version != pb.Version+1 {
+		t.Fatalf("%v", err)
+	}
+	worse := Copy(pb)
+	worse.Rules[ranking.NewLead].Base += 400
+	if _, err := Release(pb, worse, tuples, today); !errors.Is(err, ErrWorse) {
+		t.Errorf("a worse playbook is released: %v", err)
+	}
+	far := Copy(pb)
+	far.Rules[ranking.Nurture].Base += 501
+	if _, err := Release(pb, far, tuples, today); !errors.Is(err, ErrWorse) {
+		t.Errorf("a playbook that leaps is released: %v", err)
+	}
+	if pb.Rules[ranking.NewLead].Base != plainPlaybook().Rules[ranking.NewLead].Base {
+		t.Error("a playbook was changed in place")
+	}
+}
+
+func TestReorderFindsTheNumbersThatMadeTheOrders(t *testing.T) {
+	w := newWorld(3)
+	w.people(60, 1)
+	orders := w.histories()
+	parent := ranking.DefaultPlaybook().Reorder
+	r := Reorder(parent, orders, simDay0-1)
+	if r.MedianGap < 25 || r.MedianGap > 40 {
+		t.Errorf("usual gap of %d days, the world's is 35 and the shorter ones are seen more often", r.MedianGap)
+	}
+	if r.Card[ranking.Ratio] == nil || r.DueFrom != parent.DueFrom {
+		t.Error("no scorecard, or a rule was changed")
+	}
+	slices.Reverse(orders)
+	again := Reorder(parent, byDays(orders), simDay0-1)
+	if want := Reorder(parent, byDays(w.histories()), simDay0-1); again.R != want.R || !slices.Equal(again.Card[ranking.Ratio], want.Card[ranking.Ratio]) {
+		t.Error("another order of customers gives other numbers")
+	}
+	if few := Reorder(parent, orders[:20], simDay0-1); few.MedianGap != parent.MedianGap || few.Card[ranking.Ratio] != nil {
+		t.Error("twenty customers moved a company's numbers")
+	}
+	for _, o := range [][]Orders{nil, {{1}}, {{-1 << 31, 1<<31 - 1}}} {
+		Reorder(parent, o, simDay0)
+	}
+}
+
+func TestObserveSeesActsOnTheFactsOfTheirMorning(t *testing.T) {
+	pb := plainPlaybook()
+	pb.Silent = 1 // every week is without asking
+	c := Contact{Facts: ranking.Facts{Contact: ranking.ContactID{1}, Channels: 15, Stage: ranking.Customer, Created: simDay0}}
+	day := func(n int) ranking.Day { return simDay0 + ranking.Day(n) }
+	c.Events = []ranking.Event{
+		{Kind: ranking.EventForm, Day: day(2)},
+		{Kind: ranking.EventTouch, Day: day(3), Channel: ranking.Text, Outcome: ranking.Answered, Prompted: true, Trigger: ranking.NewLead, P0: 9000, P1: 9500},
+		{Kind: ranking.EventOrder, Day: day(5)},
+		{Kind: ranking.EventOrder, Day: day(58)},
+	}
+	tuples, controls := Observe(pb, &c, day(0), day(75), nil, nil)
+	if len(tuples) != 1 {
+		t.Fatalf("%d acts, want the one that followed the form: %+v", len(tuples), tuples)
+	}
+	tu := tuples[0]
+	if tu.Features[ranking.Age] != 1 || !tu.Won || tu.P0 != 9000 || tu.P1 != 9500 || tu.Channel != ranking.Text {
+		t.Errorf("%+v", tu)
+	}
+	if early, _ := Observe(pb, &c, day(0), day(6), nil, nil); len(early) != 0 {
+		t.Error("an act whose window is open is learnt from")
+	}
+	if len(controls) == 0 {
+		t.Fatal("no week without asking was seen")
+	}
+	for _, k := range controls {
+		won := k.Day <= day(58) && day(58)-k.Day <= 7
+		if !k.Day.Monday() || k.Won != won {
+			t.Errorf("%+v", k)
+		}
+	}
+}
+
+func TestSpendAndTheChainOfStages(t *testing.T) {
+	d := dice(7)
+	var buyers []Buyer
+	for range 3000 {
+		own := 4500 * math.Exp(.3*d.normal())
+		n := 1 + d.below(8)
+		sum := 0.0
+		for range n {
+			sum += own * math.Exp(.4*d.normal()-.08)
+		}
+		buyers = append(buyers, Buyer{n, sum / float64(n)})
+	}
+	mean, weight := Spend(buyers)
+	if mean < 4300 || mean > 5200 || weight < .5 || weight > 6 {
+		t.Errorf("mean %.0f, weight %.1f", mean, weight)
+	}
+	if mean, weight := Spend(nil); mean != 0 || weight != 0 {
+		t.Error("nobody's spend")
+	}
+	s := Stages{Stood: [3]float64{1000, 1000, 200}, Year: [3]float64{0, 20_000, 100_000}}
+	s.Moved[0][1], s.Moved[1][2] = 100, 50
+	worth, known := s.Worth()
+	if !known || worth != [3]float64{2500, 25_000, 100_000} {
+		t.Errorf("worth %v", worth)
+	}
+	pb := Values(plainPlaybook(), &s, mean, .25)
+	if v := pb.Rules[ranking.NewLead].Value; v != 5625 {
+		t.Errorf("a step of a lead is worth %d, want a quarter of 22,500", v)
+	}
+	if v := pb.Rules[ranking.AskPromote].Value; v != 75_000 {
+		t.Errorf("a new promoter is worth %d", v)
+	}
+	s.Stood[1] = 5
+	if v := Values(plainPlaybook(), &s, mean, .25).Rules[ranking.NewLead].Value; v != plainPlaybook().Rules[ranking.NewLead].Value {
+		t.Error("five customers make a chain")
+	}
+}
+
+// TestASmallCompanyDoesBetterWithTheRankerThanWithout is the simulator, small: who knows the truth first, then the fitted
+// ranker, then chance.
+func TestASmallCompanyDoesBetterWithTheRankerThanWithout(t *testing.T) {
+	members, days := 15, 50
+	if testing.Short() {
+		members, days = 8, 30
+	}
+	sums := simulate(1, members, days, 40, 30)
+	at := map[string]float64{}
+	for i, name := range policies {
+		at[name] = sums[i].value
+	}
+	t.Logf("seed 1, %d members, %d days: %v", members, days, at)
+	if !(at["oracle"] > at["informed"] && at["informed"] > at["recommended"] && at["recommended"] > 1.5*at["random"] && at["recommended"] > at["own data only"]) {
+		t.Errorf("out of order: %v", at)
+	}
+}
