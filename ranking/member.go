@@ -59,6 +59,7 @@ type lens struct {
 	way   [NumChannels]int64
 	word  [NumTriggers][MaxContents]int64
 	trial [NumTriggers][MaxContents]int64
+	words [NumTriggers][NumChannels][MaxContents]int64 // the sum that scoreWords explains
 }
 
 // set looks through the records. A level's offset explains the gain above the one of the level over it: the member's
@@ -86,6 +87,9 @@ func (l *lens) set(pb *Playbook, m *Member, today Day) {
 			if doubt := pb.Rules[t].Contents[ct].Doubt; doubt != 0 {
 				h := mix(mix(m.Seed^week<<32) ^ uint64(t)<<8 ^ uint64(ct))
 				l.trial[t][ct] = min(max(doubt, 0), maxNats) * min(max(pb.Explore, 0), maxSpan) / milliPerOne * bell(h) >> 16
+			}
+			for ch := range NumChannels {
+				l.words[t][ch][ct] = l.scoreWords(t, ch, ct, nil)
 			}
 		}
 	}
@@ -126,10 +130,18 @@ func (d Day) Monday() bool { return d.week() != (d - 1).week() }
 type ownContact struct {
 	all int64
 	way [NumChannels]int64
+	sum [NumChannels]int64 // what scoreWay explains, but for the rule's own
 }
 
 // ownOf looks through a contact's records, those included whose window ended since the facts were folded.
 func (l *lens) ownOf(f *Facts, own *ownContact) {
+	l.outturns(f, own)
+	for ch := range NumChannels {
+		own.sum[ch] = l.way[ch] + l.answers(f, ch, nil) + own.all + own.way[ch]
+	}
+}
+
+func (l *lens) outturns(f *Facts, own *ownContact) {
 	if f.Own == ([NumChannels]Outturn{}) && f.Waiting[0] == (Waiting{}) {
 		return
 	}

@@ -458,7 +458,7 @@ func (l *lens) bestWay(t TriggerID, f *Facts, s *state, o *opening, own *ownCont
 		if ct < 0 {
 			continue
 		}
-		z := base + l.scoreWay(t, f, ch, own, nil) + words
+		z := base + rule.ByWay[ch] + own.sum[ch] + words
 		cost := clampCents(l.Cost[ch])
 		if ok && z <= best.z && cost >= bestCost {
 			continue
@@ -514,10 +514,10 @@ func (l *lens) likeliest(t TriggerID, ch Channel, blocked uint8, o *opening) (be
 	best = -1
 	for ct := range rule.Contents {
 		c := &rule.Contents[ct]
-		if !c.may(ct, ch, blocked, o) {
+		if ct >= MaxContents || !c.may(ct, ch, blocked, o) {
 			continue
 		}
-		z := l.scoreWords(t, ch, ct, nil)
+		z := l.words[t][ch][ct]
 		if best >= 0 && (z < score || z == score && (rule.Contents[best].special() || !c.special())) {
 			continue
 		}
@@ -552,7 +552,6 @@ func (pb *Playbook) Steps(today Day, f *Facts, yield func(*Step) bool) {
 	if f.Stage > Promoter || !l.begin(f, &s) {
 		return
 	}
-	var none ownContact
 	for t := range NumTriggers {
 		var o opening
 		if !l.may(t, f, &s) || !l.openAnyway(t, f, &s, &o) {
@@ -572,7 +571,7 @@ func (pb *Playbook) Steps(today Day, f *Facts, yield func(*Step) bool) {
 			if channels>>ch&1 == 0 {
 				continue
 			}
-			way := base + l.scoreWay(t, f, ch, &none, nil)
+			way := base + rule.ByWay[ch] + pb.answers(f, ch, nil)
 			for ct := range rule.Contents {
 				if !rule.Contents[ct].may(ct, ch, blocked, &o) {
 					continue

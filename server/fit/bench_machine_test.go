@@ -33,7 +33,7 @@ func wasmExec(t *testing.T) []string {
 	return []string{"-exec", filepath.Join(strings.TrimSpace(string(root)), "lib/wasm/go_js_wasm_exec")}
 }
 
-var speedLine = regexp.MustCompile(`speed: rank ([0-9.]+) tap ([0-9.]+) allocations ([0-9]+) bytes ([0-9]+)`)
+var speedLine = regexp.MustCompile(`speed: rank ([0-9.]+) tap ([0-9.]+) allocations ([0-9]+) bytes ([0-9]+) least ([0-9.]+) ([0-9.]+)`)
 
 // benchMachine measures what a device feels, and that all builds agree.
 func benchMachine(t *testing.T, r *report) {
@@ -49,6 +49,7 @@ func benchMachine(t *testing.T, r *report) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	r.add("5,000 contacts, both lists, p50 in ms", "%.2f", number(m[1])/1000, "<=", 2)
+	r.note("the fastest of 101, which others on the machine disturb least", fmt.Sprintf("%.2f, after a tap %.3f", number(m[5])/1000, number(m[6])/1000))
 	r.add("both lists after a tap, warm, p50 in ms", "%.3f", number(m[2])/1000, "<=", .2)
 	r.add("allocations of a warm ranker", "%.0f", number(m[3]), "<=", 0)
 	r.add("bytes a contact", "%.0f", number(m[4]), "<=", 256)
@@ -64,6 +65,7 @@ func benchMachine(t *testing.T, r *report) {
 		}
 		r.add("5,000 contacts, both lists, as wasm in Node.js, p50 in ms", "%.2f", number(m[1])/1000, "<=", 5)
 		r.add("both lists after a tap, as wasm, p50 in ms", "%.3f", number(m[2])/1000, "<=", .2)
+		r.note("the fastest of 101 as wasm", fmt.Sprintf("%.2f, after a tap %.3f", number(m[5])/1000, number(m[6])/1000))
 	}
 
 	equal, ran := 0, 0
