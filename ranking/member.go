@@ -60,6 +60,7 @@ type lens struct {
 	word  [NumTriggers][MaxContents]int64
 	trial [NumTriggers][MaxContents]int64
 	words [NumTriggers][NumChannels][MaxContents]int64 // the sum that scoreWords explains
+	most  [NumTriggers]int64                           // the greatest of them
 }
 
 // set looks through the records. A level's offset explains the gain above the one of the level over it: the member's
@@ -78,6 +79,7 @@ func (l *lens) set(pb *Playbook, m *Member, today Day) {
 	}
 	week := uint64(today.week())
 	for t := range NumTriggers {
+		l.most[t] = -never
 		for ct := range pb.Rules[t].Contents {
 			if ct >= MaxContents {
 				break
@@ -90,6 +92,7 @@ func (l *lens) set(pb *Playbook, m *Member, today Day) {
 			}
 			for ch := range NumChannels {
 				l.words[t][ch][ct] = l.scoreWords(t, ch, ct, nil)
+				l.most[t] = max(l.most[t], l.words[t][ch][ct])
 			}
 		}
 	}

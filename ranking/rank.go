@@ -186,7 +186,14 @@ func (l *lens) bestStep(f *Facts, best *candidate) (ok bool) {
 	var own ownContact
 	l.ownOf(f, &own)
 	for t := range NumTriggers {
-		if !l.may(t, f, &s) || !l.open(t, f, &s, &o) || !l.bestWay(t, f, &s, &o, &own, &c) {
+		if !l.may(t, f, &s) || !l.open(t, f, &s, &o) {
+			continue
+		}
+		beat := l.MinEV - 1
+		if ok && !best.pinned {
+			beat = max(beat, best.ev)
+		}
+		if !l.bestWay(t, f, &s, &o, &own, beat, &c) {
 			continue
 		}
 		if !ok || c.pinned && !best.pinned || c.pinned == best.pinned && c.ev > best.ev {
@@ -238,7 +245,7 @@ type state struct {
 	tries      int64 // touches since then
 	optOut     int64 // cents: the cost of an opt-out times its chance
 	hasCycle   bool
-	cycle      Cycle
+	cycle      Cycle // its chances are filled in when a trigger about a refill opens
 }
 
 // lookAt fills in what decides whether a contact rests.
@@ -262,7 +269,7 @@ func (pb *Playbook) weigh(today Day, f *Facts, s *state) {
 	chance := pb.OptOut[min(recent, int64(len(pb.OptOut)-1))]
 	s.optOut = (chance*clampCents(pb.Loss[f.Stage]) + One/2) >> 16
 	if f.Stage != Prospect {
-		s.cycle, s.hasCycle = pb.Reorder.Cycle(today, f)
+		s.hasCycle = pb.Reorder.pace(today, f, &s.cycle)
 	}
 }
 
@@ -418,7 +425,10 @@ func reachedSince(f *Facts, t TriggerID, day Day) bool {
 // reorder opens RefillDue from three quarters of the cycle and Lapsed from twice the cycle, while there is life.
 func (pb *Playbook) reorder(t TriggerID, today Day, f *Facts, s *state, o *opening) bool {
 	c, p := &s.cycle, &pb.Reorder
-	if !s.hasCycle || c.Alive < p.LetGo || c.Elapsed >= maxSpan || !c.reached(p.DueFrom) || (t == Lapsed) != c.reached(p.LapseAt) {
+	if !s.hasCycle || c.Elapsed >= maxSpan || !c.reached(p.DueFrom) || (t == Lapsed) != c.reached(p.LapseAt) {
+		return false
+	}
+	if p.life(today, f, c); c.Alive < p.LetGo {
 		return false
 	}
 	*o = opening{why: CompanyCycle, args: [3]int64{c.Gap, c.Elapsed, c.Gaps}, age: c.ratio()}
@@ -434,10 +444,10 @@ func (pb *Playbook) reorder(t TriggerID, today Day, f *Facts, s *state, o *openi
 	return true
 }
 
-// bestWay chooses channel and content by expected value and says whether the step stands above the gate. Of a channel
-// only the likeliest content counts, and a channel that is neither likelier nor cheaper than the best so far is passed
+// bestWay chooses channel and content by expected value and says whether the step stands above the gate. A step that
+// could not be worth more than beat, by whatever channel, is none, unless it was promised for today. Of a channel only the likeliest content counts, and a channel that is neither likelier nor cheaper than the best so far is passed
 // over unweighed: it could not be worth more.
-func (l *lens) bestWay(t TriggerID, f *Facts, s *state, o *opening, own *ownContact, best *candidate) (ok bool) {
+func (l *lens) bestWay(t TriggerID, f *Facts, s *state, o *opening, own *ownContact, beat int64, best *candidate) (ok bool) {
 	rule := &l.Rules[t]
 	channels := rule.ways(f)
 	if channels == 0 {
@@ -448,6 +458,17 @@ func (l *lens) bestWay(t TriggerID, f *Facts, s *state, o *opening, own *ownCont
 	anyway := int64(0)
 	if t == RefillDue || t == Lapsed {
 		anyway = Sigmoid(l.unasked(t, s, o))
+	}
+	if !o.pinned {
+		most := int64(-never)
+		for ch := range NumChannels {
+			if channels>>ch&1 == 1 {
+				most = max(most, rule.ByWay[ch]+own.sum[ch])
+			}
+		}
+		if p := max(Sigmoid(base+most+l.most[t])-anyway, 0); (p*value+One/2)>>16-s.optOut <= beat {
+			return false
+		}
 	}
 	bestCost := int64(0)
 	for ch := range NumChannels {

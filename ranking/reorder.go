@@ -31,13 +31,19 @@ const (
 //	Alive = 1 / (1 + 2^D)
 //	Buy   = Alive · (1 - 2^-((r+x)·(log2(α+T+H) - log2(α+T))))            Fader, Hardie, Lee 2005
 func (p *Reorder) Cycle(today Day, f *Facts) (c Cycle, ok bool) {
+	if !p.pace(today, f, &c) {
+		return c, false
+	}
+	p.life(today, f, &c)
+	return c, true
+}
+
+// pace fills in the days of a cycle, up to Due.
+func (p *Reorder) pace(today Day, f *Facts, c *Cycle) bool {
 	if f.Orders <= 0 {
-		return Cycle{}, false
+		return false
 	}
 	x := min(int64(f.Orders)-1, maxRepeats)
-	tx := clampSpan(f.LastOrder.since(f.FirstOrder))
-	span := max(clampSpan(today.since(f.FirstOrder)), tx)
-
 	k := min(max(p.Prior, 1), maxWeight)
 	sum := min(max(f.GapLog2Sum, 0), x*Log2(maxSpan))
 	log2Gap := (k*Log2(max(p.MedianGap, 1)) + sum*256) / (k + x*256)
@@ -52,7 +58,14 @@ func (p *Reorder) Cycle(today Day, f *Facts) (c Cycle, ok bool) {
 	}
 	c.Elapsed = clampSpan(today.since(f.LastOrder))
 	c.Due = f.LastOrder.plus(c.Gap)
+	return true
+}
 
+// life fills in the chances of a cycle.
+func (p *Reorder) life(today Day, f *Facts, c *Cycle) {
+	x := c.Gaps
+	tx := clampSpan(f.LastOrder.since(f.FirstOrder))
+	span := max(clampSpan(today.since(f.FirstOrder)), tx)
 	alpha := min(max(p.Alpha, 1), maxWeight)
 	a, b := min(max(p.A, 1), maxWeight), min(max(p.B, 1), maxWeight)
 	rate := min(max(p.R, 1), maxWeight) + x<<16 // Q16
@@ -68,7 +81,6 @@ func (p *Reorder) Cycle(today Day, f *Facts) (c Cycle, ok bool) {
 			c.Unasked += stair(p.Card[r], c.rhythm(r, today, f))
 		}
 	}
-	return c, true
 }
 
 // Rhythms returns what Reorder.Card is looked up by.
