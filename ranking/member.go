@@ -56,6 +56,8 @@ type lens struct {
 	*Playbook
 	today Day
 	seed  uint64
+	of    [Promoter + 1][NumTriggers]TriggerID // the triggers for each stage …
+	ofN   [Promoter + 1]int                    // … and how many
 	way   [NumChannels]int64
 	word  [NumTriggers][MaxContents]int64
 	trial [NumTriggers][MaxContents]int64
@@ -76,6 +78,15 @@ func (l *lens) set(pb *Playbook, m *Member, today Day) {
 	own := all.offset(pb.Shrink.Member)
 	for ch, r := range ways {
 		l.way[ch] = own + r.without(own).offset(pb.Shrink.Way)
+	}
+	l.ofN = [Promoter + 1]int{}
+	for t := range NumTriggers {
+		for stage := range l.of {
+			if pb.Rules[t].Stages>>stage&1 == 1 {
+				l.of[stage][l.ofN[stage]] = t
+				l.ofN[stage]++
+			}
+		}
 	}
 	week := uint64(today.week())
 	for t := range NumTriggers {

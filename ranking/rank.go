@@ -185,7 +185,7 @@ func (l *lens) bestStep(f *Facts, best *candidate) (ok bool) {
 	var c candidate
 	var own ownContact
 	l.ownOf(f, &own)
-	for t := range NumTriggers {
+	for _, t := range l.of[f.Stage][:l.ofN[f.Stage]] {
 		if !l.may(t, f, &s) || !l.open(t, f, &s, &o) {
 			continue
 		}
@@ -384,7 +384,7 @@ func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
 		}
 		return true
 	case RefillDue, Lapsed:
-		return !l.silent(f) && pb.reorder(t, today, f, s, o)
+		return pb.reorder(t, today, f, s, o) && !l.silent(f)
 	case FirstOrder:
 		return f.Orders == 1 && !reachedSince(f, t, f.LastOrder) && rule.event(today, f.LastOrder, FirstOrderAgo, o)
 	case AskPromote:
