@@ -44,9 +44,7 @@ func tableOf(s *sheet, names []string) *table {
 			}
 			if len(words) <= 12 {
 				cuts = cuts[:0]
-				for _, v := range slices.Compact(numbers)[1:] {
-					cuts = append(cuts, v)
-				}
+				cuts = append(cuts, slices.Compact(numbers)[1:]...)
 			}
 			t.at, t.cuts = append(t.at, nil), append(t.cuts, cuts)
 			t.cols += len(cuts) + 1
