@@ -253,6 +253,9 @@ func TestEntryCheck(t *testing.T) {
 		{"word", func(e *Entry) { e.Channel = strings.Repeat("w", maxWordBytes+1) }, "121 bytes: at most 120"},
 		{"word not UTF-8", func(e *Entry) { e.Outcome = "a\xffb" }, "not UTF-8"},
 		{"currency", func(e *Entry) { e.Value.Currency = strings.Repeat("w", maxWordBytes+1) }, "121 bytes: at most 120"},
+		{"chance below zero", func(e *Entry) { e.P0 = -1 }, "want 0 to 65535"},
+		{"certainty", func(e *Entry) { e.P1 = 1 << 16 }, "want 0 to 65535, in 65,536ths"},
+		{"chances", func(e *Entry) { e.P0, e.P1 = 1, 1<<16-1 }, ""},
 		{"too long once escaped", func(e *Entry) { e.Note = strings.Repeat("\x01", MaxNoteBytes) }, "at most 8192"},
 	} {
 		e := full()
@@ -287,6 +290,8 @@ func TestParseEntry(t *testing.T) {
 		{`{"v":1,` + at + `,"zone":-2000}`, "entry zone"},
 		{`{"v":1,` + at + `,"trigger":"` + strings.Repeat("t", 121) + `"}`, "121 bytes"},
 		{`{"v":1,` + at + `,"value":{"currency":"` + strings.Repeat("t", 121) + `"}}`, "121 bytes"},
+		{`{"v":1,` + at + `,"p0":1,"p1":65535}`, ""},
+		{`{"v":1,` + at + `,"p0":70000}`, "entry chances 70000 and 0"},
 		{`{"v":1,` + at + `} x`, "not what a log holds"},
 		{``, "not what a log holds"},
 		{`null`, "entry version 0"},

@@ -6,17 +6,19 @@
 //
 // # The way of a suggestion
 //
-//	events of a contact, sorted ── Facts.Fold ──> Facts
-//	Facts of all contacts, Playbook, seed, Day ── Ranker.Rank ──> at most three Suggestions
+//	events of a contact, sorted ── Facts.Fold ──> Facts ── AppendAttempts, Member.Count ──> Member
+//	Facts of all contacts, Playbook, Member, Day ── Ranker.Rank ──> at most three Suggestions
 //	Suggestion and two first names ── Playbook.Step, Playbook.Wording, Reason.Sentence ──> what the promoter reads
 //
 // For each contact, hard rules come first: opted out, snoozed, touched in the last days, touched often this month. Then
 // each trigger of the playbook is asked whether its moment is there (Playbook.open), whether it has been done or
 // dismissed lately, and which channel and wording do best. A step is worth
 //
-//	z   = base + freshness of the event + terms of the contact + terms of the channel    log-odds, milli-nats
-//	P   = 1 / (1 + e^-z), for reorder triggers less the chance of ordering anyway        Q16
-//	EV  = P · value - chance of an opt-out · its loss - cost of the promoter's time      cents
+//	z   = base + offset + sum of W[trigger][feature][bin] + arm[channel][content]     log-odds, milli-nats: the company
+//	      + own(member, channel) + own(member, trigger, content)                      this member, shrunk
+//	      + own(contact) + own(contact, channel)                                      this contact, shrunk
+//	P   = 1 / (1 + e^-z), for reorder triggers less the chance of ordering anyway     Q16
+//	EV  = P · value - chance of an opt-out · its loss - cost of the promoter's time   cents
 //
 // Steps below the playbook's gate are not shown: fewer than three is a good answer, and so is none. Of the others the
 // three of the highest EV are taken, with at most two of one trigger and one of a household. A follow-up promised for
@@ -25,6 +27,16 @@
 // An imported contact of whom nothing else is known is worth the gate and no more: it fills the list when there is
 // nothing better to do. Meeting in person, which is always possible, is only suggested when there is no other way or when
 // it has worked with this contact before.
+//
+// # What is learnt
+//
+// Each act on a suggestion is logged with the chances that it was given: by the company, and with what this member had
+// taught. When its window is over (TriggerID.Window), what came of it is held against them: own(k) is the gain of k's acts
+// over what was expected, divided by what they tell and what the company's word weighs (Record, Shrink). An act that two
+// devices logged counts once. Chances of customers to order unasked come from a model of four numbers and a scorecard
+// (Reorder); how far asking raises them is known from weeks in which nobody is asked (Playbook.Silent). Messages that the
+// company knows little of are tried by whole members and weeks (Playbook.Explore): the same on every device of a member.
+// Package server/fit learns the company's numbers.
 //
 // # Consent
 //
@@ -41,7 +53,7 @@
 //
 // # What it promises
 //
-//   - Rank is a function of the set of facts, the playbook, the seed, the day and the list, and of nothing else: any two
+//   - Rank is a function of the set of facts, the playbook, the member, the day and the list, and of nothing else: any two
 //     replicas with the same merged log show the same three, to the last bit, on every processor.
 //   - All arithmetic is in integers: log-odds in milli-nats, probabilities and logarithms in Q16, money in cents. The
 //     tables for logarithms and powers are computed from integers at start.
