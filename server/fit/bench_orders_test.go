@@ -154,25 +154,34 @@ func benchOrders(t *testing.T, r *report) {
 	var ratios []float64
 	worst := [2]float64{} // integers against floats
 	for _, b := range businesses {
-		trainSheet, testSheet, ok := readSplit(t, b.name, "customer_id")
-		if !ok {
-			r.note(b.name, "not there: skipped")
-			continue
-		}
-		train, test := trainSheet.orders(t), testSheet.orders(t)
-		end := ranking.Day(0)
-		for _, o := range slices.Concat(train, test) {
-			end = max(end, o[len(o)-1])
-		}
 		var hits, shown, lateHits, lateShown, area, lateArea, loss [models]float64
+		due, seven, found := 0.0, 0.0, true
 		d, noise := dice(1), dice(2)
-		for cut := range b.cutOffs {
+		parts := folds
+		if *testDir != "" {
+			parts = 1
+		}
+		for i := range parts * b.cutOffs {
+			fold, cut := i/b.cutOffs, i%b.cutOffs
+			trainSheet, testSheet, ok := readSplit(t, fold, b.name, "customer_id")
+			if found = ok; !ok {
+				break
+			}
+			train, test := trainSheet.orders(t), testSheet.orders(t)
+			end := ranking.Day(0)
+			for _, o := range slices.Concat(train, test) {
+				end = max(end, o[len(o)-1])
+			}
+			if cut == 0 {
+				mean, within := dueError(train, test, end)
+				due, seven = due+mean/float64(parts), seven+within/float64(parts)
+			}
 			day := end - 45 - ranking.Day(60*cut)
 			s := scoreCutOff(train, test, day, &noise)
 			precision(&s, &d, nil, &hits, &shown)
 			precision(&s, &d, s.overdue, &lateHits, &lateShown)
 			for m := range models {
-				n := float64(b.cutOffs)
+				n := float64(parts * b.cutOffs)
 				area[m] += auc(s.z[m], s.y) / n
 				var lateZ []float64
 				var lateY []bool
@@ -188,6 +197,10 @@ func benchOrders(t *testing.T, r *report) {
 				}
 				lateArea[m] += auc(lateZ, lateY) / n
 			}
+		}
+		if !found {
+			r.note(b.name, "not there: skipped")
+			continue
 		}
 		var p3, late [models]float64
 		for m := range models {
@@ -205,7 +218,6 @@ func benchOrders(t *testing.T, r *report) {
 		worst[0] = max(worst[0], math.Abs(p3[ours]-p3[float]))
 		worst[1] = max(worst[1], math.Abs(area[ours]-area[float]))
 
-		due, seven := dueError(train, test, end)
 		t.Logf("%-16s due day: mean |ln error| %.3f, within 7 days %.0f %%", b.name, due, 100*seven)
 		r.add(b.name+": due date, mean |ln(predicted/actual)|", "%.3f", due, "<=", b.due)
 	}

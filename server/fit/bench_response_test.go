@@ -132,7 +132,7 @@ var bankColumns = []string{
 // rows of both folders together, as each call is predicted from those of earlier blocks alone, with the daily correction
 // of Daily.
 func benchBank(t *testing.T, r *report) {
-	train, test, ok := readSplit(t, "bank_marketing", "row_id")
+	train, test, ok := readSplit(t, 0, "bank_marketing", "row_id")
 	if !ok {
 		r.note("bank_marketing", "not there: skipped")
 		return
@@ -257,7 +257,7 @@ func mailPlaybook() *ranking.Playbook {
 // benchMails measures which message is sent: the policy is the shipped ranker with a fitted playbook. Its value is
 // estimated doubly robustly: what regressions per arm expect, corrected where the policy's arm is the one that was drawn.
 func benchMails(t *testing.T, r *report) {
-	train, test, ok := readSplit(t, "hillstrom", "row_id")
+	train, test, ok := readSplit(t, 0, "hillstrom", "row_id")
 	if !ok {
 		r.note("hillstrom", "not there: skipped")
 		return
