@@ -46,7 +46,8 @@ func benchMachine(t *testing.T, r *report) {
 	out, err := goTest(t, nil, []string{"-run", "^TestSpeed$", "-args", "-speed"})
 	m := speedLine.FindStringSubmatch(out)
 	if err != nil || m == nil {
-		t.Fatalf("%v: %s", err, out)
+		t.Errorf("ranking was not timed: %v: %s", err, out)
+		return
 	}
 	r.add("5,000 contacts, both lists, p50 in ms", "%.2f", number(m[1])/1000, "<=", 2)
 	r.note("the fastest of 101, which others on the machine disturb least", fmt.Sprintf("%.2f, after a tap %.3f", number(m[5])/1000, number(m[6])/1000))
@@ -61,7 +62,8 @@ func benchMachine(t *testing.T, r *report) {
 		out, err := goTest(t, js, append(wasm, "-run", "^TestSpeed$", ".", "-args", "-speed"))
 		m := speedLine.FindStringSubmatch(out)
 		if err != nil || m == nil {
-			t.Fatalf("%v: %s", err, out)
+			t.Errorf("ranking as wasm was not timed: %v: %s", err, out)
+			return
 		}
 		r.add("5,000 contacts, both lists, as wasm in Node.js, p50 in ms", "%.2f", number(m[1])/1000, "<=", 5)
 		r.add("both lists after a tap, as wasm, p50 in ms", "%.3f", number(m[2])/1000, "<=", .2)
