@@ -443,6 +443,7 @@ func (a *app) status(ctx context.Context) error {
 		fmt.Fprintf(a.out, "this device's access was taken back on %s; what was only here is with your company, and it is empty\n", st.Left.Format(time.DateOnly))
 		return nil
 	}
+	fmt.Fprintf(a.out, "device %s of member %s\n", a.access.Device, a.access.Member)
 	fmt.Fprintf(a.out, "changes: %d here, %d only on this device; receipt up to %d; today is %s\n", st.Changes, st.Unsent, st.Receipt.Seq, st.Today)
 	unsent, err := a.Unsent(ctx)
 	for _, u := range unsent {

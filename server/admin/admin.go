@@ -466,3 +466,10 @@ func (s *Service) Restored(ctx context.Context) error { return s.store.NewEpoch(
 func (s *Service) Adopt(ctx context.Context, m crdt.MemberID, d crdt.DeviceID) error {
 	return mended(s.store.AdoptDevice(ctx, m, d), fmt.Sprintf("member %s with device %s", m, d))
 }
+
+// Readmit gives a device that a restored database does not know a new token; with it the device comes in again with all
+// that is on it.
+func (s *Service) Readmit(ctx context.Context, m crdt.MemberID, d crdt.DeviceID) (token string, err error) {
+	token, err = s.store.ReadmitDevice(ctx, m, d)
+	return token, mended(err, fmt.Sprintf("member %s with device %s", m, d))
+}

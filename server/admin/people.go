@@ -100,6 +100,7 @@ type NewMember struct {
 	Name    string
 	Team    string        // "" for none
 	Sponsor crdt.MemberID // zero for none
+	ID      crdt.MemberID // that the member had before a restore; zero: a new one. Of the operator alone
 }
 
 // CreateMember makes a member of a company.
@@ -112,7 +113,7 @@ func (s *Service) CreateMember(ctx context.Context, by Caller, t store.Tenant, n
 	if err := w.err(); err != nil {
 		return Member{}, err
 	}
-	m, err := s.store.CreateMember(ctx, store.Member{Tenant: t, Name: n.Name, Team: n.Team, Sponsor: n.Sponsor})
+	m, err := s.store.CreateMember(ctx, store.Member{ID: n.ID, Tenant: t, Name: n.Name, Team: n.Team, Sponsor: n.Sponsor})
 	if err != nil {
 		return Member{}, mended(err, aboutCompany(t))
 	}

@@ -182,6 +182,7 @@ type writer struct {
 	addMember, profile, setProfile      *stmt
 	above, countMembers                 *stmt
 	addDevice, deviceRow, revoke, leave *stmt
+	readmitted, readmit                 *stmt
 	devicesOf, devicesIn, saw           *stmt
 	addInvite, openInvites, invite      *stmt
 	revokeInvite, inviteByHash          *stmt
@@ -272,6 +273,8 @@ func (w *writer) texts() []text {
 		{&w.setProfile, "UPDATE members SET name = ?, team = ?, sponsor = ? WHERE id = ?"},
 		{&w.above, "WITH RECURSIVE up (id, n) AS (VALUES (?, 0) UNION ALL SELECT m.sponsor, n + 1 FROM up JOIN members m ON m.id = up.id " +
 			"WHERE m.sponsor IS NOT NULL AND n < ?) SELECT max(n), max(id = ?) FROM up"},
+		{&w.readmitted, "SELECT id, member, revoked, name FROM devices WHERE uid = ?"},
+		{&w.readmit, "UPDATE devices SET name = 'readmitted', hash = ?, revoked = 0, revoked_at = 0, left_at = 0 WHERE id = ?"},
 		{&w.addDevice, "INSERT INTO devices (uid, member, name, created, hash, revoked, revoked_at, pairer) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&w.deviceRow, "SELECT d.id, d.member, d.revoked, d.kept, m.tenant, m.bytes + m.kept, t.max_bytes, m.uid " +
 			"FROM devices d JOIN members m ON m.id = d.member JOIN tenants t ON t.id = m.tenant WHERE d.uid = ?"},

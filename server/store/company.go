@@ -139,7 +139,7 @@ type People interface {
 	APIKeyBySecret(ctx context.Context, secret string) (APIKey, error)
 
 	// CreateMember makes a member; ErrQuota, ErrSponsor, ErrNotFound when there is no such company. Of m, Tenant, Name, Team
-	// and Sponsor count.
+	// and Sponsor count, and ID, if it is not zero: that of a member whom a restored database does not know any more.
 	CreateMember(ctx context.Context, m Member) (crdt.MemberID, error)
 	// EditMember changes a member; ErrSponsor when the tree would get a circle.
 	EditMember(ctx context.Context, m crdt.MemberID, e MemberEdit) error
@@ -162,6 +162,10 @@ type People interface {
 	CreateDevice(ctx context.Context, m crdt.MemberID, name string) (d Device, token string, err error)
 	// AdoptDevice makes a device known again that a restored database does not know; see SQLite.
 	AdoptDevice(ctx context.Context, m crdt.MemberID, d crdt.DeviceID) error
+	// ReadmitDevice makes a device that the database does not know, or has adopted, one that may sync, with a new token: a
+	// device that was made after the backup that was put back comes in again with all that is on it. A device that is known
+	// otherwise is left as it is: Invalid, or ErrNotFound when it is another member's.
+	ReadmitDevice(ctx context.Context, m crdt.MemberID, d crdt.DeviceID) (token string, err error)
 	// DeviceByToken returns the device, revoked ones included; ErrNotFound for any other text.
 	DeviceByToken(ctx context.Context, token string) (Device, error)
 	DeviceByID(ctx context.Context, d crdt.DeviceID) (DeviceInfo, error)

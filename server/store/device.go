@@ -92,9 +92,49 @@ func (s *SQLite) AdoptDevice(ctx context.Context, m crdt.MemberID, d crdt.Device
 		w.hint(Hint{Member: m, People: true})
 		_, hash := newSecret(DeviceTokenPrefix) // of a token that nobody has
 		now := w.now.UnixMilli()
-		_, err = w.addDevice.exec(d[:], member[0], "adopted", now, hash, int64(1), now, nil)
+		_, err = w.addDevice.exec(d[:], member[0], adopted, now, hash, int64(1), now, nil)
 		return nil, err
 	})
+}
+
+// adopted is the name of devices that are known for what they wrote alone.
+const adopted = "adopted"
+
+// ReadmitDevice lets a device that the database does not know, or has adopted, sync again.
+func (s *SQLite) ReadmitDevice(ctx context.Context, m crdt.MemberID, d crdt.DeviceID) (string, error) {
+	token, hash := newSecret(DeviceTokenPrefix)
+	err := s.act(ctx, "readmit device", 1, func(w *writer) (wrong, err error) {
+		member, err := w.member.row(m[:])
+		if err != nil || member == nil {
+			return noMember(m), err
+		}
+		found, err := w.readmitted.row(d[:])
+		if err != nil {
+			return nil, err
+		}
+		now := w.now.UnixMilli()
+		switch {
+		case found == nil:
+			_, err = w.addDevice.exec(d[:], member[0], "readmitted", now, hash, int64(0), int64(0), nil)
+		case found[1] != member[0]:
+			return fmt.Errorf("member %s with device %s: %w", m, d, ErrNotFound), nil
+		case found[2].(int64) == 0:
+			return Invalid("the device is known and may sync: it needs no new token"), nil
+		case found[3].(string) != adopted:
+			return Invalid("the device's access was taken back: invite its member anew"), nil
+		default:
+			_, err = w.readmit.exec(hash, found[0])
+		}
+		if err != nil {
+			return nil, err
+		}
+		w.hint(Hint{Member: m, People: true})
+		return nil, w.countDevice(1, member[0], member[1])
+	})
+	if err != nil {
+		return "", err
+	}
+	return token, nil
 }
 
 // RevokeDevice takes a device its right to sync; doing so twice is no error.

@@ -344,7 +344,10 @@ func (s *SQLite) CreateMember(ctx context.Context, m Member) (crdt.MemberID, err
 	if err != nil {
 		return crdt.MemberID{}, fmt.Errorf("store: %s: %w", what, err)
 	}
-	id := crdt.MemberID(uuid.New())
+	id := m.ID
+	if id == (crdt.MemberID{}) {
+		id = crdt.MemberID(uuid.New())
+	}
 	err = s.act(ctx, what, 1, func(w *writer) (wrong, err error) {
 		row, err := w.tenant.row(int64(m.Tenant))
 		if err != nil || row == nil {
@@ -356,6 +359,9 @@ func (s *SQLite) CreateMember(ctx context.Context, m Member) (crdt.MemberID, err
 		sponsor, wrong, err := w.sponsor(m.Tenant, m.Sponsor, 0)
 		if wrong != nil || err != nil {
 			return wrong, err
+		}
+		if known, err := w.member.row(id[:]); err != nil || known != nil {
+			return Invalid(fmt.Sprintf("member %s is there already", id)), err
 		}
 		r, err := w.addMember.exec(id[:], int64(m.Tenant), m.Name, w.now.UnixMilli(), make([]byte, len(wire.Chain{})), m.Team, sponsor)
 		if err != nil {

@@ -119,6 +119,8 @@ func adminCommands() []adminCommand {
 
 		{backup, "restored", "", "", "let corporate's cursors of before be refused, not skip what is new", (*adminRun).restored},
 		{backup, "adopt", "MEMBER DEVICE", "", "know a device again that the backup does not; its changes come back by other devices", (*adminRun).adopt},
+		{backup, "readmit", "MEMBER DEVICE", "", "know it again and let it sync: prints a new token, once; trio device join URL TOKEN in its folder", (*adminRun).readmit},
+		{backup, "remember", "COMPANY MEMBER NAME", "", "make a member that the backup does not know, with the id it had", (*adminRun).remember},
 	}
 }
 
@@ -674,10 +676,42 @@ func (r *adminRun) restored() error {
 		return nil
 	}
 	_, err := fmt.Fprint(r.out, `Cursors of before are refused from the next start of the server on. Devices bring back by themselves what the backup lacks.
-hint: a device that was made since the backup is told to sign in again. Invite its member anew (trio admin invite MEMBER), and
-hint: have the server know it (trio admin adopt MEMBER DEVICE): what it wrote comes back by the member's other devices.
+hint: a device that was made since the backup is told to sign in again: trio admin readmit MEMBER DEVICE lets it in with all that
+hint: is on it; when it is gone, trio admin adopt MEMBER DEVICE has what it wrote come back by the member's other devices.
 `)
 	return err
+}
+
+func (r *adminRun) readmit() error {
+	m, err := r.memberID(r.args[0])
+	if err != nil {
+		return err
+	}
+	d, err := r.deviceID(r.args[1])
+	if err != nil {
+		return err
+	}
+	token, err := r.Readmit(r, m, d)
+	if err != nil {
+		return err
+	}
+	return r.print(map[string]string{"token": token}, token)
+}
+
+func (r *adminRun) remember() error {
+	t, err := r.companyID()
+	if err != nil {
+		return err
+	}
+	id, err := r.memberID(r.args[1])
+	if err != nil {
+		return err
+	}
+	m, err := r.CreateMember(r, admin.Operator(), t, admin.NewMember{ID: id, Name: r.args[2]})
+	if err != nil {
+		return err
+	}
+	return r.print(m, m.ID)
 }
 
 func (r *adminRun) adopt() error {

@@ -296,6 +296,10 @@ what the backup lacks; corporate pulls its feed anew.
 	if err := store.Renew(fresh); err != nil {
 		return errors.Join(err, removeIf(fresh))
 	}
+	people, err := carryOver(ctx, path, fresh)
+	if err != nil {
+		return errors.Join(err, removeIf(fresh))
+	}
 	aside, err := putInPlace(dir, fresh)
 	if err != nil {
 		return err
@@ -304,16 +308,44 @@ what the backup lacks; corporate pulls its feed anew.
 	if aside != "" {
 		fmt.Printf("What was there is in %s; remove it when all is well.\n", aside)
 	}
+	fmt.Print(people)
 	fmt.Printf(`
 Next:
   trio verify --data %[1]s   looks at it closely
   trio serve                 devices then bring back by themselves what the backup lacks, within minutes of their next contact
 
 Corporate's cursors are refused from now on: it pulls its feed from the start, and skips the entries that it has by their ids.
-A device that was made after the backup is not known: its log line says so, and trio admin --data %[1]s adopt MEMBER DEVICE
-makes it known again.
+A device that is not known any more is told to sign in again; trio device status shows its ids: trio admin --data %[1]s readmit MEMBER DEVICE lets it
+in again with all that is on it; trio admin --data %[1]s remember COMPANY MEMBER NAME first, if its member is not known either.
 `, dir)
 	return nil
+}
+
+// carryOver brings into a copy what the database that it replaces knows of people, and returns what to say of it. Without that
+// database who was revoked since the backup may sync again, and no invitation is to be believed.
+func carryOver(ctx context.Context, path, fresh string) (says string, err error) {
+	why := "there is no database in its place"
+	if mustStat(path) != nil {
+		n, err := store.CarryOver(ctx, path, fresh)
+		if err == nil {
+			return fmt.Sprintf("From the database in its place: %d revocations and used invitations, %d new members, %d new devices, %d changes kept apart of revoked devices.\n",
+				n.Revoked, n.Members, n.Devices, n.Kept), nil
+		}
+		if ctx.Err() != nil {
+			return "", &wrong{"ended before anything was restored", "run it again", 1}
+		}
+		if noSpace(err) {
+			return "", err
+		}
+		why = err.Error()
+	}
+	n, err := store.ExpireInvites(fresh)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("Who was revoked since the backup is not known (%s):\n"+
+		"  devices and keys that were revoked since may sync again: revoke them again before the server starts (trio admin devices, keys)\n"+
+		"  %d open invitations are good no more: they may have been used since\n", why, n), nil
 }
 
 func closeLock(f *os.File) error {

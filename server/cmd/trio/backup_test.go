@@ -207,13 +207,13 @@ func TestRestoreCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := ends(t, program("restore", "--data", c.data, good), 0, "Restored", "40 changes", "Next:", "trio verify", "adopt MEMBER DEVICE", "What was there is in ")
+	out := ends(t, program("restore", "--data", c.data, good), 0, "Restored", "40 changes", "Next:", "trio verify", "readmit MEMBER DEVICE", "1 new members", "What was there is in ")
 	aside, _, _ := strings.Cut(out[strings.Index(out, "What was there is in ")+len("What was there is in "):], ";")
 	if k, err := store.Inspect(t.Context(), filepath.Join(aside, dbName)); err != nil || k.Members != 2 {
 		t.Errorf("aside is %+v %v", k, err)
 	}
 	k, err := store.Inspect(t.Context(), filepath.Join(c.data, dbName))
-	if err != nil || k.Members != 1 || k.Changes != 40 || k.Epoch == old.Epoch {
+	if err != nil || k.Members != 2 || k.Changes != 40 || k.Epoch == old.Epoch {
 		t.Errorf("%+v %v", k, err)
 	}
 	if b, err := os.ReadFile(good); err != nil || !bytes.Equal(b, whole) {
