@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"sync"
 
+	"modernc.org/sqlite"
+
 	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/crdt/wire"
@@ -84,21 +86,36 @@ func (v Verify) Run(ctx context.Context) (Verified, error) {
 	return k.total, ctx.Err()
 }
 
-// dialToRead opens a database to be read alone. One without a log beside it that nobody writes to, as a backup on a medium
-// that cannot be written, is read without making any file beside it.
+// dialToRead opens a database to be read alone, and changes nothing that is there: whoever closes the last connection that
+// may write moves the log into the database and removes it, so where there is a log none of ours may. One without a log
+// that nobody writes to, as a backup on a medium that cannot be written, is read without making any file beside it.
 func dialToRead(path string) (*conn, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	c, err := dial(path, "", []pragma{{"busy_timeout", busyTimeout}, {"query_only", 1}, {"cache_size", -readerCacheKiB}})
+	how, err := howToRead(path)
+	if err != nil {
+		return nil, err
+	}
+	pragmas := []pragma{{"busy_timeout", busyTimeout}, {"query_only", 1}, {"cache_size", -readerCacheKiB}}
+	if how == alone {
+		// First of all, as it has SQLite keep the index of the log in memory.
+		pragmas = append([]pragma{{"locking_mode", "exclusive"}}, pragmas...)
+	}
+	c, err := dialURI(fileURI(path)+string(how), pragmas)
+	if err == nil && how == alone {
+		_, err = c.Conn.(sqlite.FileControl).FileControlPersistWAL("main", 1) // an empty log stays too
+	}
 	if err == nil {
 		_, err = c.value("SELECT count(*) FROM sqlite_schema")
 		if err == nil {
 			return c, nil
 		}
+	}
+	if c != nil {
 		err = errors.Join(err, c.Close())
 	}
-	if _, wal := os.Stat(path + "-wal"); wal == nil {
+	if how != usual {
 		return nil, translate(err)
 	}
 	c, still := dialURI(fileURI(path)+"?"+url.Values{"immutable": {"1"}}.Encode(), []pragma{{"query_only", 1}})
@@ -106,6 +123,45 @@ func dialToRead(path string) (*conn, error) {
 		return nil, translate(err)
 	}
 	return c, nil
+}
+
+// reading is how a database is opened to be read: options of its URI.
+type reading string
+
+const (
+	// usual makes a log and its index, and removes both at the end.
+	usual reading = ""
+	// beside leaves the log and its index to whoever has them open; when nobody has, SQLite takes the index from the log
+	// into memory.
+	beside reading = "?mode=ro&readonly_shm=1"
+	// alone is for a log without an index, which nobody has open: no lock is needed, and none can be taken on a file
+	// that is opened to be read.
+	alone reading = "?mode=ro&vfs=unix-none"
+)
+
+func howToRead(path string) (reading, error) {
+	wal, err := exists(path + "-wal")
+	if err != nil || !wal {
+		return usual, err
+	}
+	shm, err := exists(path + "-shm")
+	switch {
+	case err != nil:
+		return usual, err
+	case shm:
+		return beside, nil
+	case runtime.GOOS == "windows":
+		return usual, nil // which has no way but that
+	}
+	return alone, nil
+}
+
+func exists(path string) (bool, error) {
+	_, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 type verifier struct {

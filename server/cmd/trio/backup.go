@@ -277,13 +277,19 @@ what the backup lacks; corporate pulls its feed anew.
 	if err != nil {
 		return err
 	}
-	if !ok || store.InUse(path) {
+	if !ok || inUse(path) {
 		return errors.Join(&wrong{fmt.Sprintf("a server has the data in %s open, or another program its database", dir), "stop it first", 1}, closeLock(lock))
 	}
 	defer lock.Close()
 	began := time.Now()
 	fresh := path + ".new"
-	for _, f := range []string{fresh, fresh + "-journal", fresh + "-wal", fresh + "-shm"} {
+	left := []string{fresh, fresh + "-journal", fresh + "-wal", fresh + "-shm"} // of a restore that was cut off
+	for _, f := range left {
+		if a, b := mustStat(file), mustStat(f); b != nil && os.SameFile(a, b) {
+			return &wrong{file + " stands where a restore makes its copy", "give it another name, or move it elsewhere, and name that", 2}
+		}
+	}
+	for _, f := range left {
 		if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}

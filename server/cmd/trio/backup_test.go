@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"database/sql"
 	"math/rand/v2"
 	"os"
@@ -334,5 +335,123 @@ func TestVerifyCommand(t *testing.T) {
 		"error: the data is damaged: see the 2 lines above", "hint: keep a copy of the folder; restore the newest backup")
 	if strings.Contains(out, "All is sound.") {
 		t.Error(out)
+	}
+}
+
+// leftByKill is a company whose server was killed with writes in its log.
+func leftByKill(t *testing.T) *company {
+	t.Helper()
+	c := filled(t, 20)
+	p := serving(t, c)
+	ends(t, program("admin", "--data", c.data, "member", "1", "Ana"), 0)
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-p.ended
+	p.cmd.Wait() //nolint:errcheck // it was killed
+	if info, err := os.Stat(filepath.Join(c.data, dbName+"-wal")); err != nil || info.Size() == 0 {
+		t.Fatal("the killed server left no log", err)
+	}
+	return c
+}
+
+// copied is a folder with some of the files of another.
+func copied(t *testing.T, from string, names ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range names {
+		b, err := os.ReadFile(filepath.Join(from, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// unchanged fails when a folder does not have the files that it had, byte by byte.
+func unchanged(t *testing.T, dir, what string, before map[string]string) {
+	t.Helper()
+	after := tree(t, dir)
+	for path, b := range after {
+		if was, ok := before[path]; !ok {
+			t.Errorf("%s: %s is new", what, path)
+		} else if sha256.Sum256([]byte(was)) != sha256.Sum256([]byte(b)) {
+			t.Errorf("%s: %s was changed", what, path)
+		}
+	}
+	for path := range before {
+		if _, ok := after[path]; !ok {
+			t.Errorf("%s: %s is gone", what, path)
+		}
+	}
+}
+
+// TestLeftAsItWas: what a killed server left is read, its log too, and no byte of it changes.
+func TestLeftAsItWas(t *testing.T) {
+	c := leftByKill(t)
+	other := filled(t, 1)
+	ends(t, program("admin", "--data", other.data, "member", "1", "Zoe"), 0) // there is a lock file from here on
+	for _, tt := range []struct {
+		name  string
+		files []string
+	}{
+		{"with the index of its log", []string{dbName, dbName + "-wal", dbName + "-shm"}},
+		{"without that", []string{dbName, dbName + "-wal"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := copied(t, c.data, tt.files...)
+			file := filepath.Join(dir, dbName)
+			before := tree(t, dir)
+			ends(t, program("verify", file), 0, "All is sound.", "2 members")
+			unchanged(t, dir, "verify FILE", before)
+			ends(t, program("verify", "--data", dir), 0, "All is sound.", "2 members")
+			unchanged(t, dir, "verify --data", before)
+			ends(t, program("backup", "--data", dir, filepath.Join(t.TempDir(), "backup.db")), 0, "2 members")
+			unchanged(t, dir, "backup", before)
+			ends(t, program("restore", "--data", t.TempDir(), file), 0, "2 members")
+			unchanged(t, dir, "restore FILE", before)
+		})
+	}
+	t.Run("an empty log", func(t *testing.T) {
+		dir := copied(t, other.data, dbName)
+		if err := os.WriteFile(filepath.Join(dir, dbName+"-wal"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before := tree(t, dir)
+		ends(t, program("verify", filepath.Join(dir, dbName)), 0, "All is sound.", "2 members")
+		unchanged(t, dir, "verify FILE", before)
+	})
+	// A restore that is refused touches nothing of the folder either.
+	bad := filepath.Join(t.TempDir(), "bad.db")
+	if err := os.WriteFile(bad, []byte(strings.Repeat("a letter\n", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := tree(t, c.data)
+	ends(t, program("restore", "--data", c.data, bad), 1, "nothing was touched")
+	unchanged(t, c.data, "restore", before)
+	ends(t, program("verify", "--data", c.data), 0, "All is sound.", "2 members")
+	unchanged(t, c.data, "verify", before)
+}
+
+// TestRestoreKeepsItsArgument: a backup that has the name of the copy to come is not removed for it.
+func TestRestoreKeepsItsArgument(t *testing.T) {
+	c := filled(t, 3)
+	for _, name := range []string{dbName + ".new", dbName + ".new-wal", dbName + ".new-journal", dbName + ".new-shm"} {
+		file := filepath.Join(c.data, name)
+		ends(t, program("backup", "--data", c.data, file), 0)
+		before, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends(t, program("restore", "--data", c.data, file), 2, "stands where a restore makes its copy", "hint: give it another name")
+		if after, err := os.ReadFile(file); err != nil || !bytes.Equal(before, after) {
+			t.Errorf("%s was changed or removed: %v", name, err)
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -5,6 +5,8 @@ package main
 import (
 	"os"
 	"path/filepath"
+
+	"trio/server/store"
 )
 
 const lockName = "trio.lock"
@@ -14,3 +16,6 @@ func lockData(dir string, _ bool) (f *os.File, ok bool, err error) {
 	f, err = os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	return f, err == nil, err
 }
+
+// inUse reports whether another program has a database open.
+func inUse(path string) bool { return store.InUse(path) }
