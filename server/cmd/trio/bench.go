@@ -20,6 +20,7 @@ import (
 	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/crdt/wire"
+	"trio/server/intake"
 	"trio/server/ops"
 	"trio/server/store"
 )
@@ -150,7 +151,11 @@ func (g *ground) Append(ctx context.Context, m crdt.MemberID, items []wire.Item)
 	}
 	list := make([]store.Item, len(items))
 	for i, it := range items {
-		list[i] = store.Item{Doc: it.Doc, Change: it.Change}
+		// Through the same gate as a push, which reads the feed's records out of it: the feed is part of what is measured.
+		var refused *wire.Error
+		if list[i], refused = intake.Item(m, crdt.DeviceID{}, it); refused != nil {
+			return refused
+		}
 	}
 	ack, err := st.Append(ctx, m, list)
 	if err == nil && len(ack.Rejected) > 0 {
@@ -227,6 +232,7 @@ func (g *ground) Serve(ctx context.Context) (*bench.Server, error) {
 		}
 	}
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = withParent()
 	s := &bench.Server{URL: "ws://" + listen + "/v1/sync", Began: time.Now()}
 	if err := errors.Join(cmd.Start(), log.Close()); err != nil {
 		return nil, err

@@ -1,9 +1,19 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"io"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+
+	"trio/clients/bench"
+	"trio/crdt"
+	"trio/crdt/automerge"
 )
 
 // TestBench measures a little on a real server process: all rows have their numbers, nothing that was acknowledged is
@@ -31,5 +41,66 @@ func TestBench(t *testing.T) {
 	cmd = program("bench", "nonsense")
 	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), `row "nonsense" is not known`) {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestBenchDataIsSound: what bench stores beside a server is what a server would have stored.
+func TestBenchDataIsSound(t *testing.T) {
+	dir := t.TempDir()
+	out := ends(t, program("bench", "--small", "--keep", "--dir", dir, "pull", "missed"), 0, "Data in ")
+	_, data, _ := strings.Cut(out, "Data in ")
+	data, _, _ = strings.Cut(data, "\n")
+	ends(t, program("verify", "--data", data), 0, "All is sound.")
+}
+
+// forgetful is a ground whose server has lost one acknowledged change of each member.
+type forgetful struct{ *ground }
+
+func (g forgetful) Holds(ctx context.Context, m crdt.MemberID) (map[automerge.Hash]bool, error) {
+	has, err := g.ground.Holds(ctx, m)
+	for h := range has {
+		delete(has, h)
+		break
+	}
+	return has, err
+}
+
+// TestBenchCountsLosses: a small run too ends with an error when a change is lost that was acknowledged.
+func TestBenchCountsLosses(t *testing.T) {
+	t.Setenv(asMain, "1") // for the server
+	for _, lossy := range []bool{false, true} {
+		g := &ground{dir: t.TempDir()}
+		cfg := bench.Config{Out: io.Discard, Ground: g, Dir: g.dir, Rows: []string{"kill"}, Small: true}
+		if lossy {
+			cfg.Ground = forgetful{g}
+		}
+		if err := errors.Join(bench.Run(t.Context(), cfg), g.close()); errors.Is(err, bench.ErrMissed) != lossy || !lossy && err != nil {
+			t.Errorf("lossy %v: %v", lossy, err)
+		}
+	}
+}
+
+// TestBenchEndsWithItsTerminal: when its terminal closes, neither its server nor its folder stays behind.
+func TestBenchEndsWithItsTerminal(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no terminal says so here")
+	}
+	dir := t.TempDir()
+	cmd := program("bench", "--small", "--dir", dir, "push")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the server is up", func() bool {
+		up, err := filepath.Glob(filepath.Join(dir, "*", "serve.log"))
+		return err == nil && len(up) == 1
+	})
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("it ended as if it had measured all")
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("%v is left behind, %v", left, err)
 	}
 }
