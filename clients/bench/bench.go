@@ -47,7 +47,7 @@ type Config struct {
 	Dir    string   // for the databases of real devices
 	Seed   uint64   // of the made-up documents: 0 is a seed like any other
 	Rows   []string // names of the rows to measure: all
-	Small  bool     // a tenth of the load and fewer rounds: to see that it works, not how fast
+	Small  bool     // a tenth of the load and fewer rounds: to see that it works, not how fast; only what may never happen is ErrMissed
 }
 
 // row is one line of the table.
@@ -69,6 +69,9 @@ type figure struct {
 func (f figure) met() bool {
 	return f.value < f.limit || f.limit == 0 && f.value == 0
 }
+
+// counts reports whether the figure says whether all is well: in a small run no time or size does, but what may never be does.
+func (f figure) counts(small bool) bool { return !small || f.limit == 0 }
 
 func (f figure) String() string { return text(f.value, f.unit) }
 
@@ -138,13 +141,14 @@ func Run(ctx context.Context, cfg Config) error {
 				must = "< " + text(f.limit, f.unit)
 			}
 			if !f.open && !f.met() {
-				met, missed = "missed", true
+				met = "missed"
+				missed = missed || f.counts(r.Small)
 			}
 			fmt.Fprintln(r.Out, strings.TrimRight(fmt.Sprintf("%-52s %-34s %14s   %-16s %s", work, f.what, f, must, met), " "))
 			work = ""
 		}
 	}
-	if missed && !r.Small {
+	if missed {
 		return ErrMissed
 	}
 	return nil
