@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"trio/server/store"
@@ -76,7 +79,7 @@ func backup(ctx context.Context, args []string) error {
 
 usage: trio backup [--data DIR | --config FILE] [--force] FILE
 
-The copy is made beside FILE under another name, checked, and then given its name: what is called FILE is whole. With - for
+The copy is made beside FILE in a folder of its own, checked, and then given its name: what is called FILE is whole. With - for
 FILE it goes to standard output. trio restore puts it back, trio verify looks at it closely.
 
 `)
@@ -95,12 +98,14 @@ FILE it goes to standard output. trio restore puts it back, trio verify looks at
 	}
 	began := time.Now()
 	if file == "-" {
-		dir, err := os.MkdirTemp("", "trio-backup-")
+		// A reader that goes away is an error of writing, and does not end the program before it has said so.
+		signal.Ignore(syscall.SIGPIPE)
+		b, err := newWorkbench(os.TempDir())
 		if err != nil {
 			return err
 		}
-		defer os.RemoveAll(dir)
-		copied := filepath.Join(dir, dbName)
+		defer b.remove() //nolint:errcheck // the next one removes what is left
+		copied := filepath.Join(b.dir, dbName)
 		k, err := makeCopy(ctx, path, copied)
 		if err != nil {
 			return err
@@ -110,6 +115,11 @@ FILE it goes to standard output. trio restore puts it back, trio verify looks at
 			return err
 		}
 		defer f.Close()
+		if runtime.GOOS != "windows" { // from here on it has no name, and nothing of it stays however this ends
+			if err := b.remove(); err != nil {
+				return err
+			}
+		}
 		if _, err := io.Copy(os.Stdout, f); err != nil {
 			return &wrong{fmt.Sprintf("the backup was not written to its end: %v", err), "make it again: what was written is no backup", 1}
 		}
@@ -130,19 +140,103 @@ FILE it goes to standard output. trio restore puts it back, trio verify looks at
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return err
 	}
-	fresh := file + ".new"
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) { // of a backup that was cut off
+	b, err := newWorkbench(filepath.Dir(file))
+	if err != nil {
 		return err
 	}
+	defer b.remove() //nolint:errcheck // the next one removes what is left
+	fresh := filepath.Join(b.dir, dbName)
 	k, err := makeCopy(ctx, path, fresh)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(os.Rename(fresh, file), syncFolder(filepath.Dir(file))); err != nil {
+	if err := name(fresh, file, *force); err != nil {
 		return err
 	}
 	tellCopy(os.Stdout, "Backup in "+file, k, began)
 	return nil
+}
+
+// name gives a whole copy its name, durably; a file that came to be there meanwhile stays without force.
+func name(fresh, file string, force bool) error {
+	if !force {
+		switch err := os.Link(fresh, file); {
+		case err == nil:
+			return syncFolder(filepath.Dir(file))
+		case errors.Is(err, os.ErrExist):
+			return &wrong{file + " came to be there meanwhile, and was left", "name another file, or take its place with --force", 1}
+		}
+		// No links on this file system: a name is then given in two steps.
+		if mustStat(file) != nil {
+			return &wrong{file + " came to be there meanwhile, and was left", "name another file, or take its place with --force", 1}
+		}
+	}
+	return errors.Join(os.Rename(fresh, file), syncFolder(filepath.Dir(file)))
+}
+
+// workPrefix begins the names of folders in which copies are made.
+const workPrefix = ".trio-backup-"
+
+// workbench is a folder of one backup alone, in which its copy is made. A lock in it says that somebody is at work.
+type workbench struct {
+	dir  string
+	lock *os.File
+}
+
+// newWorkbench makes one in a folder, and removes those of backups that were killed.
+func newWorkbench(in string) (*workbench, error) {
+	sweep(in)
+	for range 10 {
+		dir, err := os.MkdirTemp(in, workPrefix)
+		if err != nil {
+			return nil, err
+		}
+		lock, ok, err := lockData(dir, true)
+		if _, gone := os.Stat(dir); gone == nil && (ok || err != nil) {
+			return &workbench{dir, lock}, nil // on a file system without locks its age says that it is at work
+		}
+		// Another backup swept it before it had its lock.
+		if lock != nil {
+			lock.Close()
+		}
+	}
+	return nil, &wrong{fmt.Sprintf("no folder to work in is left alone in %s", in), "wait until the other backups there have ended", 1}
+}
+
+func (b *workbench) remove() error {
+	err := os.RemoveAll(b.dir)
+	if b.lock != nil {
+		b.lock.Close()
+		b.lock = nil
+	}
+	return err
+}
+
+// sweep removes what this user's killed backups left in a folder: of our name, and locked by nobody, or where no lock can say so a day
+// old. What cannot be removed stays: that is no reason to have no backup.
+func sweep(in string) {
+	all, err := os.ReadDir(in)
+	if err != nil {
+		return
+	}
+	for _, e := range all {
+		info, err := e.Info()
+		if err != nil || !e.IsDir() || !strings.HasPrefix(e.Name(), workPrefix) || !mine(info) {
+			continue
+		}
+		dir := filepath.Join(in, e.Name())
+		old := time.Since(info.ModTime()) > 24*time.Hour
+		if mustStat(filepath.Join(dir, lockName)) == nil && !old {
+			continue // it was made just now
+		}
+		lock, ok, err := lockData(dir, true)
+		if ok && locksTell || err != nil && old || ok && old {
+			os.RemoveAll(dir)
+		}
+		if lock != nil {
+			lock.Close()
+		}
+	}
 }
 
 func mustStat(path string) os.FileInfo {
@@ -422,7 +516,11 @@ func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 // happens meanwhile, nothing is lost and no server takes half of it for data: see restoringName.
 func putInPlace(dir, fresh string) (aside string, err error) {
 	mark := filepath.Join(dir, restoringName)
-	if err := errors.Join(os.WriteFile(mark, nil, 0o600), syncFolder(dir)); err != nil {
+	o := ownerOf(dir)
+	if err := o.give(fresh); err != nil {
+		return "", err
+	}
+	if err := errors.Join(os.WriteFile(mark, nil, 0o600), o.give(mark), syncFolder(dir)); err != nil {
 		return "", err
 	}
 	aside = filepath.Join(dir, "before-restore-"+time.Now().UTC().Format("20060102-150405.000"))
@@ -432,7 +530,7 @@ func putInPlace(dir, fresh string) (aside string, err error) {
 			continue
 		}
 		if !moved {
-			if err := os.Mkdir(aside, 0o700); err != nil {
+			if err := errors.Join(os.Mkdir(aside, 0o700), o.give(aside)); err != nil {
 				return "", err
 			}
 			moved = true

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"database/sql"
+	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -78,10 +80,16 @@ func TestBackupCommand(t *testing.T) {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
 	ends(t, program("backup", "--data", c.data, file), 2, "is there already", "--force")
-	if err := os.WriteFile(file+".new", []byte("of one that was cut off"), 0o600); err != nil {
+	if err := os.WriteFile(file+".new", []byte("somebody's"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ends(t, program("backup", "--data", c.data, "--force", file), 0, "Backup in")
+	if b, err := os.ReadFile(file + ".new"); err != nil || string(b) != "somebody's" {
+		t.Errorf("somebody's file is %q, %v", b, err)
+	}
+	if err := os.Remove(file + ".new"); err != nil {
+		t.Fatal(err)
+	}
 	ends(t, program("backup", "--data", c.data, dir), 2, "is a folder")
 	ends(t, program("backup", "--data", c.data, "--force", filepath.Join(c.data, dbName)), 2, "is the server's database itself")
 	ends(t, program("backup", "--data", c.data), 2, "no file is named")
@@ -453,5 +461,94 @@ func TestRestoreKeepsItsArgument(t *testing.T) {
 		if err := os.Remove(file); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestBackupsAtOnce: several to one name do not disturb each other, and what has the name is whole.
+func TestBackupsAtOnce(t *testing.T) {
+	c := filled(t, 20)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "backup.db")
+	var cmds []*exec.Cmd
+	for range 6 {
+		cmd := program("backup", "--data", c.data, "--force", file)
+		cmd.Stderr = new(bytes.Buffer)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		cmds = append(cmds, cmd)
+	}
+	for _, cmd := range cmds {
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v: %s", err, cmd.Stderr)
+		}
+	}
+	ends(t, program("verify", file), 0, "All is sound.", "40 changes")
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("%v is there, %v", left, err)
+	}
+}
+
+// TestBackupSweeps: the next backup removes what a killed one left, and nothing of one at work or of anybody else.
+func TestBackupSweeps(t *testing.T) {
+	c := filled(t, 3)
+	dir := t.TempDir()
+	dead, err := newWorkbench(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dead.dir, dbName), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := dead.lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	atWork, err := newWorkbench(t.TempDir())
+	if err == nil {
+		err = os.Rename(atWork.dir, filepath.Join(dir, filepath.Base(atWork.dir)))
+	}
+	if err == nil {
+		err = os.Mkdir(filepath.Join(dir, "trio-backup-1"), 0o700)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer atWork.lock.Close()
+	ends(t, program("backup", "--data", c.data, filepath.Join(dir, "a.db")), 0)
+	for name, want := range map[string]bool{filepath.Base(dead.dir): !locksTell, filepath.Base(atWork.dir): true, "trio-backup-1": true, "a.db": true} {
+		if got := mustStat(filepath.Join(dir, name)) != nil; got != want {
+			t.Errorf("%s is there: %v, want %v", name, got, want)
+		}
+	}
+}
+
+// TestBackupPiped: a reader that ends early hears no lie, and nothing stays in the folder for temporary files.
+func TestBackupPiped(t *testing.T) {
+	c := filled(t, 200)
+	dir := t.TempDir()
+	cmd := program("backup", "--data", c.data, "-")
+	cmd.Env = append(cmd.Env, "TMPDIR="+dir, "TMP="+dir)
+	var says bytes.Buffer
+	cmd.Stderr = &says
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout = w
+	if err := errors.Join(cmd.Start(), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(r, make([]byte, 16)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait() //nolint:errcheck // the status says it
+	if got := cmd.ProcessState.ExitCode(); got != 1 || !strings.Contains(says.String(), "was not written to its end") {
+		t.Errorf("status %d: %s", got, says.String())
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("%v is left behind, %v", left, err)
 	}
 }

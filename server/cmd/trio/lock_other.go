@@ -11,6 +11,9 @@ import (
 
 const lockName = "trio.lock"
 
+// locksTell says that a lock that can be had is nobody else's: here everybody can have it.
+const locksTell = false
+
 // lockData takes no lock where there are no advisory ones: SQLite's own, which store.InUse asks for, have to do.
 func lockData(dir string, _ bool) (f *os.File, ok bool, err error) {
 	f, err = os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)

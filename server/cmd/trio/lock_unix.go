@@ -13,11 +13,20 @@ import (
 // lockName is the file in a data folder that whoever has its database open holds a lock on. A killed process holds none.
 const lockName = "trio.lock"
 
+// locksTell says that a lock that can be had is nobody else's.
+const locksTell = true
+
 // lockData takes a lock on a data folder: alone, or together with others who are not alone. ok is false when somebody's keeps
 // it from that. Closing the file gives it back.
 func lockData(dir string, alone bool) (f *os.File, ok bool, err error) {
-	if f, err = os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
-		return nil, false, err
+	path := filepath.Join(dir, lockName)
+	if f, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err == nil {
+		err = ownerOf(dir).give(path)
+	} else if errors.Is(err, os.ErrExist) {
+		f, err = os.OpenFile(path, os.O_RDWR, 0)
+	}
+	if err != nil {
+		return nil, false, errors.Join(err, closeLock(f))
 	}
 	how := syscall.LOCK_SH
 	if alone {

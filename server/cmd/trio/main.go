@@ -151,11 +151,32 @@ func openStore(ctx context.Context, dir string, now func() time.Time, aside bool
 	if err := checkRestored(dir); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
+	if err := makeDatabase(dir); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
 	st, err := store.Open(ctx, store.Config{Path: filepath.Join(dir, dbName), Now: now, Logger: slog.Default(), Unsafe: unsafeStore, Aside: aside})
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return &openedStore{st, lock}, nil
+}
+
+// makeDatabase makes an empty database where root's command is about to, for the user whose folder it is: SQLite gives its
+// other files to the owner of that one.
+func makeDatabase(dir string) error {
+	o := ownerOf(dir)
+	if !o.ok {
+		return nil
+	}
+	path := filepath.Join(dir, dbName)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close(), o.give(path), syncFolder(dir))
 }
 
 // openedStore is a store and the lock on its folder.
