@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -732,6 +733,25 @@ func TestUnsent(t *testing.T) {
 			t.Errorf("%+v", k)
 		}
 	}
+	// What stays is set aside by somebody's wish, for good, and is still shown.
+	for _, want := range []int{1, 0} {
+		var done admin.Discarded
+		if s.ask("POST", path+"/unsent/discard", s.key, nil).into(200, &done); done.Discarded != want {
+			t.Errorf("%+v, want %d", done, want)
+		}
+	}
+	var done admin.Accepted
+	if s.ask("POST", path+"/unsent/accept", s.key, nil).into(200, &done); done.Taken != 0 || len(done.Refused) != 0 {
+		t.Errorf("what was set aside: %+v", done)
+	}
+	if ks := all[admin.Kept](s, path+"/unsent", s.key, 10); len(ks) != 5 || ks[4].Aside.IsZero() || !ks[4].Taken.IsZero() || !ks[3].Aside.IsZero() || ks[4].What == "" {
+		t.Errorf("%+v", ks)
+	}
+	if d := (admin.Device{}); !strings.Contains(s.log.String(), `"route":"admin-discard","id":"`+j.Device.String()) {
+		t.Errorf("not logged: %s", s.log.String())
+	} else if s.ask("GET", path, s.key, nil).into(200, &d); d.Unsent != 0 {
+		t.Errorf("%+v", d)
+	}
 	rs, _, err := s.st.Feed(t.Context(), s.tenant, "", 1000)
 	s.must(err)
 	if len(rs) != 27 {
@@ -744,4 +764,39 @@ func TestUnsent(t *testing.T) {
 		s.must(err)
 		return len(cs) == 2
 	})
+}
+
+// TestThief: a revoked device that sends what it can takes no room from the member's other devices, and what is kept of it
+// can be taken over as far as the quota goes.
+func TestThief(t *testing.T) {
+	s := newSite(t)
+	m := s.newMember("Maya")
+	thief, honest := s.join(s.invite(m.ID).Code, "phone"), s.join(s.invite(m.ID).Code, "laptop")
+	path := "/v1/admin/devices/" + thief.Device.String()
+	s.ask("POST", path+"/revoke", s.key, nil).into(200, nil)
+	author := func(token string) *storetest.Author {
+		dev, err := s.st.DeviceByToken(t.Context(), token)
+		s.must(err)
+		return storetest.NewAuthor(dev, 1, rand.New(rand.NewPCG(1, 0)))
+	}
+	a, b := author(thief.Token), author(honest.Token)
+	var items []store.Item
+	var size int64
+	for range 600 { // more than one push takes over
+		it := a.Tap(1)
+		it.Feed = nil
+		items, size = append(items, it), size+int64(it.Change.Len())
+	}
+	s.must(s.st.Park(t.Context(), thief.Device, items))
+	mine := b.Tap(1)
+	s.must(s.st.SetQuota(t.Context(), s.tenant, store.Quota{Bytes: size + int64(mine.Change.Len())}))
+	if err := s.st.Park(t.Context(), thief.Device, []store.Item{a.Tap(20)}); !errors.Is(err, store.ErrQuota) {
+		t.Errorf("it keeps on: %v", err)
+	}
+	_, err := s.st.Append(t.Context(), m.ID, []store.Item{mine})
+	s.must(err)
+	var done admin.Accepted
+	if s.ask("POST", path+"/unsent/accept", s.key, nil).into(200, &done); done.Taken != len(items) || len(done.Refused) != 0 {
+		t.Errorf("%+v, want %d taken over", done, len(items))
+	}
 }

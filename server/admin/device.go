@@ -31,7 +31,7 @@ type Device struct {
 	Pending uint64        `json:"pending"` // changes that were only on it when it was last seen
 	Revoked time.Time     `json:"revoked,omitzero"`
 	Left    time.Time     `json:"left,omitzero"`
-	Unsent  int           `json:"unsent"` // changes kept apart that nobody has taken over
+	Unsent  int           `json:"unsent"` // changes kept apart that nobody has taken over or set aside
 }
 
 func device(d store.DeviceInfo) Device {
@@ -199,7 +199,8 @@ type Kept struct {
 	Document crdt.DocName `json:"document"`
 	Written  time.Time    `json:"written"` // as the device says
 	Arrived  time.Time    `json:"arrived"`
-	Taken    time.Time    `json:"taken,omitzero"` // it was taken over
+	Taken    time.Time    `json:"taken,omitzero"`     // it was taken over
+	Aside    time.Time    `json:"discarded,omitzero"` // it was set aside for good
 	Bytes    int          `json:"bytes"`
 	Entries  []KeptEntry  `json:"entries,omitempty"`  // of the log that it writes, the first MaxKeptEntries
 	Logged   int          `json:"logged,omitempty"`   // how many entries it writes in all
@@ -235,7 +236,7 @@ func family(field string) string {
 
 func kept(p store.Parked) Kept {
 	c := p.Item.Change
-	k := Kept{ID: p.ID, Document: p.Item.Doc, Arrived: p.Arrived, Taken: p.Taken, Bytes: c.Len()}
+	k := Kept{ID: p.ID, Document: p.Item.Doc, Arrived: p.Arrived, Taken: p.Taken, Aside: p.Discarded, Bytes: c.Len()}
 	if c.Time > 0 && c.Time <= crdt.MaxTime/1000 { // of seconds
 		k.Written = time.Unix(c.Time, 0).UTC()
 	}
@@ -381,7 +382,7 @@ func (s *Service) accept(ctx context.Context, d store.Device, list []store.Parke
 		out.Refused = append(out.Refused, Refused{k.ID, k.Item.Doc, why})
 	}
 	for _, k := range list {
-		if !k.Taken.IsZero() {
+		if !k.Waits() {
 			continue
 		}
 		it, refusal := intake.Item(d.Member, d.ID, wire.Item{Doc: k.Item.Doc, Change: k.Item.Change})
@@ -417,4 +418,32 @@ func (s *Service) accept(ctx context.Context, d store.Device, list []store.Parke
 	}
 	out.Taken += len(ids)
 	return nil
+}
+
+// Discarded is how many changes were set aside.
+type Discarded struct {
+	Discarded int `json:"discarded"`
+}
+
+// maxDiscards bounds the writes of one call: more than MaxParkedBytes can be, even of a device that sends on meanwhile.
+const maxDiscards = 1000
+
+// Discard sets aside for good what is kept of a device and was not taken over: it is still shown, and counts no more. It is
+// nobody's but a person's to decide.
+func (s *Service) Discard(ctx context.Context, by Caller, d crdt.DeviceID) (Discarded, error) {
+	var out Discarded
+	if _, err := s.deviceOf(ctx, by, d); err != nil {
+		return out, err
+	}
+	for range maxDiscards {
+		n, err := s.store.DiscardParked(ctx, d)
+		out.Discarded += n
+		if err != nil {
+			return out, mended(err, aboutDevice(d))
+		}
+		if n < store.MaxParkedPage {
+			break
+		}
+	}
+	return out, nil
 }

@@ -61,6 +61,7 @@ func (s *Service) Routes(log *slog.Logger) []Route {
 	company(post, "devices/{id}/revoke", "revoke", store.ScopePeople, 200, s.postRevoke)
 	company(get, "devices/{id}/unsent", "unsent", store.ScopeRead, 200, s.getUnsent)
 	company(post, "devices/{id}/unsent/accept", "accept", store.ScopePeople, 200, s.postAccept)
+	company(post, "devices/{id}/unsent/discard", "discard", store.ScopePeople, 200, s.postDiscard)
 
 	own(post, "pair", "pair", 201, s.postPair)
 	own(get, "devices", "devices", 200, s.getOwnDevices)
@@ -385,6 +386,15 @@ func (s *Service) postAccept(c *call) (any, error) {
 		return nil, err
 	}
 	return s.Accept(c.Context(), c.by, d, p)
+}
+
+func (s *Service) postDiscard(c *call) (any, error) {
+	var d crdt.DeviceID
+	c.id(&d)
+	if err := c.done(); err != nil {
+		return nil, err
+	}
+	return s.Discard(c.Context(), c.by, d)
 }
 
 func (s *Service) postPair(c *call) (any, error) {

@@ -210,6 +210,7 @@ func (empty) RevokeDevice(context.Context, crdt.DeviceID) error                 
 func (empty) ParkedOf(context.Context, crdt.DeviceID, int64, int) ([]store.Parked, error) {
 	return nil, nil
 }
+func (empty) DiscardParked(context.Context, crdt.DeviceID) (int, error) { return 0, nil }
 
 // FuzzBody: no body and no query makes a handler panic; what is refused is refused with a sentence, and as it may be.
 func FuzzBody(f *testing.F) {

@@ -189,6 +189,7 @@ type writer struct {
 	useInvite                           *stmt
 	park, isParked, parkedRow, take     *stmt
 	keptBy, keptOf                      *stmt
+	waiting, discard                    *stmt
 	probeSave, probe, probeUndo, probed *stmt
 	dataVersion                         *stmt
 }
@@ -243,7 +244,7 @@ func (w *writer) texts() []text {
 		{&w.begin, "BEGIN IMMEDIATE"},
 		{&w.commit, "COMMIT"},
 		{&w.undo, "ROLLBACK"},
-		{&w.member, "SELECT m.id, m.tenant, m.seq, m.chain, m.name, m.folded, m.bytes + m.kept, t.max_bytes, t.max_devices, m.devices " +
+		{&w.member, "SELECT m.id, m.tenant, m.seq, m.chain, m.name, m.folded, m.bytes, t.max_bytes, t.max_devices, m.devices " +
 			"FROM members m JOIN tenants t ON t.id = m.tenant WHERE m.uid = ?"},
 		{&w.head, "UPDATE members SET seq = ?, chain = ?, bytes = bytes + ?, pushes = pushes + 1 WHERE id = ?"},
 		{&w.device, "SELECT member FROM devices WHERE uid = ?"},
@@ -276,7 +277,7 @@ func (w *writer) texts() []text {
 		{&w.readmitted, "SELECT id, member, revoked, name FROM devices WHERE uid = ?"},
 		{&w.readmit, "UPDATE devices SET name = 'readmitted', hash = ?, revoked = 0, revoked_at = 0, left_at = 0 WHERE id = ?"},
 		{&w.addDevice, "INSERT INTO devices (uid, member, name, created, hash, revoked, revoked_at, pairer) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
-		{&w.deviceRow, "SELECT d.id, d.member, d.revoked, d.kept, m.tenant, m.bytes + m.kept, t.max_bytes, m.uid " +
+		{&w.deviceRow, "SELECT d.id, d.member, d.revoked, d.kept, m.tenant, m.kept, t.max_bytes, m.uid " +
 			"FROM devices d JOIN members m ON m.id = d.member JOIN tenants t ON t.id = m.tenant WHERE d.uid = ?"},
 		{&w.devicesOf, "UPDATE members SET devices = devices + ? WHERE id = ?"},
 		{&w.devicesIn, "UPDATE tenants SET devices = devices + ? WHERE id = ?"},
@@ -294,6 +295,8 @@ func (w *writer) texts() []text {
 		{&w.isParked, "SELECT 1 FROM parked WHERE device = ? AND hash = ?"},
 		{&w.parkedRow, "SELECT taken, iif(size = 0, length(data), size) FROM parked WHERE id = ? AND device = ?"},
 		{&w.take, "UPDATE parked SET taken = ? WHERE id = ?"},
+		{&w.waiting, "SELECT id, iif(size = 0, length(data), size) FROM parked WHERE device = ? AND taken = 0 ORDER BY id LIMIT 0 + ?"},
+		{&w.discard, "UPDATE parked SET taken = -? WHERE device = ? AND taken = 0 AND id <= ?"},
 		{&w.keptBy, "UPDATE devices SET kept = kept + ? WHERE id = ?"},
 		{&w.keptOf, "UPDATE members SET kept = kept + ? WHERE id = ?"},
 		{&w.probeSave, "SAVEPOINT probe"},

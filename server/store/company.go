@@ -22,7 +22,7 @@ var (
 type Quota struct {
 	Members int   // members of the company
 	Devices int   // devices of one member that may sync
-	Bytes   int64 // of one member's changes as they came, kept ones of revoked devices included
+	Bytes   int64 // of one member's changes as they came; as much again may be kept apart of its revoked devices
 }
 
 // Company is a tenant as an operator sees it.
@@ -87,7 +87,7 @@ type DeviceInfo struct {
 	Pending   uint64        // changes that were only on it when it was last heard of
 	RevokedAt time.Time     // zero: not revoked
 	Left      time.Time     // a revoked device said that it is empty; zero: it has not
-	Parked    int           // changes that it had not sent before it was revoked, and nobody has taken over yet
+	Parked    int           // changes that it had not sent before it was revoked, and nobody has taken over or set aside
 }
 
 // Sighting is what a live connection learned of a device.
@@ -112,13 +112,17 @@ type Invite struct {
 }
 
 // Parked is a change that a revoked device had not sent when it was revoked. It is kept apart from the member's documents
-// until somebody takes it over.
+// until somebody takes it over, or sets it aside for good.
 type Parked struct {
-	ID      int64
-	Item    Item // Doc and Change
-	Arrived time.Time
-	Taken   time.Time // zero: not
+	ID        int64
+	Item      Item // Doc and Change
+	Arrived   time.Time
+	Taken     time.Time // zero: not
+	Discarded time.Time // set aside for good; zero: not
 }
+
+// Waits reports whether it is still to be decided what becomes of it. Only then its bytes count.
+func (p Parked) Waits() bool { return p.Taken.IsZero() && p.Discarded.IsZero() }
 
 // People is who may sync, and as whom. Tokens and keys are 256 random bits, codes of invitations 60; only hashes of them
 // are stored. Lists are in the order of making; after is the last one of the page before, zero for the first page.
@@ -175,19 +179,27 @@ type People interface {
 	RevokeDevice(ctx context.Context, d crdt.DeviceID) error
 	// Saw notes what connections learned, in one write; of two sightings of a device the later one counts.
 	Saw(ctx context.Context, list []Sighting) error
-	// Park keeps changes of a revoked device apart, durably; those that it has kept already are skipped. ErrQuota when the
-	// member's quota, or MaxParkedBytes, is used up: the device then keeps them.
+	// Park keeps changes of a revoked device apart, durably; those that it has kept already are skipped, set aside or not.
+	// What is kept takes no room from the member's own devices. ErrQuota when MaxParkedBytes of the device are kept, or of
+	// the member MaxParkedMember or its quota: the device then keeps them.
 	Park(ctx context.Context, d crdt.DeviceID, items []Item) error
-	// ParkedOf returns what is kept of a device, taken over or not.
+	// ParkedOf returns what is kept of a device, also when it was taken over or set aside.
 	ParkedOf(ctx context.Context, d crdt.DeviceID, after int64, limit int) ([]Parked, error)
-	// TakeParked marks what was kept as taken over: it is in the member's documents now.
+	// TakeParked marks what was kept as taken over: it is in the member's documents now. What was set
+	// aside stays so.
 	TakeParked(ctx context.Context, d crdt.DeviceID, ids []int64) error
+	// DiscardParked sets aside for good what is kept of a device and was not taken over, the oldest MaxParkedPage changes of
+	// it, and returns how many. They are kept and shown, and count no more. Nothing does so but somebody's explicit wish.
+	DiscardParked(ctx context.Context, d crdt.DeviceID) (int, error)
 	// LeaveDevice notes that a revoked device said that it is empty.
 	LeaveDevice(ctx context.Context, d crdt.DeviceID) error
 }
 
-// MaxParkedBytes bounds what is kept apart of one revoked device.
-const MaxParkedBytes = 64 << 20
+// Bounds of what is kept apart and waits to be taken over or set aside, in bytes as they came.
+const (
+	MaxParkedBytes  = 64 << 20           // of one revoked device
+	MaxParkedMember = 4 * MaxParkedBytes // of all of a member's
+)
 
 // Hint says that something about a member may have changed. It may be lost, repeated or late: the store is the truth.
 type Hint struct {

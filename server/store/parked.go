@@ -15,8 +15,8 @@ import (
 const MaxParkedPage = 1000
 
 // Park keeps changes of a revoked device apart; see People. They are stored as they are: what they build on, and whether
-// the member has them already, is looked at by whoever takes them over. Bytes count as in the member's order, until the
-// changes are taken over and count there.
+// the member has them already, is looked at by whoever takes them over. Their bytes count apart from the member's: a stolen
+// device is not to take the room of the others.
 func (s *SQLite) Park(ctx context.Context, d crdt.DeviceID, items []Item) error {
 	const what = "park"
 	type chunk struct {
@@ -51,7 +51,7 @@ func (s *SQLite) Park(ctx context.Context, d crdt.DeviceID, items []Item) error 
 		case row[2].(int64) == 0:
 			return notRevoked(d), nil
 		}
-		device, kept, has, most := row[0], row[3].(int64), row[5].(int64), row[6].(int64)
+		device, kept, all, most := row[0], row[3].(int64), row[5].(int64), row[6].(int64)
 		var fresh []int
 		var bytes int64
 		for i := range chunks {
@@ -67,8 +67,10 @@ func (s *SQLite) Park(ctx context.Context, d crdt.DeviceID, items []Item) error 
 			}
 		}
 		switch {
-		case bytes > 0 && most > 0 && has+bytes > most:
-			return overQuota(most), nil
+		case bytes > 0 && most > 0 && all+bytes > most:
+			return fmt.Errorf("%w: %d bytes may be kept of a member's revoked devices", ErrQuota, most), nil
+		case bytes > 0 && all+bytes > MaxParkedMember:
+			return fmt.Errorf("%w: %d bytes may be kept of a member's revoked devices", ErrQuota, MaxParkedMember), nil
 		case bytes > 0 && kept+bytes > MaxParkedBytes:
 			return fmt.Errorf("%w: %d bytes may be kept of a revoked device", ErrQuota, MaxParkedBytes), nil
 		}
@@ -115,7 +117,12 @@ func (s *SQLite) ParkedOf(ctx context.Context, d crdt.DeviceID, after int64, lim
 		bytes, rows := 0, 0
 		var bad error
 		err = r.parked.each(func(row []driver.Value) bool {
-			p := Parked{ID: row[0].(int64), Arrived: date(row[2]), Taken: date(row[3])}
+			p := Parked{ID: row[0].(int64), Arrived: date(row[2])}
+			if when := row[3].(int64); when < 0 {
+				p.Discarded = date(-when)
+			} else {
+				p.Taken = date(when)
+			}
 			if p.Item.Change, bad = parseRow(row[5].([]byte), int(row[4].(int64))); bad == nil {
 				p.Item.Doc, bad = s.docName(r, row[1].(int64))
 			}
@@ -166,4 +173,30 @@ func (s *SQLite) TakeParked(ctx context.Context, d crdt.DeviceID, ids []int64) e
 		}
 		return nil, w.countKept(-bytes, device[0], device[1])
 	})
+}
+
+// DiscardParked sets aside what is kept; see People. ErrNotFound when there is no such device.
+func (s *SQLite) DiscardParked(ctx context.Context, d crdt.DeviceID) (n int, err error) {
+	err = s.act(ctx, "discard parked", MaxParkedPage, func(w *writer) (wrong, err error) {
+		n = 0
+		device, err := w.deviceRow.row(d[:])
+		if err != nil || device == nil {
+			return noDevice(d), err
+		}
+		var upto, bytes int64
+		if err := w.waiting.each(func(row []driver.Value) bool {
+			n, upto, bytes = n+1, row[0].(int64), bytes+row[1].(int64)
+			return true
+		}, device[0], int64(MaxParkedPage)); err != nil {
+			return nil, err
+		}
+		if _, err := w.discard.exec(w.now.UnixMilli(), device[0], upto); err != nil {
+			return nil, err
+		}
+		return nil, w.countKept(-bytes, device[0], device[1])
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
 }

@@ -171,8 +171,8 @@ CREATE TABLE segments (
 `
 
 // Quotas of tenants are 0 for no bound. Counts stand in the rows that are read anyway when something is added: members and
-// devices (those that may sync), and of a member the bytes of its changes and of what is kept apart for it (see Parked) and
-// was not taken over. A change counts the bytes of its chunk as it came, neither deflated nor folded.
+// devices (those that may sync), and of a member the bytes of its changes, and beside them of what is kept apart
+// for it (see Parked) and waits. parked.taken is 0 for what waits, when it was taken over, or less than 0: when it was set aside. A change counts the bytes of its chunk as it came, neither deflated nor folded.
 //
 // Times of what has not happened are 0. A device that was revoked before there was revoked_at has the time of the migration.
 const layout3 = `

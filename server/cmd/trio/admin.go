@@ -116,6 +116,7 @@ func adminCommands() []adminCommand {
 		{devices, "revoke", "DEVICE", "", "take a device's access back: it brings what it had not sent, and empties itself", (*adminRun).revoke},
 		{devices, "unsent", "DEVICE", "", "what a revoked device had not sent, kept apart", (*adminRun).unsent},
 		{devices, "accept", "DEVICE", "", "take that over into the member's documents", (*adminRun).accept},
+		{devices, "discard", "DEVICE", "", "set that aside for good: it is still shown, and counts no more", (*adminRun).discard},
 
 		{backup, "restored", "", "", "let corporate's cursors of before be refused, not skip what is new", (*adminRun).restored},
 		{backup, "adopt", "MEMBER DEVICE", "", "know a device again that the backup does not; its changes come back by other devices", (*adminRun).adopt},
@@ -636,9 +637,11 @@ func (r *adminRun) unsent() error {
 	if err != nil {
 		return err
 	}
-	return printAll(r, "CHANGE DOCUMENT ARRIVED TAKEN WHAT", func(p admin.Page) (admin.List[admin.Kept], error) {
+	return printAll(r, "CHANGE DOCUMENT ARRIVED TAKEN DISCARDED WHAT", func(p admin.Page) (admin.List[admin.Kept], error) {
 		return r.Unsent(r, admin.Operator(), d, p)
-	}, func(k admin.Kept) []any { return []any{k.ID, k.Document, when(k.Arrived), when(k.Taken), k.What} })
+	}, func(k admin.Kept) []any {
+		return []any{k.ID, k.Document, when(k.Arrived), when(k.Taken), when(k.Aside), k.What}
+	})
 }
 
 func (r *adminRun) accept() error {
@@ -666,6 +669,18 @@ func (r *adminRun) accept() error {
 		fmt.Fprintf(r.out, "change %d of %s: %s\n", x.ID, x.Document, shown(x.Why))
 	}
 	return nil
+}
+
+func (r *adminRun) discard() error {
+	d, err := r.deviceID(r.args[0])
+	if err != nil {
+		return err
+	}
+	done, err := r.Discard(r, admin.Operator(), d)
+	if err != nil {
+		return err
+	}
+	return r.print(done, fmt.Sprintf("%d set aside", done.Discarded))
 }
 
 func (r *adminRun) restored() error {

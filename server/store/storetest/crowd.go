@@ -323,7 +323,7 @@ func sizeOf(items []store.Item) (n int64) {
 }
 
 func (w *crowd) overBytes(m *memberModel, more int64) bool {
-	return w.c.Quota.Bytes > 0 && more > 0 && m.Bytes+m.waits+more > w.c.Quota.Bytes
+	return w.c.Quota.Bytes > 0 && more > 0 && m.Bytes+more > w.c.Quota.Bytes
 }
 
 func (w *crowd) push(m *memberModel, d *deviceModel) error {
@@ -351,7 +351,7 @@ func (w *crowd) park(m *memberModel, d *deviceModel) error {
 		d.unsent = append(d.unsent, d.author.Tap(1))
 	}
 	err := w.s.Park(w.ctx, d.ID, append(slices.Clone(d.parked), d.unsent...))
-	if w.overBytes(m, sizeOf(d.unsent)) {
+	if more := sizeOf(d.unsent); w.c.Quota.Bytes > 0 && more > 0 && m.waits+more > w.c.Quota.Bytes {
 		return outcome("keeping over the quota", err, store.ErrQuota)
 	}
 	if err != nil {

@@ -599,23 +599,55 @@ func (h Harness) parked(t *testing.T) {
 	}
 	check(2)
 
-	// What is kept counts, until it was taken over and counts as the member's.
+	// What is kept takes no room from the member's other devices, and can be taken over as long as there is room for it.
 	m, err := p.MemberByID(ctx, d.Member)
 	p.check(err)
 	waits := int64(kept[2].Change.Len() + kept[3].Change.Len())
 	more := a.Tap(3)
-	p.check(p.SetQuota(ctx, tenant, store.Quota{Bytes: m.Bytes + waits + int64(more.Change.Len()) - 1}))
+	p.check(p.SetQuota(ctx, tenant, store.Quota{Bytes: waits + int64(more.Change.Len()) - 1}))
 	want(t, "keeping more than the quota", p.Park(ctx, d.ID, []store.Item{more}), store.ErrQuota)
 	p.check(p.Park(ctx, d.ID, kept))
-	_, err = p.Append(ctx, d.Member, []store.Item{kept[2], kept[3], more})
-	want(t, "push beside what is kept", err, store.ErrQuota)
+	f := NewAuthor(e, 1, rnd)
+	mine := f.Tap(1)
+	p.check(p.SetQuota(ctx, tenant, store.Quota{Bytes: m.Bytes + waits + int64(mine.Change.Len())}))
+	p.push(d.Member, mine)
+	_, err = p.Append(ctx, d.Member, []store.Item{kept[2], kept[3], f.Tap(1)})
+	want(t, "taking over more than there is room for", err, store.ErrQuota)
 	check(2)
-	p.check(p.SetQuota(ctx, tenant, store.Quota{Bytes: m.Bytes + 2*waits}))
 	p.push(d.Member, kept[2:]...)
 	p.check(p.TakeParked(ctx, d.ID, []int64{all[2].ID, all[3].ID}))
 	check(4)
-	p.check(p.SetQuota(ctx, tenant, store.Quota{Bytes: m.Bytes + waits + int64(more.Change.Len())}))
-	p.push(d.Member, more)
+	p.check(p.SetQuota(ctx, tenant, store.Quota{}))
+
+	// Set aside for good: it is shown, and counts no more.
+	p.check(p.RevokeDevice(ctx, e.ID))
+	aside := []store.Item{f.Tap(1), f.Tap(1), f.Tap(1)}
+	p.check(p.SetQuota(ctx, tenant, store.Quota{Bytes: sizeOf(aside)}))
+	p.check(p.Park(ctx, e.ID, aside[:2]))
+	for _, n := range []int{2, 0} {
+		if got, err := p.DiscardParked(ctx, e.ID); err != nil || got != n {
+			t.Errorf("%d set aside, %v, want %d", got, err, n)
+		}
+	}
+	p.check(p.Park(ctx, e.ID, aside)) // what was set aside does not come back
+	p.reopen()
+	list, err := p.ParkedOf(ctx, e.ID, 0, 0)
+	p.check(err)
+	for i, k := range list {
+		if len(list) != 3 || k.Discarded.IsZero() == (i < 2) || !k.Taken.IsZero() || k.Waits() != (i == 2) || k.Item.Change.Hash() != aside[i].Change.Hash() {
+			t.Errorf("set aside, and not: %d of %d: %+v", i, len(list), k)
+		}
+	}
+	if info, err := p.DeviceByID(ctx, e.ID); err != nil || info.Parked != 1 {
+		t.Errorf("device %+v, %v, want 1 parked", info, err)
+	}
+	p.check(p.TakeParked(ctx, e.ID, []int64{list[0].ID}))
+	if again, err := p.ParkedOf(ctx, e.ID, 0, 1); err != nil || again[0].Discarded.IsZero() {
+		t.Errorf("set aside and taken over: %+v, %v", again, err)
+	}
+	_, err = p.DiscardParked(ctx, crdt.DeviceID{9})
+	want(t, "setting aside of no device", err, store.ErrNotFound)
+	check(4)
 }
 
 // tooMuch: a revoked device cannot fill the store.
