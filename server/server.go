@@ -60,7 +60,8 @@ func New(cfg Config) *Server {
 	st := ops.Meter(cfg.Store, cfg.Metrics)
 	stopping, stop := context.WithCancel(context.Background())
 	s := &Server{
-		stop: stop, health: ops.NewHealth(st, cfg.Log), router: mux.NewRouter(),
+		// A path that is not clean is not known: the redirect would pass the guard by, and repeat a token of the query.
+		stop: stop, health: ops.NewHealth(st, cfg.Log), router: mux.NewRouter().SkipClean(true),
 		hub: hub.New(hub.Config{
 			Store: st, Now: cfg.Now, Member: cfg.Limits.Member, Log: cfg.Log,
 			Caller: caller, Pace: ops.NewPacer(cfg.Limits).Turn, Refused: cfg.Metrics.CountRefusal,

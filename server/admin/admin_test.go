@@ -800,3 +800,21 @@ func TestThief(t *testing.T) {
 		t.Errorf("%+v, want %d taken over", done, len(items))
 	}
 }
+
+// TestOddPaths: whatever path is asked for, the guard answers, and no answer repeats a token.
+func TestOddPaths(t *testing.T) {
+	s := newSite(t)
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for _, path := range []string{"//v1/repo", "/v1//repo", "/v1/./repo", "/x/../v1/repo", "/v1/repo/", "//"} {
+		res, err := client.Get(s.url + path + "?token=trio_d_secret")
+		s.must(err)
+		b, err := io.ReadAll(res.Body)
+		s.must(errors.Join(err, res.Body.Close()))
+		if res.StatusCode != 404 || res.Header.Get("X-Request-Id") == "" || res.Header.Get("Location") != "" || bytes.Contains(b, []byte("secret")) {
+			t.Errorf("%s: %d %v %s", path, res.StatusCode, res.Header, b)
+		}
+	}
+	if strings.Contains(s.log.String(), "trio_d_secret") {
+		t.Error("the log has the token")
+	}
+}
