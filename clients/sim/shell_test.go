@@ -639,7 +639,7 @@ func TestLeavesOnceThereIsRoom(t *testing.T) {
 		for range 3 {
 			p.tap()
 		}
-		s.must(s.st.SetQuota(s.ctx, p.dev.Tenant, store.Quota{Bytes: 100}))
+		s.must(s.st.SetQuota(s.ctx, p.dev.Tenant, store.Quota{Bytes: 100}.Edit()))
 		s.must(s.st.RevokeDevice(s.ctx, p.dev.ID))
 		p.run(s.node.at.dial)
 		time.Sleep(10 * time.Minute)
@@ -651,7 +651,7 @@ func TestLeavesOnceThereIsRoom(t *testing.T) {
 		if n := len(p.dials()); n < 8 || n > 14 {
 			s.Errorf("%d attempts in ten minutes", n)
 		}
-		s.must(s.st.SetQuota(s.ctx, p.dev.Tenant, store.Quota{}))
+		s.must(s.st.SetQuota(s.ctx, p.dev.Tenant, store.Quota{}.Edit()))
 		s.until("it left", 2*time.Minute, func() bool { return p.y.State().Final })
 		kept, err := s.st.ParkedOf(s.ctx, p.dev.ID, 0, 10)
 		s.must(err)

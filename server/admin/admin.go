@@ -317,12 +317,12 @@ func (s *Service) CreateCompany(ctx context.Context, by Caller, name string, q Q
 	}
 	var w wrong
 	name = w.name("name", name, true)
-	quota := w.quota(store.Quota{}, q)
+	quota := w.quota(q)
 	if err := w.err(); err != nil {
 		return Company{}, err
 	}
 	t, err := s.store.CreateTenant(ctx, name)
-	if err == nil && quota != (store.Quota{}) {
+	if err == nil && quota != (store.QuotaEdit{}) {
 		err = s.store.SetQuota(ctx, t, quota)
 	}
 	if err != nil {
@@ -341,8 +341,8 @@ func (s *Service) FirstKey(ctx context.Context, by Caller, t store.Tenant) (NewK
 	return NewKey{Key: key(k), Secret: secret}, mended(err, aboutCompany(t))
 }
 
-// quota is a quota with what is changed about it.
-func (w *wrong) quota(q store.Quota, e QuotaEdit) store.Quota {
+// quota looks at what is changed about a quota.
+func (w *wrong) quota(e QuotaEdit) (q store.QuotaEdit) {
 	set := func(field string, v *int64, most int64, put func(int64)) {
 		switch {
 		case v == nil:
@@ -352,9 +352,9 @@ func (w *wrong) quota(q store.Quota, e QuotaEdit) store.Quota {
 			put(*v)
 		}
 	}
-	set("members", e.Members, 1e9, func(n int64) { q.Members = int(n) })
-	set("devices", e.Devices, 1e6, func(n int64) { q.Devices = int(n) })
-	set("bytes", e.Bytes, 1e15, func(n int64) { q.Bytes = n })
+	set("members", e.Members, 1e9, func(n int64) { m := int(n); q.Members = &m })
+	set("devices", e.Devices, 1e6, func(n int64) { m := int(n); q.Devices = &m })
+	set("bytes", e.Bytes, 1e15, func(n int64) { q.Bytes = &n })
 	return q
 }
 
@@ -363,16 +363,16 @@ func (s *Service) SetQuota(ctx context.Context, by Caller, t store.Tenant, e Quo
 	if err := by.may(store.ScopeCompanies); err != nil {
 		return Company{}, err
 	}
-	c, err := s.store.TenantByID(ctx, t)
-	if err != nil {
-		return Company{}, mended(err, aboutCompany(t))
-	}
 	var w wrong
-	c.Quota = w.quota(c.Quota, e)
+	edit := w.quota(e)
 	if err := w.err(); err != nil {
 		return Company{}, err
 	}
-	return company(c), mended(s.store.SetQuota(ctx, t, c.Quota), aboutCompany(t))
+	if err := s.store.SetQuota(ctx, t, edit); err != nil {
+		return Company{}, mended(err, aboutCompany(t))
+	}
+	c, err := s.store.TenantByID(ctx, t)
+	return company(c), mended(err, aboutCompany(t))
 }
 
 // inCompany are the scopes that reach no other company.
@@ -449,11 +449,22 @@ func words[T ~string](list []T) string {
 	return strings.Join(all, ", ")
 }
 
-// RevokeKey takes a key of a company back.
+// RevokeKey takes a key of a company back. A key takes back no key that may more than itself; the operator takes back any.
 func (s *Service) RevokeKey(ctx context.Context, by Caller, t store.Tenant, id int64) error {
 	about := fmt.Sprintf("key %d", id)
 	if !by.sees(t) {
 		return notFound(about)
+	}
+	all, err := s.store.APIKeys(ctx, t)
+	if err != nil {
+		return mended(err, about)
+	}
+	for _, k := range all {
+		for _, sc := range k.Scopes {
+			if k.ID == id && by.may(sc) != nil {
+				return &Error{http.StatusForbidden, "scope", fmt.Sprintf("the key lacks the scope %q, so it takes back no key that has it", sc), "use a key that has it, or ask the operator: trio admin revoke-key"}
+			}
+		}
 	}
 	return mended(s.store.RevokeAPIKey(ctx, t, id), about)
 }

@@ -510,6 +510,16 @@ func TestScopes(t *testing.T) {
 	s.ask("POST", "/v1/admin/keys", s.key, map[string]any{"name": "all", "scopes": []string{"companies"}}).refused(403, "scope", "own machine")
 	s.ask("DELETE", fmt.Sprintf("/v1/admin/keys/%d", k.ID), some, nil).into(204, nil)
 	s.ask("GET", "/v1/feed", k.Secret, nil).into(401, nil)
+	// A key takes back no key that may more than itself, the operator any.
+	op, _, err := s.st.CreateAPIKey(t.Context(), s.tenant, "operator", store.ScopeFeed, store.ScopeCompanies)
+	s.must(err)
+	s.ask("DELETE", fmt.Sprintf("/v1/admin/keys/%d", op.ID), some, nil).refused(403, "scope", `"companies"`)
+	defer func() {
+		s.must(svc.RevokeKey(t.Context(), admin.Operator(), s.tenant, op.ID))
+		if ks, err := s.st.APIKeys(t.Context(), s.tenant); err != nil || ks[len(ks)-1].ID != op.ID || ks[len(ks)-1].Revoked.IsZero() {
+			t.Errorf("%+v, %v", ks, err)
+		}
+	}()
 	for _, v := range all[admin.Key](s, "/v1/admin/keys", s.key, 2) {
 		if v.Revoked.IsZero() == (v.ID == k.ID) {
 			t.Errorf("%+v", v)
@@ -789,7 +799,7 @@ func TestThief(t *testing.T) {
 	}
 	s.must(s.st.Park(t.Context(), thief.Device, items))
 	mine := b.Tap(1)
-	s.must(s.st.SetQuota(t.Context(), s.tenant, store.Quota{Bytes: size + int64(mine.Change.Len())}))
+	s.must(s.st.SetQuota(t.Context(), s.tenant, store.Quota{Bytes: size + int64(mine.Change.Len())}.Edit()))
 	if err := s.st.Park(t.Context(), thief.Device, []store.Item{a.Tap(20)}); !errors.Is(err, store.ErrQuota) {
 		t.Errorf("it keeps on: %v", err)
 	}
@@ -816,5 +826,21 @@ func TestOddPaths(t *testing.T) {
 	}
 	if strings.Contains(s.log.String(), "trio_d_secret") {
 		t.Error("the log has the token")
+	}
+}
+
+// TestQuotaAtOnce: of two that change different bounds at one time both are heard.
+func TestQuotaAtOnce(t *testing.T) {
+	s := newSite(t)
+	path := fmt.Sprintf("/v1/admin/companies/%d", s.tenant)
+	for i := range 20 {
+		var both sync.WaitGroup
+		both.Go(func() { s.ask("PATCH", path, s.key, map[string]any{"members": 100 + i}).into(200, nil) })
+		both.Go(func() { s.ask("PATCH", path, s.key, map[string]any{"bytes": 1000 + i}).into(200, nil) })
+		both.Wait()
+		c, err := s.st.TenantByID(t.Context(), s.tenant)
+		if want := (store.Quota{Members: 100 + i, Bytes: int64(1000 + i)}); err != nil || c.Quota != want {
+			t.Errorf("quota %+v, %v, want %+v", c.Quota, err, want)
+		}
 	}
 }

@@ -6,8 +6,8 @@
 //
 // Every call says on whose behalf it is. A Caller made of a key sees its own company and nothing else: what belongs to another one is
 // as if it did not exist. The operator, at the command line of the machine, sees all companies. A device asks for its own
-// member only. What needs a scope is looked at by ops.Guard before a handler runs; that a key makes no key with more scopes than its
-// own is looked at here.
+// member only. What needs a scope is looked at by ops.Guard before a handler runs; that a key neither makes nor
+// takes back a key with more scopes than its own is looked at here.
 //
 // # What it promises
 //

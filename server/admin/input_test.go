@@ -192,7 +192,7 @@ func (empty) MemberByID(_ context.Context, m crdt.MemberID) (store.Member, error
 	return store.Member{ID: m, Tenant: 1}, nil
 }
 func (empty) EditMember(context.Context, crdt.MemberID, store.MemberEdit) error { return nil }
-func (empty) SetQuota(context.Context, store.Tenant, store.Quota) error         { return nil }
+func (empty) SetQuota(context.Context, store.Tenant, store.QuotaEdit) error     { return nil }
 func (empty) Invites(context.Context, crdt.MemberID) ([]store.Invite, error)    { return nil, nil }
 func (empty) CreateInvite(context.Context, crdt.MemberID, crdt.DeviceID, time.Time) (store.Invite, string, error) {
 	return store.Invite{}, "AAAA-BBBB-CCCC", nil

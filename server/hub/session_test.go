@@ -277,7 +277,7 @@ func TestQuota(t *testing.T) {
 	p.hello()
 	p.push()
 	p.take()
-	if err := st.SetQuota(t.Context(), p.dev.Tenant, store.Quota{Bytes: 1}); err != nil {
+	if err := st.SetQuota(t.Context(), p.dev.Tenant, store.Quota{Bytes: 1}.Edit()); err != nil {
 		t.Fatal(err)
 	}
 	it := p.author.Tap(1)

@@ -264,7 +264,8 @@ func (w *writer) texts() []text {
 			"ON CONFLICT DO NOTHING"},
 		{&w.addTenant, "INSERT INTO tenants (name, created) VALUES (?, ?)"},
 		{&w.tenant, "SELECT max_members, members FROM tenants WHERE id = ?"},
-		{&w.setQuota, "UPDATE tenants SET max_members = ?, max_devices = ?, max_bytes = ? WHERE id = ?"},
+		{&w.setQuota, "UPDATE tenants SET max_members = coalesce(?, max_members), max_devices = coalesce(?, max_devices), " +
+			"max_bytes = coalesce(?, max_bytes) WHERE id = ?"},
 		{&w.newEpoch, "UPDATE meta SET value = ? WHERE key = 'epoch'"},
 		{&w.addKey, "INSERT INTO apikeys (tenant, name, hash, created, scopes) VALUES (?, ?, ?, ?, ?)"},
 		{&w.revokeKey, "UPDATE apikeys SET revoked = iif(revoked = 0, ?, revoked) WHERE id = ? AND tenant = ?"},

@@ -25,6 +25,16 @@ type Quota struct {
 	Bytes   int64 // of one member's changes as they came; as much again may be kept apart of its revoked devices
 }
 
+// Edit is the change of a quota that makes it this one, whatever it was.
+func (q Quota) Edit() QuotaEdit { return QuotaEdit{&q.Members, &q.Devices, &q.Bytes} }
+
+// QuotaEdit changes what is not nil.
+type QuotaEdit struct {
+	Members *int
+	Devices *int
+	Bytes   *int64
+}
+
 // Company is a tenant as an operator sees it.
 type Company struct {
 	ID      Tenant
@@ -43,7 +53,7 @@ const (
 	ScopeFeed      Scope = "feed"      // read the company's activity
 	ScopeRead      Scope = "read"      // read members, devices, invitations, keys (not their secrets) and what was kept apart
 	ScopePeople    Scope = "people"    // make and change members, invite, revoke
-	ScopeKeys      Scope = "keys"      // make keys with no more scopes than its own, and revoke keys
+	ScopeKeys      Scope = "keys"      // make keys with no more scopes than its own, and revoke such keys
 	ScopeCompanies Scope = "companies" // make companies, with a first key each, and set quotas; made on the command line only
 )
 
@@ -132,7 +142,8 @@ type People interface {
 	Tenants(ctx context.Context) ([]Company, error)
 	// TenantByID returns one; ErrNotFound for none.
 	TenantByID(ctx context.Context, t Tenant) (Company, error)
-	SetQuota(ctx context.Context, t Tenant, q Quota) error
+	// SetQuota changes a company's quota; of two at a time that change different things both count.
+	SetQuota(ctx context.Context, t Tenant, e QuotaEdit) error
 
 	// CreateAPIKey makes a key and returns it, once.
 	CreateAPIKey(ctx context.Context, t Tenant, name string, scopes ...Scope) (k APIKey, secret string, err error)

@@ -185,13 +185,13 @@ func (s *SQLite) TenantByID(ctx context.Context, t Tenant) (c Company, err error
 }
 
 // SetQuota bounds a company from now on. What is there already stays, even if it is more.
-func (s *SQLite) SetQuota(ctx context.Context, t Tenant, q Quota) error {
+func (s *SQLite) SetQuota(ctx context.Context, t Tenant, e QuotaEdit) error {
 	const what = "set quota"
-	if q.Members < 0 || q.Devices < 0 || q.Bytes < 0 {
+	if e.Members != nil && *e.Members < 0 || e.Devices != nil && *e.Devices < 0 || e.Bytes != nil && *e.Bytes < 0 {
 		return fmt.Errorf("store: %s: %w", what, Invalid("a quota is below zero: give 0 for no bound"))
 	}
 	return s.act(ctx, what, 1, func(w *writer) (wrong, err error) {
-		r, err := w.setQuota.exec(int64(q.Members), int64(q.Devices), q.Bytes, int64(t))
+		r, err := w.setQuota.exec(orNull(e.Members), orNull(e.Devices), orNull(e.Bytes), int64(t))
 		if err != nil {
 			return nil, err
 		}
@@ -200,6 +200,14 @@ func (s *SQLite) SetQuota(ctx context.Context, t Tenant, q Quota) error {
 		}
 		return nil, nil
 	})
+}
+
+// orNull is NULL for nil.
+func orNull[T int | int64](n *T) driver.Value {
+	if n == nil {
+		return nil
+	}
+	return int64(*n)
 }
 
 // NewEpoch says that the database was put back from a backup. Cursors of the feed that were given before are refused from

@@ -107,7 +107,7 @@ func (w *crowd) step() error {
 	switch w.rnd.IntN(6) {
 	case 0:
 		w.c.Quota = store.Quota{Members: w.rnd.IntN(2) * (1 + w.rnd.IntN(20)), Devices: w.rnd.IntN(2) * (1 + w.rnd.IntN(6)), Bytes: int64(w.rnd.IntN(2) * w.rnd.IntN(20_000))}
-		return w.s.SetQuota(w.ctx, w.c.ID, w.c.Quota)
+		return w.s.SetQuota(w.ctx, w.c.ID, w.c.Quota.Edit())
 	case 1:
 		return w.key()
 	case 2:

@@ -44,7 +44,7 @@ func (h Harness) companies(t *testing.T) {
 	p, ctx := h.place(t), t.Context()
 	one, two := p.tenant(), p.tenant()
 	quota := store.Quota{Members: 3, Devices: 2, Bytes: 5000}
-	p.check(p.SetQuota(ctx, two, quota))
+	p.check(p.SetQuota(ctx, two, quota.Edit()))
 	p.member(two)
 	d, _ := p.device(p.member(two))
 	p.check(p.RevokeDevice(ctx, d.ID))
@@ -77,13 +77,13 @@ func (h Harness) companies(t *testing.T) {
 	nobody := one + two + 99
 	_, err := p.TenantByID(ctx, nobody)
 	want(t, "no company", err, store.ErrNotFound)
-	want(t, "quota of no company", p.SetQuota(ctx, nobody, quota), store.ErrNotFound)
+	want(t, "quota of no company", p.SetQuota(ctx, nobody, quota.Edit()), store.ErrNotFound)
 	_, err = p.Members(ctx, nobody, crdt.MemberID{}, 10)
 	want(t, "members of no company", err, store.ErrNotFound)
 	_, err = p.APIKeys(ctx, nobody)
 	want(t, "keys of no company", err, store.ErrNotFound)
 	for _, q := range []store.Quota{{Members: -1}, {Devices: -1}, {Bytes: -1}} {
-		invalid(t, fmt.Sprint(q), p.SetQuota(ctx, one, q))
+		invalid(t, fmt.Sprint(q), p.SetQuota(ctx, one, q.Edit()))
 	}
 }
 
@@ -212,7 +212,7 @@ func (h Harness) members(t *testing.T) {
 		want(t, "page after a member of another company", err, store.ErrNotFound)
 	}
 
-	p.check(p.SetQuota(ctx, two, store.Quota{Members: 2}))
+	p.check(p.SetQuota(ctx, two, store.Quota{Members: 2}.Edit()))
 	p.member(two)
 	_, err = p.CreateMember(ctx, store.Member{Tenant: two, Name: "one more"})
 	want(t, "one member more than the quota", err, store.ErrQuota)
@@ -327,7 +327,7 @@ func (h Harness) invites(t *testing.T) {
 	invalid(t, "device without a name", err)
 
 	// A quota that is used up leaves the invitation as it is.
-	p.check(p.SetQuota(ctx, one, store.Quota{Devices: 2}))
+	p.check(p.SetQuota(ctx, one, store.Quota{Devices: 2}.Edit()))
 	_, _, err = p.Redeem(ctx, good, "a phone")
 	want(t, "one device more than the quota", err, store.ErrQuota)
 	_, _, err = p.CreateDevice(ctx, m, "a phone")
@@ -353,7 +353,7 @@ func (h Harness) redeem(t *testing.T) {
 	p, ctx := h.place(t), t.Context()
 	tenant, d := p.newDevice()
 	const codes, callers, most = 12, 6, 9
-	p.check(p.SetQuota(ctx, tenant, store.Quota{Devices: most}))
+	p.check(p.SetQuota(ctx, tenant, store.Quota{Devices: most}.Edit()))
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	tokens := map[string]store.Device{}
@@ -483,7 +483,7 @@ func (h Harness) bytes(t *testing.T) {
 			t.Errorf("member %+v, %v, want %d bytes of %d changes", m, err, n, items)
 		}
 	}
-	p.check(p.SetQuota(ctx, tenant, store.Quota{Bytes: size(one, two)}))
+	p.check(p.SetQuota(ctx, tenant, store.Quota{Bytes: size(one, two)}.Edit()))
 	p.push(d.Member, one)
 	_, err := p.Append(ctx, d.Member, []store.Item{one, two, three})
 	want(t, "push that is more than the quota", err, store.ErrQuota)
@@ -501,14 +501,14 @@ func (h Harness) bytes(t *testing.T) {
 	}
 	holds(size(one, two), 2) // as they came, folded or not
 	// A smaller quota takes nothing away; another member has its own.
-	p.check(p.SetQuota(ctx, tenant, store.Quota{Bytes: size(three)}))
+	p.check(p.SetQuota(ctx, tenant, store.Quota{Bytes: size(three)}.Edit()))
 	ack, err = p.Append(ctx, d.Member, []store.Item{two, one})
 	if err != nil || ack.Dup != 2 {
 		t.Errorf("duplicates over a quota that was made smaller: %+v, %v", ack, err)
 	}
 	other, _ := p.device(p.member(tenant))
 	p.push(other.Member, NewAuthor(other, 1, rnd).Tap(1))
-	p.check(p.SetQuota(ctx, tenant, store.Quota{}))
+	p.check(p.SetQuota(ctx, tenant, store.Quota{}.Edit()))
 	p.reopen()
 	p.push(d.Member, three)
 	holds(size(one, two, three), 3)
@@ -604,12 +604,12 @@ func (h Harness) parked(t *testing.T) {
 	p.check(err)
 	waits := int64(kept[2].Change.Len() + kept[3].Change.Len())
 	more := a.Tap(3)
-	p.check(p.SetQuota(ctx, tenant, store.Quota{Bytes: waits + int64(more.Change.Len()) - 1}))
+	p.check(p.SetQuota(ctx, tenant, store.Quota{Bytes: waits + int64(more.Change.Len()) - 1}.Edit()))
 	want(t, "keeping more than the quota", p.Park(ctx, d.ID, []store.Item{more}), store.ErrQuota)
 	p.check(p.Park(ctx, d.ID, kept))
 	f := NewAuthor(e, 1, rnd)
 	mine := f.Tap(1)
-	p.check(p.SetQuota(ctx, tenant, store.Quota{Bytes: m.Bytes + waits + int64(mine.Change.Len())}))
+	p.check(p.SetQuota(ctx, tenant, store.Quota{Bytes: m.Bytes + waits + int64(mine.Change.Len())}.Edit()))
 	p.push(d.Member, mine)
 	_, err = p.Append(ctx, d.Member, []store.Item{kept[2], kept[3], f.Tap(1)})
 	want(t, "taking over more than there is room for", err, store.ErrQuota)
@@ -617,12 +617,12 @@ func (h Harness) parked(t *testing.T) {
 	p.push(d.Member, kept[2:]...)
 	p.check(p.TakeParked(ctx, d.ID, []int64{all[2].ID, all[3].ID}))
 	check(4)
-	p.check(p.SetQuota(ctx, tenant, store.Quota{}))
+	p.check(p.SetQuota(ctx, tenant, store.Quota{}.Edit()))
 
 	// Set aside for good: it is shown, and counts no more.
 	p.check(p.RevokeDevice(ctx, e.ID))
 	aside := []store.Item{f.Tap(1), f.Tap(1), f.Tap(1)}
-	p.check(p.SetQuota(ctx, tenant, store.Quota{Bytes: sizeOf(aside)}))
+	p.check(p.SetQuota(ctx, tenant, store.Quota{Bytes: sizeOf(aside)}.Edit()))
 	p.check(p.Park(ctx, e.ID, aside[:2]))
 	for _, n := range []int{2, 0} {
 		if got, err := p.DiscardParked(ctx, e.ID); err != nil || got != n {
