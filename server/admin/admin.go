@@ -14,6 +14,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/time/rate"
+
 	"trio/crdt"
 	"trio/server/store"
 )
@@ -24,6 +26,10 @@ const (
 	MaxPage     = 1000 // as above, at most
 	maxName     = 200  // bytes of a name, as the store has it
 	maxWrong    = 20   // things that are wrong, told in one answer
+
+	// Misses bounds the codes that nobody has ever been given, of all callers together, a second; MissesAtOnce in a row.
+	Misses       = 50
+	MissesAtOnce = 1000
 )
 
 // Config of a Service.
@@ -43,6 +49,7 @@ type Service struct {
 	public *url.URL
 	now    func() time.Time
 	draw   func(link string) (svg string, err error)
+	misses *rate.Limiter
 }
 
 // New returns a service on a store, or what is wrong with the address.
@@ -54,7 +61,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Service{store: cfg.Store, public: u, now: cfg.Now, draw: cfg.QR}, nil
+	return &Service{store: cfg.Store, public: u, now: cfg.Now, draw: cfg.QR, misses: rate.NewLimiter(Misses, MissesAtOnce)}, nil
 }
 
 // ParsePublicURL reads the address that devices reach a server by: http or https, a host, maybe a port and a path.

@@ -844,3 +844,40 @@ func TestQuotaAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestMisses: however many addresses guess, only so many codes are tried; then the time brings turns back.
+func TestMisses(t *testing.T) {
+	s := newSite(t)
+	var late atomic.Int64
+	now := time.Now()
+	svc, err := admin.New(admin.Config{Store: s.st, Now: func() time.Time { return now.Add(time.Duration(late.Load())) }})
+	s.must(err)
+	m := s.newMember("Maya")
+	join := func(code string) int {
+		_, err := svc.Join(t.Context(), code, "phone")
+		if e, ok := errors.AsType[*admin.Error](err); ok {
+			return e.Status
+		}
+		s.must(err)
+		return 200
+	}
+	good := s.invite(m.ID).Code
+	for i := range admin.MissesAtOnce {
+		if got := join(fmt.Sprintf("0000-0000-%04d", i)); got != 404 {
+			t.Fatalf("miss %d: %d", i, got)
+		}
+	}
+	if got := join("0000-0000-0000"); got != 429 {
+		t.Errorf("one miss more: %d", got)
+	}
+	if got := join(good); got != 429 {
+		t.Errorf("a good code: %d", got)
+	}
+	late.Store(int64(time.Second / admin.Misses))
+	if got := join(good); got != 200 {
+		t.Errorf("a good code, later: %d", got)
+	}
+	if got := join(good); got != 410 { // the one before took no turn
+		t.Errorf("a used code: %d", got)
+	}
+}

@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -186,7 +187,16 @@ func (s *Service) Join(ctx context.Context, code, name string) (Joined, error) {
 	if err := w.err(); err != nil {
 		return Joined{}, err
 	}
+	now := s.now()
+	turn := s.misses.ReserveN(now, 1)
+	if turn.DelayFrom(now) > 0 {
+		turn.CancelAt(now)
+		return Joined{}, &Error{http.StatusTooManyRequests, "limit", "codes that do not exist are tried too often, maybe by others", "come back in a minute"}
+	}
 	d, token, err := s.store.Redeem(ctx, code, name)
+	if !errors.Is(err, store.ErrNotFound) {
+		turn.CancelAt(now) // it was no miss
+	}
 	if err != nil {
 		return Joined{}, mended(err, "this code")
 	}

@@ -21,6 +21,6 @@
 //
 // # What it never does
 //
-// It keeps nothing in memory between two calls. It never logs a name, a code, a token or a key. The link of an invitation has
+// It keeps nothing in memory between two calls, but for how often codes were missed. It never logs a name, a code, a token or a key. The link of an invitation has
 // its code behind the #, so that it is in no log and no Referer on the way.
 package admin

@@ -24,7 +24,7 @@ type Rate struct {
 // Limits of a server towards its callers. Zero fields have the defaults stated behind them.
 type Limits struct {
 	// Strangers bounds the requests without a valid token or key of one address (of one /64 in IPv6). A valid token always
-	// passes: many phones stand behind one address. 5/s, burst 100.
+	// passes: many phones stand behind one address. 5/s, burst 100. An IPv6 /48 has 10 times as much, a /32 100 times.
 	Strangers Rate
 	// Device bounds the requests of one device, connecting included: 1/s, burst 60.
 	Device Rate
@@ -43,7 +43,7 @@ type Limits struct {
 const MaxPace = 5 * time.Second
 
 // maxCallers bounds the callers of each kind that are remembered, about 8 MB a kind; the one that was quiet longest is
-// forgotten first.
+// forgotten first. Strangers can be any number, and would be new ones each time: who finds no place shares one bucket.
 const maxCallers = 1 << 15
 
 // The limits as metrics and logs name them.
@@ -82,6 +82,7 @@ func (l Limits) Default() Limits {
 type limiter[K comparable] struct {
 	rate Rate
 	max  int
+	rest *rate.Limiter // of all that find no place; nil: there always is one, another caller's
 
 	mu      sync.Mutex
 	callers map[K]*list.Element
@@ -97,7 +98,7 @@ func newLimiter[K comparable](r Rate) *limiter[K] {
 	return &limiter[K]{rate: r, max: maxCallers, callers: map[K]*list.Element{}, recent: list.New()}
 }
 
-func (l *limiter[K]) bucket(k K) *rate.Limiter {
+func (l *limiter[K]) bucket(k K, now time.Time) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if e, ok := l.callers[k]; ok {
@@ -106,6 +107,9 @@ func (l *limiter[K]) bucket(k K) *rate.Limiter {
 	}
 	if l.recent.Len() >= l.max {
 		last := l.recent.Back()
+		if b := last.Value.(*caller[K]).bucket; l.rest != nil && b.TokensAt(now) < float64(l.rate.Burst) {
+			return l.rest // to forget this one would give it its turns back
+		}
 		delete(l.callers, last.Value.(*caller[K]).key)
 		l.recent.Remove(last)
 	}
@@ -117,12 +121,51 @@ func (l *limiter[K]) bucket(k K) *rate.Limiter {
 // take takes one turn of a caller that must come within pace of now. It returns how long to wait for the turn; not ok, it
 // took none, and the wait is until it makes sense to come back.
 func (l *limiter[K]) take(k K, now time.Time, pace time.Duration) (wait time.Duration, ok bool) {
-	r := l.bucket(k).ReserveN(now, 1)
+	r := l.bucket(k, now).ReserveN(now, 1)
 	if wait = r.DelayFrom(now); wait <= pace {
 		return wait, true
 	}
 	r.CancelAt(now)
 	return wait, false
+}
+
+// strangers holds the buckets of callers without a token: of each network, and of the larger ones that it is in, as
+// whoever has a /48 has 65,536 networks.
+type strangers [3]*limiter[netip.Prefix]
+
+// wider are the IPv6 networks whose strangers are counted together, the widest first, and how much more they may than one.
+var wider = [...]struct{ bits, times int }{{32, 100}, {48, 10}, {64, 1}}
+
+func newStrangers(r Rate) (s strangers) {
+	for i, n := range wider {
+		s[i] = newLimiter[netip.Prefix](Rate{r.PerSecond * float64(n.times), r.Burst * n.times})
+		s[i].rest = rate.NewLimiter(rate.Limit(s[i].rate.PerSecond), s[i].rate.Burst)
+	}
+	return s
+}
+
+// take takes one turn of a stranger, and of all networks that it is in, or none. Wide networks go first: who is refused
+// there takes no place among the narrow ones.
+func (s *strangers) take(a netip.Addr, now time.Time) (wait time.Duration, ok bool) {
+	var taken []*rate.Reservation
+	for i, n := range wider {
+		p := network(a)
+		if n.bits < 64 {
+			if !a.Is6() {
+				continue
+			}
+			p, _ = a.Prefix(n.bits)
+		}
+		r := s[i].bucket(p, now).ReserveN(now, 1)
+		taken = append(taken, r)
+		if wait := r.DelayFrom(now); wait > 0 {
+			for _, r := range taken {
+				r.CancelAt(now)
+			}
+			return wait, false
+		}
+	}
+	return 0, true
 }
 
 // maxAhead is how far ahead of its time a turn to push is given out: the next device to ask waits at most about as long
@@ -145,8 +188,8 @@ func NewPacer(l Limits) *Pacer {
 // be read from it. Not ok, it took none, and is to be asked again after the wait.
 func (p *Pacer) Turn(dev store.Device, changes int) (wait time.Duration, ok bool) {
 	now := time.Now()
-	d := p.devices.bucket(dev.ID).ReserveN(now, changes)
-	c := p.companies.bucket(dev.Tenant).ReserveN(now, changes)
+	d := p.devices.bucket(dev.ID, now).ReserveN(now, changes)
+	c := p.companies.bucket(dev.Tenant, now).ReserveN(now, changes)
 	if wait = max(d.DelayFrom(now), c.DelayFrom(now)); wait <= maxAhead {
 		return wait, true
 	}

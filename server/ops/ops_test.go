@@ -3,6 +3,7 @@ package ops
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -176,6 +177,47 @@ func TestLimiter(t *testing.T) {
 			t.Errorf("Retry-After %s for %v, want %s", got, wait, want)
 		}
 	}
+}
+
+// TestStrangers: who has many networks gets no more than the wide one that they are in, and when more come than are
+// remembered, they share; others of before keep their turns.
+func TestStrangers(t *testing.T) {
+	s, now := newStrangers(Rate{5, 100}), time.Now()
+	at := func(n uint64) netip.Addr {
+		var b [16]byte
+		binary.BigEndian.PutUint64(b[:], n)
+		return netip.AddrFrom16(b)
+	}
+	try := func(what string, want, n int, addr func(i int) netip.Addr) {
+		t.Helper()
+		passed := 0
+		for i := range n {
+			if _, ok := s.take(addr(i), now); ok {
+				passed++
+			}
+		}
+		if passed != want {
+			t.Errorf("%s: %d of %d passed at once, want %d", what, passed, n, want)
+		}
+	}
+	const site = 0x20010db8_0001_0000
+	try("one /64", 100, 200, func(int) netip.Addr { return at(site) })
+	try("its /48", 900, 1<<18, func(i int) netip.Addr { return at(site + uint64(i&0xffff)) })
+	if n := len(s[2].callers); n > 1001 {
+		t.Errorf("one /48 has %d places", n)
+	}
+	try("its /32", 9000, 1<<18, func(i int) netip.Addr { return at(0x20010db8<<32 + uint64(i&0xffff)<<16) })
+	try("an IPv4 address", 100, 200, func(int) netip.Addr { return netip.MustParseAddr("203.0.113.9") })
+	// More than are remembered, each but once: those that find no place have one bucket.
+	seen := len(s[2].callers)
+	try("many IPv4 addresses", maxCallers-seen+100, 1<<17, func(i int) netip.Addr {
+		var b [4]byte
+		binary.BigEndian.PutUint32(b[:], 10<<24+uint32(i))
+		return netip.AddrFrom4(b)
+	})
+	try("the address of before", 0, 100, func(int) netip.Addr { return netip.MustParseAddr("203.0.113.9") })
+	now = now.Add(time.Minute)
+	try("a new address once the others are quiet", 100, 200, func(int) netip.Addr { return netip.MustParseAddr("203.0.113.10") })
 }
 
 // TestPace: a company that pulls too fast is slowed down first, and refused only beyond.

@@ -52,7 +52,7 @@ type Guard struct {
 	hsts    bool
 	crowded func() bool
 
-	strangers *limiter[netip.Prefix]
+	strangers strangers
 	devices   *limiter[crdt.DeviceID]
 	companies *limiter[store.Tenant]
 }
@@ -76,7 +76,7 @@ func NewGuard(cfg GuardConfig) *Guard {
 	}
 	return &Guard{
 		store: cfg.Store, log: cfg.Log, m: cfg.Metrics, proxies: cfg.Proxies, hsts: cfg.HSTS, crowded: cfg.Crowded,
-		strangers: newLimiter[netip.Prefix](l.Strangers), devices: newLimiter[crdt.DeviceID](l.Device),
+		strangers: newStrangers(l.Strangers), devices: newLimiter[crdt.DeviceID](l.Device),
 		companies: newLimiter[store.Tenant](l.Company),
 	}
 }
@@ -228,7 +228,7 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 	if rt.Quiet {
 		return r // costs nothing, and whoever restarts servers by it must get its answer
 	}
-	if wait, ok := g.strangers.take(network(addr), time.Now(), 0); !ok {
+	if wait, ok := g.strangers.take(addr, time.Now()); !ok {
 		return limited(http.StatusTooManyRequests, limitStrangers, wait, often+" without a token that is known here", "come back later, with a valid token")
 	}
 	return r
