@@ -181,6 +181,14 @@ func mended(err error, about string) error {
 	return err
 }
 
+// unread is an error of reading back what was done: nobody is to be told that nothing was.
+func unread(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("done, and not read back: %v", err) //nolint:errorlint // whatever it is, it is not of what was asked
+}
+
 // tail is what an error of the store says from the sentence on that all of its kind have; who called what is for the log.
 func tail(err, kind error) string {
 	s := err.Error()
@@ -317,7 +325,7 @@ func (c Caller) may(sc store.Scope) error {
 	return &Error{http.StatusForbidden, "scope", fmt.Sprintf("the key lacks the scope %q", sc), "use a key that has it, or have one made"}
 }
 
-// CreateCompany makes a company.
+// CreateCompany makes a company. With an error it may return one that was made, without the quota.
 func (s *Service) CreateCompany(ctx context.Context, by Caller, name string, q QuotaEdit) (Company, error) {
 	if err := by.may(store.ScopeCompanies); err != nil {
 		return Company{}, err
@@ -329,14 +337,19 @@ func (s *Service) CreateCompany(ctx context.Context, by Caller, name string, q Q
 		return Company{}, err
 	}
 	t, err := s.store.CreateTenant(ctx, name)
-	if err == nil && quota != (store.QuotaEdit{}) {
-		err = s.store.SetQuota(ctx, t, quota)
-	}
 	if err != nil {
 		return Company{}, mended(err, "the company")
 	}
+	if quota != (store.QuotaEdit{}) {
+		if err := s.store.SetQuota(ctx, t, quota); err != nil {
+			return Company{ID: t, Name: name, Created: s.now().UTC()}, mended(err, aboutCompany(t))
+		}
+	}
 	c, err := s.store.TenantByID(ctx, t)
-	return company(c), mended(err, aboutCompany(t))
+	if err != nil { // it is made, as it was asked for
+		return Company{ID: t, Name: name, Created: s.now().UTC()}, mended(err, aboutCompany(t))
+	}
+	return company(c), nil
 }
 
 // FirstKey makes the key of a new company that may everything in it, for whoever makes companies.
@@ -379,7 +392,7 @@ func (s *Service) SetQuota(ctx context.Context, by Caller, t store.Tenant, e Quo
 		return Company{}, mended(err, aboutCompany(t))
 	}
 	c, err := s.store.TenantByID(ctx, t)
-	return company(c), mended(err, aboutCompany(t))
+	return company(c), unread(err)
 }
 
 // inCompany are the scopes that reach no other company.

@@ -881,3 +881,58 @@ func TestMisses(t *testing.T) {
 		t.Errorf("a used code: %d", got)
 	}
 }
+
+// noInvites is a store that makes no invitations.
+type noInvites struct{ store.Store }
+
+func (noInvites) CreateInvite(context.Context, crdt.MemberID, crdt.DeviceID, time.Time) (store.Invite, string, error) {
+	return store.Invite{}, "", fmt.Errorf("store: %w", store.ErrBusy)
+}
+
+// TestHalfDone: of what was done in part, the answer and the log tell what was done and what was not.
+func TestHalfDone(t *testing.T) {
+	s := newSite(t)
+	var log bytes.Buffer
+	web := httptest.NewServer(server.New(server.Config{Store: noInvites{s.st}, Log: slog.New(slog.NewJSONHandler(&log, nil))}))
+	defer web.Close()
+	url := s.url
+	s.url = web.URL
+	var m admin.InvitedMember
+	s.ask("POST", "/v1/admin/members", s.key, map[string]any{"name": "Rosa", "invite": true}).into(201, &m)
+	if m.Invite != nil || m.Failed == nil || m.Failed.Code != "busy" || strings.Contains(m.Failed.Message, "nothing was changed") {
+		t.Errorf("%+v", m)
+	}
+	s.ask("POST", "/v1/admin/members/"+m.ID.String()+"/invites", s.key, nil).refused(503, "busy", "nothing was changed")
+	s.url = url
+	if got := s.member(m.ID); got.Name != "Rosa" {
+		t.Errorf("%+v", got)
+	}
+	web.Close()
+	if !strings.Contains(log.String(), `"failed":"busy"`) || !strings.Contains(log.String(), `"made":"`+m.ID.String()) {
+		t.Errorf("not logged: %s", log.String())
+	}
+
+	// Room for some of what is kept: that is taken over, and why the rest is not is told.
+	rosa := s.join(s.invite(m.ID).Code, "phone")
+	dev, err := s.st.DeviceByToken(t.Context(), rosa.Token)
+	s.must(err)
+	s.must(s.st.RevokeDevice(t.Context(), dev.ID))
+	a := storetest.NewAuthor(dev, 1, rand.New(rand.NewPCG(1, 0)))
+	var items []store.Item
+	var size int64
+	for i := range 10 {
+		it := a.Tap(1)
+		it.Feed = nil
+		if items = append(items, it); i < 7 {
+			size += int64(it.Change.Len())
+		}
+	}
+	s.must(s.st.Park(t.Context(), dev.ID, items))
+	s.must(s.st.SetQuota(t.Context(), s.tenant, store.Quota{Bytes: size}.Edit()))
+	path := "/v1/admin/devices/" + dev.ID.String() + "/unsent/accept"
+	var done admin.Accepted
+	if s.ask("POST", path, s.key, nil).into(200, &done); done.Taken != 7 || done.Failed == nil || done.Failed.Code != "quota" {
+		t.Errorf("%+v", done)
+	}
+	s.ask("POST", path, s.key, nil).refused(409, "quota", fmt.Sprint(size))
+}

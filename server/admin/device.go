@@ -122,7 +122,8 @@ func (s *Service) Revoke(ctx context.Context, by Caller, d crdt.DeviceID) (Devic
 	if err := s.store.RevokeDevice(ctx, d); err != nil {
 		return Device{}, mended(err, aboutDevice(d))
 	}
-	return s.Device(ctx, by, d)
+	done, err := s.Device(ctx, by, d)
+	return done, unread(err)
 }
 
 // Own devices: what a device may ask for its member. A device whose access was taken back may nothing any more.
@@ -164,6 +165,7 @@ func (s *Service) RevokeOwn(ctx context.Context, d store.Device, lost crdt.Devic
 	}
 	if err == nil {
 		found, err = s.store.DeviceByID(ctx, lost)
+		err = unread(err)
 	}
 	return device(found), mended(err, aboutDevice(lost))
 }
@@ -339,7 +341,8 @@ func (s *Service) Unsent(ctx context.Context, by Caller, d crdt.DeviceID, p Page
 type Accepted struct {
 	Taken   int       `json:"taken"` // changes that are in the member's documents now
 	Refused []Refused `json:"refused"`
-	Next    string    `json:"next,omitempty"` // there is more: accept again
+	Next    string    `json:"next,omitempty"`   // there is more: accept again
+	Failed  *Failure  `json:"failed,omitempty"` // what ended it before its time; what was taken stays so
 }
 
 // Refused is a change that stays apart, and why.
@@ -388,6 +391,7 @@ func (s *Service) Accept(ctx context.Context, by Caller, d crdt.DeviceID, p Page
 func (s *Service) accept(ctx context.Context, d store.Device, list []store.Parked, out *Accepted) error {
 	var items []store.Item
 	var from []store.Parked
+	before := len(out.Refused)
 	refuse := func(k store.Parked, why string) {
 		out.Refused = append(out.Refused, Refused{k.ID, k.Item.Doc, why})
 	}
@@ -406,6 +410,15 @@ func (s *Service) accept(ctx context.Context, d store.Device, list []store.Parke
 		return nil
 	}
 	ack, err := s.store.Append(ctx, d.Member, items)
+	if errors.Is(err, store.ErrQuota) && len(list) > 1 { // as much as there is room for
+		out.Refused = out.Refused[:before]
+		for _, half := range [][]store.Parked{list[:len(list)/2], list[len(list)/2:]} {
+			if err := s.accept(ctx, d, half, out); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -421,18 +434,19 @@ func (s *Service) accept(ctx context.Context, d store.Device, list []store.Parke
 			ids = append(ids, k.ID)
 		}
 	}
+	out.Taken += len(ids)
 	if len(ids) > 0 {
 		if err := s.store.TakeParked(ctx, d.ID, ids); err != nil {
 			return err
 		}
 	}
-	out.Taken += len(ids)
 	return nil
 }
 
 // Discarded is how many changes were set aside.
 type Discarded struct {
-	Discarded int `json:"discarded"`
+	Discarded int      `json:"discarded"`
+	Failed    *Failure `json:"failed,omitempty"` // what ended it before its time
 }
 
 // maxDiscards bounds the writes of one call: more than MaxParkedBytes can be, even of a device that sends on meanwhile.

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -97,6 +98,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if h.route.Access == ops.Devices {
 			attrs = append(attrs, "device", c.device.ID.String())
 		}
+		if f, ok := answer.(interface{ failed() *Failure }); ok && f.failed() != nil {
+			attrs = append(attrs, "failed", f.failed().Code)
+			if f.failed().err != nil {
+				attrs = append(attrs, "err", f.failed().err)
+			}
+		}
 		if m, ok := answer.(interface{ made() any }); ok {
 			attrs = append(attrs, "made", fmt.Sprint(m.made()))
 		}
@@ -116,6 +123,41 @@ func (n NewKey) made() any        { return n.ID }
 func (n InvitedMember) made() any { return n.ID }
 func (n NewInvite) made() any     { return n.ID }
 func (n Joined) made() any        { return n.Device }
+
+func (n NewCompany) failed() *Failure    { return n.Failed }
+func (n InvitedMember) failed() *Failure { return n.Failed }
+func (a Accepted) failed() *Failure      { return a.Failed }
+func (d Discarded) failed() *Failure     { return d.Failed }
+
+// Failure is what became nothing of a request of which a part was done: the answer has both.
+type Failure struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
+	err     error  // the server's, for the log
+}
+
+// failure tells what was not done. hint says how to do it alone.
+func failure(err error, what, hint string) *Failure {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return &Failure{e.Code, what + ": " + e.Message, cmp.Or(hint, e.Hint), nil}
+	}
+	_, code, message, then := sorry(err)
+	return &Failure{code, what + ": " + message, cmp.Or(hint, then), err}
+}
+
+// sorry puts an error of the server's to whoever asked.
+func sorry(err error) (status int, code, message, hint string) {
+	switch {
+	case errors.Is(err, store.ErrFull):
+		code, message, hint = "full", "the server's storage is full", "come back when there is room"
+	case errors.Is(err, store.ErrBusy):
+		code, message, hint = "busy", "the server has too much to do", "come back in a moment"
+	default:
+		code, message, hint = "internal", "the server could not do that", "look whether it was done, then try again; if it stays so, tell support the request's id"
+	}
+	return http.StatusServiceUnavailable, code, message, hint
+}
 
 func (h *handler) answer(r *http.Request) (c *call, answer any, err error) {
 	// Who asks goes before what is asked: a stranger is told nothing of how.
@@ -149,14 +191,11 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		return // whoever asked has gone
 	}
 	h.log.Error("not administered", "request", ops.RequestID(r.Context()), "route", h.route.Name, "err", err)
-	switch {
-	case errors.Is(err, store.ErrFull):
-		ops.Refuse(w, r, http.StatusServiceUnavailable, "full", "the server's storage is full: nothing was changed", "come back when there is room")
-	case errors.Is(err, store.ErrBusy):
-		ops.Refuse(w, r, http.StatusServiceUnavailable, "busy", "the server has too much to do: nothing was changed", "come back in a moment")
-	default:
-		ops.Refuse(w, r, http.StatusServiceUnavailable, "internal", "the server could not do that", "look whether it was done, then try again; if it stays so, tell support the request's id")
+	status, code, message, hint := sorry(err)
+	if code != "internal" { // the store says that it stored nothing
+		message += ": nothing was changed"
 	}
+	ops.Refuse(w, r, status, code, message, hint)
 }
 
 func (s *Service) getCompany(c *call) (any, error) {
@@ -178,10 +217,11 @@ func (c *call) quota() QuotaEdit {
 	return QuotaEdit{Members: c.number("members"), Devices: c.number("devices"), Bytes: c.number("bytes")}
 }
 
-// NewCompany is a company with its first key.
+// NewCompany is a company with its first key; or what of its quota and key failed.
 type NewCompany struct {
 	Company
-	Key NewKey `json:"key"`
+	Key    *NewKey  `json:"key,omitempty"`
+	Failed *Failure `json:"failed,omitempty"`
 }
 
 func (s *Service) postCompanies(c *call) (any, error) {
@@ -190,11 +230,17 @@ func (s *Service) postCompanies(c *call) (any, error) {
 		return nil, err
 	}
 	made, err := s.CreateCompany(c.Context(), c.by, name, q)
-	if err != nil {
+	if err != nil && made.ID == 0 {
 		return nil, err
 	}
+	if err != nil {
+		return NewCompany{made, nil, failure(err, "quota not set, key not made", "set the quota; have the operator make a key: trio admin key")}, nil
+	}
 	k, err := s.FirstKey(c.Context(), c.by, made.ID)
-	return NewCompany{made, k}, err
+	if err != nil {
+		return NewCompany{made, nil, failure(err, "key not made", "have the operator make one: trio admin key")}, nil
+	}
+	return NewCompany{made, &k, nil}, nil
 }
 
 func (s *Service) patchCompany(c *call) (any, error) {
@@ -239,10 +285,11 @@ func (s *Service) getMembers(c *call) (any, error) {
 	return s.Members(c.Context(), c.by, c.by.tenant, p)
 }
 
-// InvitedMember is a member with the invitation that was asked for with it.
+// InvitedMember is a member with the invitation that was asked for with it, or why that failed.
 type InvitedMember struct {
 	Member
 	Invite *NewInvite `json:"invite,omitempty"`
+	Failed *Failure   `json:"failed,omitempty"`
 }
 
 func (s *Service) postMembers(c *call) (any, error) {
@@ -256,7 +303,10 @@ func (s *Service) postMembers(c *call) (any, error) {
 		return InvitedMember{Member: m}, err
 	}
 	i, err := s.Invite(c.Context(), c.by, m.ID, 0)
-	return InvitedMember{m, &i}, err
+	if err != nil {
+		return InvitedMember{m, nil, failure(err, "the member was made, not invited", "invite the member by its id")}, nil
+	}
+	return InvitedMember{m, &i, nil}, nil
 }
 
 func (s *Service) getMember(c *call) (any, error) {
@@ -385,7 +435,11 @@ func (s *Service) postAccept(c *call) (any, error) {
 	if err := c.done(); err != nil {
 		return nil, err
 	}
-	return s.Accept(c.Context(), c.by, d, p)
+	done, err := s.Accept(c.Context(), c.by, d, p)
+	if err != nil && done.Taken > 0 {
+		done.Failed, err = failure(err, "the rest was not taken over", ""), nil
+	}
+	return done, err
 }
 
 func (s *Service) postDiscard(c *call) (any, error) {
@@ -394,7 +448,11 @@ func (s *Service) postDiscard(c *call) (any, error) {
 	if err := c.done(); err != nil {
 		return nil, err
 	}
-	return s.Discard(c.Context(), c.by, d)
+	done, err := s.Discard(c.Context(), c.by, d)
+	if err != nil && done.Discarded > 0 {
+		done.Failed, err = failure(err, "the rest was not set aside", ""), nil
+	}
+	return done, err
 }
 
 func (s *Service) postPair(c *call) (any, error) {

@@ -117,7 +117,11 @@ func (s *Service) CreateMember(ctx context.Context, by Caller, t store.Tenant, n
 	if err != nil {
 		return Member{}, mended(err, aboutCompany(t))
 	}
-	return s.Member(ctx, by, m)
+	made, err := s.Member(ctx, by, m)
+	if err != nil { // it is made, as it was asked for
+		made = Member{ID: m, Name: n.Name, Team: n.Team, Sponsor: n.Sponsor, Created: s.now().UTC()}
+	}
+	return made, nil
 }
 
 // EditMember changes what of a member is not nil.
@@ -138,7 +142,8 @@ func (s *Service) EditMember(ctx context.Context, by Caller, m crdt.MemberID, e 
 	if err := s.store.EditMember(ctx, m, e); err != nil {
 		return Member{}, mended(err, aboutMember(m))
 	}
-	return s.Member(ctx, by, m)
+	done, err := s.Member(ctx, by, m)
+	return done, unread(err)
 }
 
 // MaxDepth bounds how far down a tree is asked for.

@@ -225,7 +225,7 @@ func administer(ctx context.Context, args []string) error {
 		err = cmd.run(r)
 	}
 	if e, ok := errors.AsType[*admin.Error](err); ok {
-		w := &wrong{e.Message, e.Hint, 1}
+		w := &wrong{err.Error(), e.Hint, 1} // with what was done before
 		if e.Status == 400 {
 			w.status = 2
 		}
@@ -360,6 +360,9 @@ func companyRow(c admin.Company) []any {
 
 func (r *adminRun) company() error {
 	c, err := r.CreateCompany(r, admin.Operator(), r.args[0], r.adminFlags.quota())
+	if err != nil && c.ID != 0 {
+		return fmt.Errorf("company %d was made, its quota not set: %w", c.ID, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -455,7 +458,7 @@ func (r *adminRun) member() error {
 	}
 	i, err := r.Invite(r, admin.Operator(), m.ID, 0)
 	if err != nil {
-		return err
+		return fmt.Errorf("member %s was made, not invited: %w", m.ID, err)
 	}
 	if r.json {
 		return r.print(admin.InvitedMember{Member: m, Invite: &i}, nil)
@@ -678,7 +681,7 @@ func (r *adminRun) discard() error {
 	}
 	done, err := r.Discard(r, admin.Operator(), d)
 	if err != nil {
-		return err
+		return fmt.Errorf("%d set aside, then: %w", done.Discarded, err)
 	}
 	return r.print(done, fmt.Sprintf("%d set aside", done.Discarded))
 }
