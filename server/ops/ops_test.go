@@ -454,3 +454,27 @@ func TestListener(t *testing.T) {
 		c.Close()
 	}
 }
+
+// TestCrowded: a crowd does not keep out whose token is good; no stranger's connection stays open.
+func TestCrowded(t *testing.T) {
+	g := NewGuard(GuardConfig{Store: &fake{}, Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics(), Crowded: func() bool { return true }})
+	for _, tt := range []struct {
+		rt     Route
+		token  string
+		status int
+		close  bool
+	}{
+		{Route{Name: "x", Access: Devices}, "token", 200, false},
+		{Route{Name: "x", Access: Companies}, "key", 200, false},
+		{Route{Name: "x", Access: Companies}, "stranger", 503, true},
+		{Route{Name: "x"}, "", 503, true},
+		{Route{Name: "x", Quiet: true}, "", 200, true},
+	} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Authorization", "Bearer "+tt.token)
+		g.Wrap(tt.rt, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+		if w.Code != tt.status || (w.Header().Get("Connection") == "close") != tt.close {
+			t.Errorf("%+v: %d %v", tt, w.Code, w.Header())
+		}
+	}
+}

@@ -169,10 +169,10 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 		Refuse(w, r, status, "limit", message, hint)
 		return nil
 	}
-	if g.crowded() && !rt.Quiet {
+	// Whose token is good may use the connections that are spare; of the others none stays open, whatever it is told.
+	crowded := g.crowded()
+	if crowded {
 		w.Header().Set("Connection", "close")
-		return limited(http.StatusServiceUnavailable, limitConnections, 30*time.Second,
-			"the server has as many connections as it takes", "come back later")
 	}
 	if r.ContentLength > rt.Body {
 		w.Header().Set("Connection", "close") // rather than read it all
@@ -197,6 +197,7 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 			return failed(err)
 		}
 		if err == nil {
+			w.Header().Del("Connection")
 			r = r.WithContext(context.WithValue(r.Context(), deviceKey{}, d))
 			if wait, ok := g.devices.take(d.ID, time.Now(), 0); !ok {
 				return limited(http.StatusTooManyRequests, limitDevice, wait, often, "come back later")
@@ -209,6 +210,7 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 			return failed(err)
 		}
 		if err == nil {
+			w.Header().Del("Connection")
 			wait, ok := g.companies.take(key.Tenant, time.Now(), MaxPace)
 			if !ok {
 				return limited(http.StatusTooManyRequests, limitCompany, wait, often, "pull with one program, in larger pages")
@@ -224,6 +226,10 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 				return nil
 			}
 		}
+	}
+	if crowded && !rt.Quiet {
+		return limited(http.StatusServiceUnavailable, limitConnections, 30*time.Second,
+			"the server has as many connections as it takes", "come back later")
 	}
 	if rt.Quiet {
 		return r // costs nothing, and whoever restarts servers by it must get its answer
