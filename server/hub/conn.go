@@ -28,6 +28,8 @@ type conn struct {
 	log     *slog.Logger
 	seen    atomic.Int64 // ms since 1970, when it was last heard of
 	refused int          // changes; the reading goroutine's
+	// Guarded by the Hub's mu: it does not count as one of the member's any more, and its socket was closed.
+	gone, cut bool
 
 	mu      sync.Mutex
 	told    sight // of it, to the store

@@ -41,7 +41,7 @@ type Config struct {
 	Now    func() time.Time // time.Now
 	Ping   time.Duration    // 45 s between pings, give or take a third; a device that is silent for twice as long is closed
 	Write  time.Duration    // 20 s for a device to take one frame; a slower one is closed and comes back
-	Member int              // 32 connections at most for one member; the oldest gives way
+	Member int              // 32 connections at most for one member; the oldest give way, and are cut off when twice as many are open
 	Poll   time.Duration    // 15 s, up to twice as long, between two questions for the heads of the members served here
 
 	// Caller says what a request is called in logs, and which device it proved to be of; store.ErrNotFound for none. Zero: it
@@ -177,19 +177,47 @@ func changedError() *wire.Error {
 
 func (h *Hub) add(c *conn) bool {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	if h.closing {
+		h.mu.Unlock()
 		return false
 	}
 	h.wg.Add(1)
 	m := c.session.dev.Member
 	list := h.conns[m]
-	if len(list) >= h.cfg.Member {
-		e := &wire.Error{Code: wire.CodeBusy, Text: "too many connections of one member", Wait: 60000}
-		list[0].fail(e, e)
-	}
+	tell, cut := h.makeRoom(list)
 	h.conns[m] = append(list, c)
+	h.mu.Unlock()
+	for _, x := range tell {
+		e := &wire.Error{Code: wire.CodeBusy, Text: "too many connections of one member", Wait: 60000}
+		x.fail(e, e)
+	}
+	for _, x := range cut {
+		go x.ws.Close() // it may wait for a peer that does not read
+	}
 	return true
+}
+
+// makeRoom picks who of a member's connections gives way to one more: the oldest that are to stay are told so, and the
+// oldest that were told and are slow to go are cut off, so that sockets are bounded too. The caller holds mu.
+func (h *Hub) makeRoom(list []*conn) (tell, cut []*conn) {
+	stay, open := 1, 1
+	for _, c := range list {
+		if c.gone = c.gone || c.failed(); !c.gone {
+			stay++
+		}
+		if !c.cut {
+			open++
+		}
+	}
+	for _, c := range list {
+		if !c.gone && stay > h.cfg.Member {
+			c.gone, stay, tell = true, stay-1, append(tell, c)
+		}
+		if c.gone && !c.cut && open > 2*h.cfg.Member {
+			c.cut, open, cut = true, open-1, append(cut, c)
+		}
+	}
+	return tell, cut
 }
 
 func (h *Hub) remove(c *conn) {

@@ -1,0 +1,153 @@
+package hub_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"trio/crdt/wire"
+	"trio/server/hub"
+	"trio/server/store"
+)
+
+// served is a hub on a real socket, with a member who has a device.
+type served struct {
+	testing.TB
+	st    *store.SQLite
+	hub   *hub.Hub
+	url   string
+	dev   store.Device
+	token string
+	logs  logs
+}
+
+// logs is what was logged.
+type logs struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func newServed(tb testing.TB, cfg hub.Config) *served {
+	tb.Helper()
+	ctx := tb.Context()
+	s := &served{TB: tb}
+	must := func(err error) {
+		tb.Helper()
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	st, err := store.Open(ctx, store.Config{Path: filepath.Join(tb.TempDir(), "trio.db")})
+	must(err)
+	s.st, cfg.Store, cfg.Log = st, st, slog.New(slog.NewTextHandler(&s.logs, nil))
+	tenant, err := st.CreateTenant(ctx, "Acme")
+	must(err)
+	m, err := st.CreateMember(ctx, store.Member{Tenant: tenant, Name: "Maya"})
+	must(err)
+	s.dev, s.token, err = st.CreateDevice(ctx, m, "device")
+	must(err)
+	s.hub = hub.New(cfg)
+	srv := httptest.NewServer(s.hub)
+	s.url = "ws" + strings.TrimPrefix(srv.URL, "http")
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		must(s.hub.Shutdown(ctx))
+		srv.Close()
+		must(st.Close())
+	})
+	return s
+}
+
+func (s *served) dial() *websocket.Conn {
+	s.Helper()
+	ws, _, err := websocket.DefaultDialer.Dial(s.url, http.Header{"Authorization": {"Bearer " + s.token}})
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { ws.Close() })
+	return ws
+}
+
+func (s *served) say(ws *websocket.Conn, f wire.Frame) {
+	s.Helper()
+	b, err := wire.Encode(f)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if err := ws.WriteMessage(websocket.BinaryMessage, b); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *served) hear(ws *websocket.Conn) wire.Frame {
+	s.Helper()
+	if err := ws.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		s.Fatal(err)
+	}
+	_, b, err := ws.ReadMessage()
+	if err != nil {
+		s.Fatal(err)
+	}
+	f, err := wire.Decode(b)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return f
+}
+
+// A member who comes again and again, and whose connections do not go when they are told to, has no more of them open than
+// twice the bound, and the last that came are served.
+func TestConnectionsOfOneMember(t *testing.T) {
+	const most = 3
+	s := newServed(t, hub.Config{Member: most})
+	hello := &wire.Hello{Version: wire.Version, Member: s.dev.Member, Device: s.dev.ID}
+	var all []*websocket.Conn
+	for range 10 * most {
+		ws := s.dial()
+		s.say(ws, hello)
+		if w := s.hear(ws).(*wire.Welcome); w.Leave {
+			t.Fatal("told to leave")
+		}
+		all = append(all, ws) // from now on nobody reads from it, nor answers that it is closed
+	}
+	soon := time.Now().Add(time.Second) // before who was told to go is given up
+	for s.hub.Connections() > 2*most {
+		if time.Now().After(soon) {
+			t.Fatalf("%d connections, at most %d may be there", s.hub.Connections(), 2*most)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	for late := time.Now().Add(10 * time.Second); s.hub.Connections() > most; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatalf("%d connections stay, want %d", s.hub.Connections(), most)
+		}
+	}
+	for i, ws := range all[len(all)-most:] {
+		s.say(ws, &wire.Push{ID: 1})
+		if f := s.hear(ws); f.(*wire.Answer).ID != 1 {
+			t.Errorf("connection %d of the last %d is not served: %+v", i, most, f)
+		}
+	}
+}
