@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -68,6 +69,7 @@ type Hub struct {
 	closing bool
 	wg      sync.WaitGroup // of the connections
 
+	names   atomic.Int64   // that sessions keep
 	hinted  chan struct{}  // there are hints
 	tasks   sync.WaitGroup // of the hub itself
 	sighted sightings
@@ -151,6 +153,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.log = c.log.With("member", dev.Member, "device", dev.ID)
 	c.token = bearer(r)
 	c.session = NewSession(h.cfg.Store, dev, id, h.cfg.Now)
+	c.session.names.shared = &h.names
 	if !h.add(c) {
 		c.hangUp(shutdownError())
 		go c.drain()
@@ -221,6 +224,7 @@ func (h *Hub) makeRoom(list []*conn) (tell, cut []*conn) {
 }
 
 func (h *Hub) remove(c *conn) {
+	c.session.Close()
 	h.mu.Lock()
 	m := c.session.dev.Member
 	list := h.conns[m]

@@ -46,7 +46,7 @@ func (s *Session) park(ctx context.Context, f *wire.Push) (got Received, err err
 		if !it.Doc.Valid() {
 			no := intake.NoDocument(it.Doc)
 			out.frame.Refused = append(out.frame.Refused, wire.Refusal{Hash: it.Change.Hash(), Code: no.Code, Text: no.Text})
-		} else if _, ok := s.held[it.Change.Hash()]; !ok { // only the reading side has it while the device leaves
+		} else if !s.names.has(it.Change.Hash()) { // only the reading side has them while the device leaves
 			items = append(items, store.Item{Doc: it.Doc, Change: it.Change})
 		}
 	}
@@ -69,17 +69,15 @@ func (s *Session) park(ctx context.Context, f *wire.Push) (got Received, err err
 }
 
 // readOrder notes, once, what the order has after the receipt that the device proved: no change that it pushes stands
-// before it. It notes maxHave changes at most; what comes behind them may be kept twice. An error ends the connection.
+// before it. It notes maxHave changes at most, and no more than there is room for; what comes behind them may be kept twice.
+// An error ends the connection.
 func (s *Session) readOrder(ctx context.Context) error {
-	s.mu.Lock()
-	known := s.keepHeld
-	s.keepHeld = true
-	s.mu.Unlock()
-	if known {
+	if s.orderRead {
 		return nil
 	}
-	add := func(h automerge.Hash) { s.held[h] = struct{}{} }
-	for at := s.sent.Seq; len(s.held) < maxHave; {
+	s.orderRead = true
+	var list []automerge.Hash
+	for at := s.sent.Seq; len(s.names.list) < maxHave; {
 		p, err := s.store.Since(ctx, s.dev.Member, at, pageChanges, pageBytes)
 		if err != nil {
 			return err
@@ -87,20 +85,25 @@ func (s *Session) readOrder(ctx context.Context) error {
 		if p.At.Seq == at {
 			break
 		}
+		list = list[:0]
 		if p.Segment != nil {
 			items, err := p.Segment.Open()
 			if err != nil {
 				return fmt.Errorf("stored changes of member %s: %w", s.dev.Member, err)
 			}
 			for i := range items {
-				add(items[i].Change.Hash())
+				list = append(list, items[i].Change.Hash())
 			}
 		}
 		for i := range p.Changes {
-			add(p.Changes[i].Hash)
+			list = append(list, p.Changes[i].Hash)
+		}
+		if !s.names.add(list) {
+			break
 		}
 		at = p.At.Seq
 	}
+	s.names.sort()
 	return nil
 }
 

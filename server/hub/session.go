@@ -20,8 +20,10 @@ const (
 	// pageChanges and pageBytes bound one Changes frame.
 	pageChanges = 4000
 	pageBytes   = 3 << 20
-	// maxHave bounds what a device may name to reconcile: about 16 MB of hashes while it does.
+	// maxHave bounds what a device may name to reconcile: about 8 MB while it does.
 	maxHave = 1 << 19
+	// fewNamed is how many hashes a segment is looked through for; who has named more has it opened in any case.
+	fewNamed = 64
 	// maxApp bounds the name of a program that is kept, in bytes.
 	maxApp = 100
 )
@@ -39,12 +41,14 @@ type Session struct {
 	reconcile bool // Have frames are still to come
 	streaming bool
 	sent      wire.Receipt                // how far the device was sent the order; Next's alone once streaming
-	held      map[automerge.Hash]struct{} // what the device holds of what comes after sent
-	keepHeld  bool                        // held came from Have frames: not to be cleared with a push
+	held      map[automerge.Hash]struct{} // what the device has pushed of what comes after sent; nil for nothing
+	names     names                       // what it has named that it holds of that
+	named     int                         // hashes in its Have frames; the reading side's alone
 	answers   []answer
 	known     uint64 // how far the order goes, as far as is known
 	ask       bool   // it may go further: the store is to be asked
-	leaving   bool   // held is what the order has after the device's receipt
+	leaving   bool   // names are what the order has after the device's receipt, once the reading side has read that
+	orderRead bool
 
 	// what the store is told of the device
 	app      unique.Handle[string]
@@ -85,7 +89,14 @@ func (a *answer) own(sent wire.Receipt) (f *wire.Changes, ok bool) {
 
 // NewSession returns the state of a connection of a device that has proved who it is.
 func NewSession(st Store, dev store.Device, conn string, now func() time.Time) *Session {
-	return &Session{store: st, dev: dev, conn: conn, now: now, held: map[automerge.Hash]struct{}{}}
+	return &Session{store: st, dev: dev, conn: conn, now: now}
+}
+
+// Close gives back what the session has of what it shares with others. Receive is not to be called after it.
+func (s *Session) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.names.drop()
 }
 
 // Wake tells the session that the member's order has grown to head, or, when that is 0, that it may have grown. It reports
@@ -185,19 +196,46 @@ func (s *Session) hello(ctx context.Context, h *wire.Hello) error {
 	return nil
 }
 
+// have notes what the device says it holds, so that it is not sent that. It is a saving: whoever names more than there is
+// room for is sent it in full.
 func (s *Session) have(f *wire.Have) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.held)+len(f.Hashes) > maxHave {
+	if s.named += len(f.Hashes); s.named > maxHave {
 		return &wire.Error{Code: wire.CodeFrame, Text: fmt.Sprintf("device names more than %d changes to reconcile", maxHave)}
 	}
-	for _, h := range f.Hashes {
-		s.held[h] = struct{}{}
+	if s.named > fewNamed { // names are the reading side's alone until the stream begins
+		s.names.add(f.Hashes)
 	}
 	if !f.More {
-		s.reconcile, s.streaming, s.keepHeld = false, true, true
+		s.names.sort()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.named <= fewNamed {
+		s.hold(f.Hashes)
+	}
+	if !f.More {
+		s.reconcile, s.streaming = false, true
+		s.passed()
 	}
 	return nil
+}
+
+// hold notes hashes as ones that the device has. The caller holds mu.
+func (s *Session) hold(list []automerge.Hash) {
+	if s.held == nil {
+		s.held = make(map[automerge.Hash]struct{}, len(list))
+	}
+	for _, h := range list {
+		s.held[h] = struct{}{}
+	}
+}
+
+// passed forgets what the device has named once the order was sent up to where it went when the device came: what it named
+// beyond that, it pushes. The caller holds mu.
+func (s *Session) passed() {
+	if s.sent.Seq >= s.welcome.Head.Seq {
+		s.names.drop()
+	}
 }
 
 func (s *Session) push(ctx context.Context, f *wire.Push) (got Received, err error) {
@@ -207,9 +245,11 @@ func (s *Session) push(ctx context.Context, f *wire.Push) (got Received, err err
 		s.mu.Unlock()
 		return got, &wire.Error{Code: wire.CodeOrder, Text: "a push before the answer to the last one"}
 	}
+	hashes := make([]automerge.Hash, 0, len(f.Items))
 	for _, it := range f.Items {
-		s.held[it.Change.Hash()] = struct{}{}
+		hashes = append(hashes, it.Change.Hash())
 	}
+	s.hold(hashes)
 	s.proved = max(s.proved, s.answered)
 	s.mu.Unlock()
 
@@ -273,8 +313,8 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 	case len(s.answers) > 0 && (s.leaving || s.answers[0].after.Seq <= s.sent.Seq):
 		a := s.answers[0]
 		s.answers = s.answers[1:]
-		if !s.keepHeld && !s.leaving {
-			clear(s.held) // all that was pushed is below sent now
+		if !s.leaving {
+			s.held = nil // all that was pushed is below sent now
 		}
 		s.answered = s.sent.Seq
 		s.mu.Unlock()
@@ -319,6 +359,7 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 			delete(s.held, h)
 		}
 		s.sent = p.At
+		s.passed()
 		s.mu.Unlock()
 		if p.More {
 			s.Wake(p.At.Seq + 1)
@@ -337,6 +378,7 @@ func (s *Session) read(known, at uint64) {
 	if s.known == known {
 		s.known = at
 	}
+	s.names.drop() // the order goes no further, whatever was said of it
 }
 
 // page makes a frame of a piece of the order: hashes alone for what the device holds. It returns these hashes.
@@ -350,6 +392,7 @@ func (s *Session) page(from wire.Receipt, p *store.Page) (b []byte, held []autom
 	add := func(h automerge.Hash, item func() (wire.Item, error)) error {
 		s.mu.Lock()
 		_, has := s.held[h]
+		has = has || s.names.has(h)
 		s.mu.Unlock()
 		f.Held = append(f.Held, has)
 		if has {
@@ -398,7 +441,7 @@ func (s *Session) page(from wire.Receipt, p *store.Page) (b []byte, held []autom
 func (s *Session) holdsOf(g *wire.Segment) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.held) > 64 {
+	if len(s.held) > fewNamed || len(s.names.list) > 0 {
 		return true
 	}
 	for h := range s.held {

@@ -1,9 +1,11 @@
 package hub_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,7 @@ import (
 type peer struct {
 	*testing.T
 	*hub.Session
+	store  *store.SQLite
 	dev    store.Device
 	author *storetest.Author
 	pushes uint64
@@ -48,7 +51,7 @@ func newPeers(t *testing.T, n int) (*store.SQLite, []*peer) {
 			t.Fatal(err)
 		}
 		all = append(all, &peer{
-			T: t, Session: hub.NewSession(st, d, "test", time.Now), dev: d,
+			T: t, Session: hub.NewSession(st, d, "test", time.Now), store: st, dev: d,
 			author: storetest.NewAuthor(d, 1, rand.New(rand.NewPCG(uint64(i), 1))),
 		})
 	}
@@ -284,5 +287,107 @@ func TestQuota(t *testing.T) {
 	e := hub.AsError(p.give(&wire.Push{ID: 2, Items: []wire.Item{{Doc: it.Doc, Change: it.Change}}}))
 	if e.Code != wire.CodeFull || e.Wait != 3_600_000 || !strings.Contains(e.Text, "ask your company") || !e.Code.Retry() {
 		t.Errorf("%+v", e)
+	}
+}
+
+// What a device names to reconcile costs its connection memory only until it has been sent the order, whether the order has
+// it or not; and little even then.
+func TestNamesAreForgotten(t *testing.T) {
+	_, ps := newPeers(t, 2)
+	author, p := ps[0], ps[1]
+	author.hello()
+	author.take()
+	for range 3 {
+		author.push()
+		author.take()
+	}
+	rnd := rand.New(rand.NewPCG(1, 1))
+	before := heap()
+	p.at.Seq = 99
+	p.hello()
+	p.take()
+	p.at = wire.Receipt{}
+	const frames = 1 << 19 / wire.MaxHave
+	var during uint64
+	for i := range frames {
+		hashes := make([]automerge.Hash, wire.MaxHave)
+		for j := range hashes {
+			for k := 0; k < len(hashes[j]); k += 8 {
+				binary.BigEndian.PutUint64(hashes[j][k:], rnd.Uint64())
+			}
+		}
+		if i == frames-1 {
+			during = heap()
+		}
+		if err := p.give(&wire.Have{Hashes: hashes, More: i < frames-1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := kinds(p.take()); got != "change change change" {
+		t.Errorf("got %q", got)
+	}
+	after := heap()
+	runtime.KeepAlive(p)
+	if during > before+16<<20 || after > before+1<<20 {
+		t.Errorf("%d kB while it names what it holds, %d kB when it is level", (int64(during)-int64(before))>>10, (int64(after)-int64(before))>>10)
+	}
+	t.Logf("%d kB while it names what it holds, %d kB when it is level", (int64(during)-int64(before))>>10, (int64(after)-int64(before))>>10)
+	var e *wire.Error
+	if err := p.give(&wire.Have{}); !errors.As(err, &e) || e.Code != wire.CodeOrder {
+		t.Errorf("it names more: %v", err)
+	}
+}
+
+// heap returns the bytes that are in use.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// A device that holds a year of what the order has is sent none of it again, and then costs as little as any.
+func TestManyNamesAreHeld(t *testing.T) {
+	_, ps := newPeers(t, 1)
+	p := ps[0]
+	p.hello()
+	p.take()
+	const n = 5000
+	var items []wire.Item
+	var hashes []automerge.Hash
+	for range n {
+		it := p.author.Tap(1)
+		items = append(items, wire.Item{Doc: it.Doc, Change: it.Change})
+		hashes = append(hashes, it.Change.Hash())
+	}
+	for i := 0; i < n; i += 500 {
+		p.pushes++
+		if err := p.give(&wire.Push{ID: p.pushes, Items: items[i : i+500]}); err != nil {
+			t.Fatal(err)
+		}
+		p.take()
+	}
+	p.Session = hub.NewSession(p.store, p.dev, "test", time.Now)
+	p.at = wire.Receipt{Seq: n + 5}
+	p.hello()
+	p.take()
+	p.at = wire.Receipt{}
+	if err := p.give(&wire.Have{Hashes: hashes[:n/2], More: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.give(&wire.Have{Hashes: hashes[n/2 : n-1]}); err != nil {
+		t.Fatal(err)
+	}
+	held := 0
+	for _, f := range p.take() {
+		c := f.(*wire.Changes)
+		held += len(c.Hashes)
+		if len(c.Items) > 1 || len(c.Items) == 1 && c.Items[0].Change.Hash() != hashes[n-1] {
+			t.Errorf("%d changes are sent to a device that lacks one", len(c.Items))
+		}
+	}
+	if held != n-1 || p.at.Seq != n {
+		t.Errorf("%d of %d are known to be held, it stands at %d", held, n-1, p.at.Seq)
 	}
 }
