@@ -58,11 +58,12 @@ func (c *conn) refuse(e *wire.Error, why error) {
 	c.hub.cfg.Refused(e.Code)
 }
 
-// note logs changes that were refused one by one: the first of a connection, then only how many there are.
+// note logs changes that were refused one by one: the first of a connection, then only how many there are. The sentence for
+// the device stays out of the log: it may quote the change, and with it whom the member knows.
 func (c *conn) note(list []wire.Refusal) {
 	for _, x := range list {
 		if c.refused++; c.refused <= maxRefusals {
-			c.log.Info("change refused", "id", shortID(c.id), "hash", x.Hash.String(), "code", x.Code.String(), "why", x.Text)
+			c.log.Info("change refused", "id", shortID(c.id), "hash", x.Hash.String(), "code", x.Code.String())
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -14,9 +15,12 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"trio/crdt"
+	"trio/crdt/automerge"
 	"trio/crdt/wire"
 	"trio/server/hub"
 	"trio/server/store"
+	"trio/server/store/storetest"
 )
 
 // served is a hub on a real socket, with a member who has a device.
@@ -149,5 +153,41 @@ func TestConnectionsOfOneMember(t *testing.T) {
 		if f := s.hear(ws); f.(*wire.Answer).ID != 1 {
 			t.Errorf("connection %d of the last %d is not served: %+v", i, most, f)
 		}
+	}
+}
+
+// What is refused is found in the log by its hash. What stands in it does not get there: it may be a number of somebody whom
+// the member knows. The device is told in full.
+func TestLogQuotesNoChange(t *testing.T) {
+	s := newServed(t, hub.Config{})
+	ws := s.dial()
+	s.say(ws, &wire.Hello{Version: wire.Version, Member: s.dev.Member, Device: s.dev.ID})
+	s.hear(ws)
+	const number = "+15550123456"
+	a := storetest.NewAuthor(s.dev, 1, rand.New(rand.NewPCG(1, 1)))
+	text := automerge.Value{Kind: automerge.KindString, Str: number}
+	put := func(doc crdt.DocName, ops ...automerge.Op) wire.Item {
+		it := a.Fork().Write(doc, ops)
+		return wire.Item{Doc: it.Doc, Change: it.Change}
+	}
+	tel := automerge.Op{Key: "tel:" + number, Action: automerge.Put, Value: text}
+	push := &wire.Push{ID: 1, Items: []wire.Item{
+		put(crdt.ContactsDoc, tel, tel),
+		put("log-2026-11", automerge.Op{Key: number, Action: automerge.Put, Value: text}),
+		put(number, tel),
+	}}
+	s.say(ws, push)
+	answer := s.hear(ws).(*wire.Answer)
+	if len(answer.Refused) != len(push.Items) || !strings.Contains(answer.Refused[0].Text, number) {
+		t.Errorf("answered %+v", answer)
+	}
+	log := s.logs.String()
+	for _, it := range push.Items {
+		if !strings.Contains(log, it.Change.Hash().String()) {
+			t.Errorf("refused change %s is not in the log", it.Change.Hash())
+		}
+	}
+	if strings.Contains(log, number[1:]) {
+		t.Errorf("the log quotes what was written:\n%s", log)
 	}
 }

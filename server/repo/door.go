@@ -543,7 +543,11 @@ func (c *conn) take(kind int, b []byte) bool {
 	}
 	switch {
 	case err != nil:
-		c.log.Warn("message refused", "err", err)
+		if said := (*wire.Error)(nil); errors.As(err, &said) {
+			c.log.Warn("message refused", "code", said.Code.String()) // its text may quote the message
+		} else {
+			c.log.Error("message refused", "err", err)
+		}
 		c.fail(hub.AsError(err))
 		return true
 	case e.Left:

@@ -459,7 +459,7 @@ func (in *incoming) refuse(h automerge.Hash, code wire.Code, text string) error 
 	}
 	in.d.refused[h] = struct{}{}
 	in.refusals = append(in.refusals, RefusedChange{Hash: h.String(), Code: code, Text: text})
-	in.cfg.Log.Warn("change refused", "doc", string(in.d.doc.name), "hash", h.String(), "code", int(code)) // its text may quote the change
+	in.cfg.Log.Warn("change refused", "doc", string(in.d.doc.name), "hash", h.String(), "code", code.String()) // its text may quote the change
 	return nil
 }
 
