@@ -58,16 +58,18 @@ func New(cfg Config) *Server {
 	}
 	cfg.Limits = cfg.Limits.Default()
 	st := ops.Meter(cfg.Store, cfg.Metrics)
+	pacer := ops.NewPacer(cfg.Limits)
 	stopping, stop := context.WithCancel(context.Background())
 	s := &Server{
 		// A path that is not clean is not known: the redirect would pass the guard by, and repeat a token of the query.
 		stop: stop, health: ops.NewHealth(st, cfg.Log), router: mux.NewRouter().SkipClean(true),
 		hub: hub.New(hub.Config{
 			Store: st, Now: cfg.Now, Member: cfg.Limits.Member, Log: cfg.Log,
-			Caller: caller, Pace: ops.NewPacer(cfg.Limits).Turn, Refused: cfg.Metrics.CountRefusal,
+			Caller: caller, Pace: pacer.Turn, Refused: cfg.Metrics.CountRefusal,
 		}),
 		repo: repo.New(repo.Config{
 			Store: st, Member: cfg.Limits.Member, Log: cfg.Log, Refused: cfg.Metrics.CountRefusal, Origins: cfg.Origins,
+			Pace: pacer.Turn,
 		}),
 	}
 	cfg.Metrics.Watch("devices_connected", "Devices that sync now; one that is connected twice counts once.",

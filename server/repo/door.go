@@ -9,11 +9,13 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,11 +42,14 @@ type Config struct {
 	Origins []string      // none: origins ("https://app.example.com") besides our own whose pages may use a cookie
 	Ping    time.Duration // 45 s between pings, give or take a third; a client that is silent for twice as long is closed
 	Write   time.Duration // 20 s for a client to take one message; a slower one is closed and comes back
-	Member  int           // 32 connections at most for one member; the oldest gives way
+	Member  int           // 32 connections at most for one member; the oldest give way, and are cut off when twice as many are open
 	Poll    time.Duration // 30 s, or up to twice that, between questions whether hints of the store were lost
 
 	Message int             // 64 MiB at most for one message
 	Refused func(wire.Code) // nobody: told the code of each refusal of a client
+	// Pace is asked for a turn for changes that a client has brought, wire.MaxChanges at most, and says how long nothing more
+	// is to be read from it; not ok, the turn is to be asked for again then. Zero: it is always its turn.
+	Pace func(dev store.Device, changes int) (wait time.Duration, ok bool)
 
 	// Work and WorkBurst bound what the connections of one device may cost (see Session.Worked) in a second in the long run
 	// and at once: 4 Mi and 256 Mi. A device that has used them up is read from more slowly.
@@ -58,10 +63,14 @@ const (
 )
 
 const (
-	// largeMessage is what a message may have without waiting for its turn, in bytes; largeMessages is how many larger ones
-	// are taken in at a time, and largeTime how long one may take.
+	// largeMessage is what a message may have without waiting for its turn, in bytes. Of a member one larger message comes in
+	// at a time, within largeTime and without a pause of largePause before the next largeStep bytes; all larger messages that
+	// come in or wait have largeRoom bytes together, and largeMessages of them are worked in at a time.
 	largeMessage  = 1 << 20
 	largeMessages = 4
+	largeRoom     = 256 << 20
+	largeStep     = 256 << 10
+	largePause    = 10 * time.Second
 	largeTime     = 2 * time.Minute
 	// maxPause is how long a device is not read from at a time; shorter than it may be silent.
 	maxPause = 30 * time.Second
@@ -77,7 +86,8 @@ type Door struct {
 	cfg      Config
 	peer     string
 	upgrader websocket.Upgrader
-	large    chan struct{}
+	large    chan struct{}   // holds an element for each large message that is worked in
+	room     atomic.Int64    // what large messages that are here take, in bytes
 	ctx      context.Context // of all work for connections; ends when Shutdown stops waiting
 	cancel   context.CancelFunc
 
@@ -92,7 +102,8 @@ type Door struct {
 // member is what the connections of one member share.
 type member struct {
 	book  *Book
-	conns []*conn // in the order of arrival
+	large chan struct{} // holds an element while a large message of the member comes in
+	conns []*conn       // in the order of arrival
 }
 
 // New returns a door that nobody has come by.
@@ -111,6 +122,9 @@ func New(cfg Config) *Door {
 	}
 	if cfg.Refused == nil {
 		cfg.Refused = func(wire.Code) {}
+	}
+	if cfg.Pace == nil {
+		cfg.Pace = func(store.Device, int) (time.Duration, bool) { return 0, true }
 	}
 	if cfg.Message == 0 {
 		cfg.Message = MaxMessage
@@ -181,7 +195,10 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // the upgrader has answered
 	}
 	token := Token(r)
-	c := &conn{door: d, ws: ws, id: uuid.NewString(), token: token}
+	c := &conn{door: d, ws: ws, id: ops.RequestID(r.Context()), token: token, ending: make(chan struct{})}
+	if c.id == "" {
+		c.id = uuid.NewString()
+	}
 	log := d.cfg.Log.With("conn", c.id)
 	dev, err := d.cfg.Store.DeviceByToken(d.ctx, token)
 	switch {
@@ -255,13 +272,11 @@ func (d *Door) add(c *conn) bool {
 	}
 	m := d.members[c.dev.Member]
 	if m == nil {
-		m = &member{book: NewBook(d.cfg.Store, c.dev.Member)}
+		m = &member{book: NewBook(d.cfg.Store, c.dev.Member), large: make(chan struct{}, 1)}
 		d.members[c.dev.Member] = m
 	}
-	staying := slices.DeleteFunc(slices.Clone(m.conns), (*conn).failed)
-	if len(staying) >= d.cfg.Member {
-		staying[0].fail(&wire.Error{Code: wire.CodeBusy, Text: "too many connections of one member"})
-	}
+	d.makeRoom(m.conns)
+	c.large = m.large
 	if c.work = d.work[c.dev.ID]; c.work == nil {
 		if len(d.work) >= keptBuckets {
 			now := time.Now()
@@ -274,10 +289,35 @@ func (d *Door) add(c *conn) bool {
 		c.work = rate.NewLimiter(rate.Limit(d.cfg.Work), d.cfg.WorkBurst)
 		d.work[c.dev.ID] = c.work
 	}
-	c.session = NewSession(SessionConfig{Store: d.cfg.Store, Book: m.book, Device: c.dev, Conn: c.id, Peer: d.peer, Log: c.log})
+	c.session = NewSession(SessionConfig{Store: d.cfg.Store, Book: m.book, Device: c.dev, Conn: c.id, Tells: uuid.NewString(), Peer: d.peer, Log: c.log})
 	m.conns = append(slices.Clip(m.conns), c)
 	d.wg.Add(1)
 	return true
+}
+
+// makeRoom has connections of a member give way to one more: the oldest that are to stay are told so, and the oldest that
+// were told and are slow to go are cut off, so that sockets are bounded too. The caller holds mu.
+func (d *Door) makeRoom(list []*conn) {
+	stay, open := 1, 1
+	for _, c := range list {
+		if !c.failed() {
+			stay++
+		}
+		if !c.cut {
+			open++
+		}
+	}
+	for _, c := range list {
+		gone := c.failed()
+		if !gone && stay > d.cfg.Member {
+			c.fail(&wire.Error{Code: wire.CodeBusy, Text: "too many connections of one member"})
+			gone, stay = true, stay-1
+		}
+		if gone && !c.cut && open > 2*d.cfg.Member {
+			c.cut, open = true, open-1
+			go c.ws.Close() // it may wait for a peer that does not read
+		}
+	}
 }
 
 func (d *Door) remove(c *conn) {
@@ -451,11 +491,15 @@ type conn struct {
 	log       *slog.Logger
 	work      *rate.Limiter
 	ephemeral *rate.Limiter
+	large     chan struct{} // the member's
+	cut       bool          // the socket was closed for others; guarded by the Door's mu
 
 	mu      sync.Mutex
 	pumping bool
 	again   bool
-	failure *wire.Error // why the connection ends; the pump says it and closes
+	failure *wire.Error   // why the connection ends; the pump says it and closes
+	ending  chan struct{} // closed when there is a failure, or it is over
+	late    time.Time     // when the large message that comes in is to be here; zero: none does
 	over    bool
 }
 
@@ -473,10 +517,51 @@ func (c *conn) lookUp() bool {
 func (c *conn) alive() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.late.IsZero() {
+		return nil // no pong gives a message more time
+	}
+	return c.within(2 * c.door.cfg.Ping)
+}
+
+// within gives the client a time for what it is to send next; for who holds mu.
+func (c *conn) within(d time.Duration) error {
 	if c.failure != nil {
 		return nil // it has hangUp's time to go, whatever it sends
 	}
-	return c.ws.SetReadDeadline(time.Now().Add(2 * c.door.cfg.Ping))
+	return c.ws.SetReadDeadline(time.Now().Add(d))
+}
+
+// wait waits, and reports false when the connection is to end.
+func (c *conn) wait(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-c.ending:
+	case <-c.door.ctx.Done():
+	}
+	return false
+}
+
+// enter takes a place in what has few, and reports false when the connection is to end first.
+func (c *conn) enter(places chan struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	case <-c.ending:
+	case <-c.door.ctx.Done():
+	}
+	return false
+}
+
+// end has whoever waits on the connection go on; for who holds mu.
+func (c *conn) end() {
+	select {
+	case <-c.ending:
+	default:
+		close(c.ending)
+	}
 }
 
 // read takes messages until the connection ends.
@@ -516,26 +601,30 @@ func (c *conn) read() {
 				c.fail(e)
 				continue
 			}
+			if errors.Is(err, errEnds) {
+				c.drain() // it is being told why
+			}
 			return
 		}
-		ok := c.take(kind, b)
+		stored, ok := c.take(kind, b)
+		b = nil // or it stays for as long as nothing else comes
 		done()
 		if !ok {
 			return
 		}
-		c.pace()
+		c.pace(stored)
 	}
 }
 
-// take works one message in, and reports whether the client stays.
-func (c *conn) take(kind int, b []byte) bool {
+// take works one message in. It returns how many changes it has brought, and whether the client stays.
+func (c *conn) take(kind int, b []byte) (stored int, ok bool) {
 	c.alive() //nolint:errcheck // the next read will say it
 	if c.failed() {
-		return true // it is told already; what it still sends is not for us
+		return 0, true // it is told already; what it still sends is not for us
 	}
 	if kind != websocket.BinaryMessage {
 		c.fail(&wire.Error{Code: wire.CodeFrame, Text: "want binary messages: CBOR, as automerge-repo sends it"})
-		return true
+		return 0, true
 	}
 	e, err := c.session.Receive(c.door.ctx, b)
 	if e.Stored > 0 {
@@ -549,17 +638,17 @@ func (c *conn) take(kind int, b []byte) bool {
 			c.log.Error("message refused", "err", err)
 		}
 		c.fail(hub.AsError(err))
-		return true
+		return e.Stored, true
 	case e.Left:
-		return false
+		return e.Stored, false
 	case e.Relay != nil:
 		c.relay(e.Relay)
 	}
 	c.kick()
-	return true
+	return e.Stored, true
 }
 
-// next reads one message. One that is large waits until few others are worked in; done says that this one is.
+// next reads one message; done says that it is worked in.
 func (c *conn) next() (kind int, b []byte, done func(), err error) {
 	done = func() {}
 	kind, r, err := c.ws.NextReader()
@@ -570,22 +659,74 @@ func (c *conn) next() (kind int, b []byte, done func(), err error) {
 	if err != nil || len(b) < largeMessage {
 		return kind, b, done, err
 	}
-	select {
-	case c.door.large <- struct{}{}:
-		done = sync.OnceFunc(func() { <-c.door.large })
-	case <-c.door.ctx.Done():
-		return 0, nil, done, c.door.ctx.Err()
+	b, done, err = c.nextLarge(b, r)
+	return kind, b, done, err
+}
+
+var errEnds = errors.New("the connection is to end")
+
+// nextLarge reads a large message to its end. A slow one is in the way of its own member's others alone: what all members
+// share is room for what has come, and turns for messages that are here as a whole.
+func (c *conn) nextLarge(first []byte, r io.Reader) (b []byte, done func(), err error) {
+	d := c.door
+	parts, size := [][]byte{first}, len(first)
+	release := func() { d.room.Add(-int64(size - len(first))) }
+	if !c.enter(c.large) {
+		return nil, func() {}, errEnds
 	}
-	c.ws.SetReadDeadline(time.Now().Add(largeTime)) //nolint:errcheck // the read will say it
-	room := c.door.cfg.Message - largeMessage
-	rest, err := io.ReadAll(io.LimitReader(r, int64(room)+1))
-	if err == nil && len(rest) > room { // the next read skips what is left of it
+	c.setLate(time.Now().Add(largeTime))
+	for more := true; more && err == nil; {
+		var part []byte
+		if part, more, err = c.step(r, d.cfg.Message-size); err == nil {
+			parts, size = append(parts, part), size+len(part)
+		}
+	}
+	c.setLate(time.Time{})
+	<-c.large
+	if err != nil {
+		release()
+		return nil, func() {}, err
+	}
+	if !c.enter(d.large) {
+		release()
+		return nil, func() {}, errEnds
+	}
+	return bytes.Join(parts, nil), sync.OnceFunc(func() {
+		<-d.large
+		release()
+	}), nil
+}
+
+// setLate sets when the large message that comes in is to be here.
+func (c *conn) setLate(at time.Time) {
+	c.mu.Lock()
+	c.late = at
+	c.mu.Unlock()
+	c.alive() //nolint:errcheck // the next read will say it
+}
+
+// step reads the next part of a large message, which may have most bytes more. It has taken room for what it returns.
+func (c *conn) step(r io.Reader, most int) (part []byte, more bool, err error) {
+	if c.door.room.Add(largeStep) > largeRoom {
+		c.door.room.Add(-largeStep)
+		return nil, false, &wire.Error{Code: wire.CodeBusy, Text: "the server has too many large messages to work in: come back later"}
+	}
+	c.mu.Lock()
+	c.within(min(largePause, time.Until(c.late))) //nolint:errcheck // the read will say it
+	c.mu.Unlock()
+	part, err = io.ReadAll(io.LimitReader(r, largeStep))
+	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+		c.log.Info("client sends a large message too slowly")
+	}
+	if err == nil && len(part) > most { // the next read skips what is left of it
 		err = &wire.Error{Code: wire.CodeFrame, Text: fmt.Sprintf("message is larger than %d MiB: send fewer changes at a time", c.door.cfg.Message>>20)}
 	}
 	if err != nil {
-		done()
+		c.door.room.Add(-largeStep)
+		return nil, false, err
 	}
-	return kind, bytes.Join([][]byte{b, rest}, nil), done, err
+	c.door.room.Add(int64(len(part) - largeStep))
+	return part, len(part) == largeStep, nil
 }
 
 // charge takes what the connection has cost from what its device may, and returns how long that takes to come back.
@@ -594,13 +735,26 @@ func (c *conn) charge() time.Duration {
 	return min(c.work.ReserveN(time.Now(), n).Delay(), maxPause)
 }
 
-// pace reads no more for a while when the device has cost more than it may.
-func (c *conn) pace() {
+// pace reads no more for a while when the device has cost more than it may, or has brought more changes than it, or its
+// company, may.
+func (c *conn) pace(changes int) {
 	if wait := c.charge(); wait > 0 {
 		c.log.Debug("client is paced", "ms", wait.Milliseconds())
-		select {
-		case <-time.After(wait):
-		case <-c.door.ctx.Done():
+		c.wait(wait)
+		c.alive() //nolint:errcheck // the next read will say it
+	}
+	for changes > 0 {
+		n := min(changes, wire.MaxChanges)
+		wait, ok := c.door.cfg.Pace(c.dev, n)
+		if ok {
+			changes -= n
+		}
+		if wait <= 0 {
+			continue
+		}
+		c.log.Debug("client is paced", "ms", wait.Milliseconds(), "changes", changes)
+		if !c.wait(wait) {
+			return
 		}
 		c.alive() //nolint:errcheck // the next read will say it
 	}
@@ -631,6 +785,7 @@ func (c *conn) fail(e *wire.Error) {
 	if c.failure == nil {
 		c.failure = e
 	}
+	c.end()
 	c.mu.Unlock()
 	c.kick()
 }
@@ -692,6 +847,7 @@ func (c *conn) pump() {
 				c.log.Debug("client does not read", "err", err)
 				c.mu.Lock()
 				c.over = true
+				c.end()
 				c.mu.Unlock()
 				c.ws.Close() // it comes back, and misses nothing
 				return

@@ -17,6 +17,7 @@ import (
 
 	"trio/crdt"
 	"trio/crdt/automerge"
+	"trio/server/ops"
 	"trio/server/repo"
 	"trio/server/store"
 	"trio/server/store/storetest"
@@ -257,5 +258,133 @@ func TestLargeMessages(t *testing.T) {
 		s.join()
 		say(s, 3<<20)
 		s.refused("larger than 3 MiB", websocket.CloseTryAgainLater)
+	}
+}
+
+// TestSlowLargeMessages: whoever sends large messages slowly is in the way of their own member alone, however many
+// connections they use, and not for long once they stop.
+func TestSlowLargeMessages(t *testing.T) {
+	e := newEntrance(t, repo.Config{})
+	for range 6 {
+		slow := e.dial("?token="+e.token, nil)
+		slow.join()
+		w, err := slow.NextWriter(websocket.BinaryMessage)
+		must(t, err)
+		_, err = w.Write(make([]byte, 2<<20)) // and never more
+		must(t, err)
+	}
+	m, err := e.st.CreateMember(t.Context(), store.Member{Tenant: e.dev.Tenant, Name: "Ann"})
+	must(t, err)
+	_, token, err := e.st.CreateDevice(t.Context(), m, "device")
+	must(t, err)
+	start := time.Now()
+	s := e.dial("?token="+token, nil)
+	s.join()
+	s.say(map[string]any{"type": "of another kind", "senderId": "me", "targetId": s.server, "data": make([]byte, 5<<20)})
+	s.say(map[string]any{"type": "request", "senderId": "me", "targetId": s.server, "documentId": "1", "data": []byte{1}})
+	s.refused("base58check", websocket.CloseTryAgainLater)
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("another member's large message waits %v", took)
+	}
+}
+
+// TestConnectionsOfOneMember: a member whose programs come again and again, and do not go when they are told to, has no more
+// connections than twice the bound, and the last that came are served.
+func TestConnectionsOfOneMember(t *testing.T) {
+	const most = 3
+	e := newEntrance(t, repo.Config{Member: most})
+	var all []*socket
+	for range 10 * most {
+		s := e.dial("?token="+e.token, nil)
+		s.join()
+		all = append(all, s) // from now on nobody reads from it, nor answers that it is closed
+	}
+	soon := time.Now().Add(time.Second) // before who was told to go is given up
+	for e.door.Connections() > 2*most {
+		if time.Now().After(soon) {
+			t.Fatalf("%d connections, at most %d may be there", e.door.Connections(), 2*most)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	for late := time.Now().Add(10 * time.Second); e.door.Connections() > most; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatalf("%d connections stay, want %d", e.door.Connections(), most)
+		}
+	}
+	for _, s := range all[len(all)-most:] {
+		s.say(map[string]any{"type": "request", "senderId": "me", "targetId": s.server, "documentId": "1", "data": []byte{1}})
+		s.refused("base58check", websocket.CloseTryAgainLater)
+	}
+}
+
+// TestWhoBringsMuchIsPaced: changes that a program brings are counted as those of the device are, and while its turn has not
+// come no more is read from it.
+func TestWhoBringsMuchIsPaced(t *testing.T) {
+	type turn struct {
+		device  crdt.DeviceID
+		changes int
+	}
+	turns := make(chan turn, 10)
+	asked := 0
+	e := newEntrance(t, repo.Config{Pace: func(dev store.Device, changes int) (time.Duration, bool) {
+		turns <- turn{dev.ID, changes}
+		asked++
+		return 300 * time.Millisecond, asked > 1
+	}})
+	s := e.dial("?token="+e.token, nil)
+	s.join()
+	a := storetest.NewAuthor(e.dev, 1, rand.New(rand.NewPCG(1, 1)))
+	var chunks [][]byte
+	var last automerge.Hash
+	for range 3 {
+		it := a.Tap(1)
+		chunks, last = append(chunks, it.Change.Raw()), it.Change.Hash()
+	}
+	doc := strings.TrimPrefix(repo.URL(crdt.DocName("log-2026-11").DocumentID(e.dev.Member)), "automerge:")
+	start := time.Now()
+	s.say(map[string]any{
+		"type": "sync", "senderId": "me", "targetId": s.server, "documentId": doc,
+		"data": (&automerge.SyncMessage{Heads: []automerge.Hash{last}, Changes: chunks}).Append(nil),
+	})
+	s.say(map[string]any{"type": "request", "senderId": "me", "targetId": s.server, "documentId": "1", "data": []byte{1}})
+	for {
+		if m, _ := s.hear(); m.Type == "error" {
+			break
+		}
+	}
+	if took := time.Since(start); took < 600*time.Millisecond {
+		t.Errorf("read on after %v, want 600 ms", took)
+	}
+	for range 2 {
+		if got := <-turns; got != (turn{e.dev.ID, 3}) {
+			t.Errorf("a turn is asked for %+v", got)
+		}
+	}
+	if len(turns) > 0 {
+		t.Errorf("more turns are asked for: %+v", <-turns)
+	}
+}
+
+// TestConnectionIsTheRequest: the log's lines of a connection bear the id of the request that it came with.
+func TestConnectionIsTheRequest(t *testing.T) {
+	e := newEntrance(t, repo.Config{})
+	m := ops.NewMetrics()
+	srv := httptest.NewServer(ops.NewGuard(ops.GuardConfig{Store: e.st, Log: slog.New(slog.DiscardHandler), Metrics: m}).Wrap(
+		ops.Route{Name: "repo", Access: ops.Devices, Token: repo.Token}, e.door))
+	defer srv.Close()
+	ws, res, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(srv.URL, "http")+"/?token="+e.token, http.Header{"X-Request-Id": {"request-1"}})
+	must(t, err)
+	defer ws.Close()
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatal(res.Status)
+	}
+	s := &socket{TB: t, Conn: ws}
+	s.join()
+	s.say(map[string]any{"type": "request", "senderId": "me", "targetId": s.server, "documentId": "1", "data": []byte{1}})
+	if m, _ := s.hear(); !strings.HasSuffix(m.Message, "(connection request-1)") {
+		t.Errorf("%+v", m)
+	}
+	if !strings.Contains(e.logs.String(), "conn=request-1") {
+		t.Errorf("the log does not name the request:\n%s", e.logs)
 	}
 }

@@ -51,6 +51,7 @@ type SessionConfig struct {
 	Book   *Book
 	Device store.Device // which has proved who it is
 	Conn   string       // names the connection, in the log and to the peer
+	Tells  string       // the session of our own ephemeral messages: one that no other connection ever has
 	Peer   string       // the server's peer id; the same as long as it is the same database
 	Log    *slog.Logger
 }
@@ -332,7 +333,7 @@ func (s *Session) tell(d *openDoc, list []RefusedChange) error {
 			return err
 		}
 		s.told++
-		if err := s.say(&message{Type: kindEphemeral, Doc: d.id, Session: s.cfg.Conn, Count: s.told, Data: b}); err != nil {
+		if err := s.say(&message{Type: kindEphemeral, Doc: d.id, Session: s.cfg.Tells, Count: s.told, Data: b}); err != nil {
 			return err
 		}
 	}

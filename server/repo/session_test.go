@@ -88,7 +88,7 @@ type half struct {
 }
 
 func (p *place) session() *Session {
-	return NewSession(SessionConfig{Store: p.st, Book: p.book, Device: p.dev, Conn: "test", Peer: "server", Log: slog.New(slog.DiscardHandler)})
+	return NewSession(SessionConfig{Store: p.st, Book: p.book, Device: p.dev, Conn: "test", Tells: "tells", Peer: "server", Log: slog.New(slog.DiscardHandler)})
 }
 
 func (p *place) client(peer string) *client {
