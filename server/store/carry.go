@@ -110,11 +110,12 @@ func carry(c *conn, n *Carried) error {
 		{&n.Revoked, `UPDATE main.apikeys AS k SET revoked = o.revoked FROM old.apikeys o WHERE o.id = k.id AND o.revoked != 0 AND k.revoked = 0`},
 		{&n.Revoked, `UPDATE main.invites AS i SET used = o.used, device = o.device, revoked = o.revoked
 			FROM old.invites o WHERE o.id = i.id AND (o.used != 0 AND i.used = 0 OR o.revoked != 0 AND i.revoked = 0)`},
-		// What was taken over meanwhile may be lost with the order it went to: it is offered again, and counts once.
+		// What was taken over meanwhile may be lost with the order it went to: it is offered again, and counts once. What was set
+		// aside for good (below zero) stays so.
 		{nil, `INSERT INTO main.docs (name) SELECT DISTINCT d.name FROM old.parked p JOIN old.docs d ON d.id = p.doc
 			WHERE d.name NOT IN (SELECT name FROM main.docs)`},
 		{&n.Kept, `INSERT INTO main.parked (device, doc, hash, arrived, taken, size, data)
-			SELECT p.device, m.id, p.hash, p.arrived, 0, p.size, p.data
+			SELECT p.device, m.id, p.hash, p.arrived, min(p.taken, 0), p.size, p.data
 			FROM old.parked p JOIN old.docs d ON d.id = p.doc JOIN main.docs m ON m.name = d.name
 			WHERE NOT EXISTS (SELECT 1 FROM main.parked q WHERE q.device = p.device AND q.hash = p.hash) ORDER BY p.id`},
 		{nil, `UPDATE main.devices SET kept = (SELECT coalesce(sum(iif(p.size = 0, length(p.data), p.size)), 0)
