@@ -35,6 +35,13 @@ type folder struct {
 	rows  int // operations, predecessors and dependencies that the receiver builds
 }
 
+// A change that could fill a frame by itself when its parts do not deflate is carried whole: what Fits then has a frame.
+// Each byte of a text takes two at most, and each row rowBytes besides.
+const (
+	rowBytes    = 40
+	foldedBytes = MaxFrame - 64<<10
+)
+
 type foldedDoc struct {
 	name   crdt.DocName
 	n      int // changes so far
@@ -131,7 +138,7 @@ func (w *folder) add(it *Item, last bool) error {
 		return fmt.Errorf("%w: more than %d operations, predecessors and dependencies", ErrTooLarge, MaxRows)
 	}
 	// Keys that repeat weigh nothing in a chunk; written out they could weigh any multiple of it.
-	if built <= 2*len(chunk)+maxRepeat && w.built+built <= MaxInflated && foldable(c) {
+	if built <= 2*len(chunk)+maxRepeat && w.built+built <= MaxInflated && 2*built+rowBytes*rows <= foldedBytes && foldable(c) {
 		w.built += built
 		w.change(c, doc)
 	} else {
@@ -145,6 +152,23 @@ func (w *folder) add(it *Item, last bool) error {
 	d.n++
 	d.last = h
 	return nil
+}
+
+// Fits says why no frame can carry a change, be it alone; nil when one can.
+func Fits(c *automerge.Change) error {
+	if c.Len() > MaxChange {
+		return fmt.Errorf("change has %d bytes, at most %d are carried: write less at once", c.Len(), MaxChange)
+	}
+	if rows := Rows(c); rows > MaxRows {
+		return fmt.Errorf("change has %d operations, predecessors and dependencies, at most %d are carried: write less at once", rows, MaxRows)
+	}
+	return nil
+}
+
+// Rows returns what a change counts against MaxRows.
+func Rows(c *automerge.Change) int {
+	rows, _ := weigh(c)
+	return rows
 }
 
 // weigh counts what a receiver builds of a change: rows, and bytes of strings.

@@ -24,6 +24,9 @@ func Item(m crdt.MemberID, carrier crdt.DeviceID, it wire.Item) (store.Item, *wi
 	if !it.Doc.Valid() {
 		return store.Item{}, NoDocument(it.Doc)
 	}
+	if err := wire.Fits(it.Change); err != nil {
+		return refuse(wire.CodeInvalid, err.Error())
+	}
 	if err := checkOverwrites(it.Change); err != nil {
 		return refuse(wire.CodeInvalid, err.Error())
 	}

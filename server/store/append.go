@@ -121,6 +121,11 @@ func pack(it Item) packed {
 		p.code, p.text = wire.CodeDocument, fmt.Sprintf("there is no document %.40q: want profile, contacts or log-YYYY-MM; update the app", it.Doc)
 		return p
 	}
+	// Whoever brings it has checked that. A change that no frame carries would keep all that comes after it from devices.
+	if err := wire.Fits(it.Change); err != nil {
+		p.code, p.text = wire.CodeInvalid, err.Error()
+		return p
+	}
 	device, ok := crdt.ActorDevice(it.Change.Actor)
 	if !ok {
 		// Of another program: who brings it answers for it.

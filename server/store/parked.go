@@ -131,7 +131,7 @@ func (s *SQLite) ParkedOf(ctx context.Context, d crdt.DeviceID, after int64, lim
 				return false
 			}
 			// A few bytes may be thousands of operations.
-			bytes, rows = bytes+p.Item.Change.Len(), rows+rowsOf(p.Item.Change)
+			bytes, rows = bytes+p.Item.Change.Len(), rows+wire.Rows(p.Item.Change)
 			if len(list) > 0 && (bytes > wire.MaxInflated || rows > wire.MaxRows) {
 				return false
 			}

@@ -105,7 +105,7 @@ func (o *openSegments) open(g *segment) ([]wire.Item, error) {
 	}
 	x := openSegment{id: g.id, after: g.From.Seq, items: items}
 	for _, it := range items {
-		x.n += 300 + it.Change.Len() + rowBytes*rowsOf(it.Change)
+		x.n += 300 + it.Change.Len() + rowBytes*wire.Rows(it.Change)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -119,15 +119,6 @@ func (o *openSegments) open(g *segment) ([]wire.Item, error) {
 
 // rowBytes is what an operation takes in memory, at most.
 const rowBytes = 170
-
-// rowsOf returns what a change counts against wire.MaxRows, or a little less.
-func rowsOf(c *automerge.Change) int {
-	n := len(c.Ops) + len(c.Deps)
-	for i := range c.Ops {
-		n += len(c.Ops[i].Pred)
-	}
-	return n
-}
 
 // chainAt returns the chain of a member at a change that was folded.
 func (s *SQLite) chainAt(r *reader, member int64, seq uint64) (wire.Chain, error) {
@@ -242,7 +233,7 @@ func (s *SQLite) gather(r *reader, f *folding, head uint64) (n int, err error) {
 			return 0, fmt.Errorf("change %d: %w", c.Seq, err)
 		}
 		// A few bytes may be thousands of operations.
-		if total += rowsOf(ch); total > wire.MaxRows && len(rows) > 0 {
+		if total += wire.Rows(ch); total > wire.MaxRows && len(rows) > 0 {
 			break
 		}
 		rows = append(rows, wire.Item{Doc: c.Doc, Change: ch})

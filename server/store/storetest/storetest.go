@@ -660,6 +660,18 @@ func (h Harness) rejections(t *testing.T) {
 
 	expect("a document that cannot be", wire.CodeDocument, store.Item{Doc: "log-2026-13", Change: a.Fork().Edit(1).Change})
 	expect("the same change in another document", wire.CodeDocument, store.Item{Doc: crdt.ProfileDoc, Change: first.Change})
+	// What no frame carries would keep a member's devices from all that comes after it.
+	long := &automerge.Change{Actor: crdt.NewActor(d.ID, 7), Seq: 1, StartOp: 1, Ops: []automerge.Op{
+		{Key: "x", Action: automerge.Put, Value: automerge.Value{Kind: automerge.KindString, Str: strings.Repeat("x", wire.MaxChange)}},
+	}}
+	must(long.Seal())
+	expect("more bytes than a frame carries", wire.CodeInvalid, store.Item{Doc: crdt.ContactsDoc, Change: long})
+	many := &automerge.Change{Actor: crdt.NewActor(d.ID, 7), Seq: 1, StartOp: 1, Ops: make([]automerge.Op, wire.MaxRows+1)}
+	for i := range many.Ops {
+		many.Ops[i] = automerge.Op{Key: "x", Action: automerge.Put}
+	}
+	must(many.Seal())
+	expect("more operations than a frame carries", wire.CodeInvalid, store.Item{Doc: crdt.ContactsDoc, Change: many})
 	expect("nothing", wire.CodeInvalid, store.Item{Doc: crdt.ContactsDoc})
 	expect("a change that is not sealed", wire.CodeInvalid, store.Item{Doc: crdt.ContactsDoc, Change: &automerge.Change{Actor: a.actor, Seq: 2}})
 
