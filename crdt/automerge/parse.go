@@ -190,9 +190,18 @@ func ParseChange(chunk []byte) (*Change, error) { return ParseChangeLimit(chunk,
 // ParseChangeLimit is ParseChange for chunks of strangers: a change of more operations than maxOps, or with more
 // predecessors in all, is refused before memory is taken for them. What is left is 170 bytes for each of maxOps.
 func ParseChangeLimit(chunk []byte, maxOps int) (*Change, error) {
+	return ParseChangeUnless(chunk, maxOps, func(Hash, int) bool { return false })
+}
+
+// ParseChangeUnless is ParseChangeLimit for who may know the change already. skip is told its hash, which is proved, and
+// the bytes of its uncompressed chunk; when it reports true nothing is parsed, and neither a change nor an error returned.
+func ParseChangeUnless(chunk []byte, maxOps int, skip func(h Hash, bytes int) bool) (*Change, error) {
 	raw, hash, contents, err := unpack(chunk)
 	if err != nil {
 		return nil, err
+	}
+	if skip(hash, len(raw)) {
+		return nil, nil
 	}
 	c := &Change{hash: hash, raw: raw, parsed: true}
 	if err := c.parse(raw, contents, uint64(min(max(maxOps, 0), MaxOps))); err != nil {

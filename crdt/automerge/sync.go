@@ -288,6 +288,16 @@ func (s *Sync) Receive(g *Graph, m *SyncMessage, add func(*Change) error) error 
 			return err
 		}
 	}
+	s.received(g, m, before, came)
+	return nil
+}
+
+// Received is Receive for who has dealt with the changes of the message before: those that it took are in g, or come into it
+// later. None of them is looked at.
+func (s *Sync) Received(g *Graph, m *SyncMessage) { s.received(g, m, g.Heads(), nil) }
+
+// received takes in what a message says, of which these changes came and g had these heads before.
+func (s *Sync) received(g *Graph, m *SyncMessage, before []Hash, came map[Hash]struct{}) {
 	if m.Flags != nil {
 		s.readOnly = m.flag(syncFlagReadOnly)
 		if m.flag(syncFlagReset) {
@@ -322,7 +332,6 @@ func (s *Sync) Receive(g *Graph, m *SyncMessage, add func(*Change) error) error 
 	for _, h := range m.Have {
 		s.have = append(s.have, h.clone())
 	}
-	return nil
 }
 
 // advance counts new heads that the peer sent as shared. Old ones that are no heads any more are then dropped: what is

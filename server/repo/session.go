@@ -26,18 +26,27 @@ const (
 	maxKept = 8 << 20
 	// maxHave bounds the filters of one sync message. Every engine known sends one or none.
 	maxHave = 4
-	// maxWaiting and maxWaitingBytes bound the changes that wait for what they build on, for all documents together.
+	// maxWaiting, maxWaitingBytes and maxWaitingRows bound the changes that wait for what they build on, for all documents
+	// together. They wait as chunks: a few bytes may be thousands of operations.
 	maxWaiting      = 4096
 	maxWaitingBytes = 8 << 20
+	maxWaitingRows  = wire.MaxRows
 	// maxRefused bounds the refused changes that are remembered, so that what builds on them is refused too.
 	maxRefused = 1 << 14
 	// maxOut bounds the answers that wait to be sent, besides sync messages.
 	maxOut = 1024
 	// maxRelayed bounds the ephemeral messages of others that wait to be sent; the oldest gives way.
 	maxRelayed = 64
-	// pushChanges and pushBytes bound what is given to the store at a time.
+	// pushChanges, pushBytes and pushRows bound what is given to the store at a time; rows are those of wire.MaxRows.
 	pushChanges = 1000
 	pushBytes   = 1 << 20
+	pushRows    = wire.MaxRows / 4
+	// A message may have wire.MaxRows of new rows and one more for each rowShare of its bytes, and may inflate to
+	// inflated times its bytes and MaxMessage. Changes that programs write have 30 bytes a row and more.
+	rowShare = 8
+	inflated = 8
+	// rowWork is what looking at a row counts as work.
+	rowWork = 16
 	// maxTold bounds the changes that one message about refusals names.
 	maxTold = 64
 )
@@ -60,7 +69,7 @@ type SessionConfig struct {
 type Session struct {
 	cfg     SessionConfig
 	worked  atomic.Int64
-	waiting struct{ changes, bytes int } // Receive's alone, as are the next two
+	waiting struct{ changes, bytes, rows int } // Receive's alone, as are the next two
 	kept    int
 	refused int
 
@@ -82,7 +91,7 @@ type openDoc struct {
 	id  string // as messages name it
 	doc *document
 	// Receive's alone:
-	waiting map[automerge.Hash]*automerge.Change // came before what they build on
+	waiting map[automerge.Hash]waiting // came before what they build on
 	refused map[automerge.Hash]struct{}
 	kept    int
 	// Guarded by the Session's mu, sync by the Book's too:
@@ -92,6 +101,13 @@ type openDoc struct {
 	absent bool                                // nobody has written it, and the peer was told so
 	seen   int                                 // changes that the graph had when something was last said
 	lacks  map[automerge.Hash][]automerge.Hash // what waits, with what it builds on; replaced as a whole
+}
+
+// waiting is a change that waits for what it builds on.
+type waiting struct {
+	chunk []byte
+	deps  []automerge.Hash
+	rows  int
 }
 
 // NewSession returns the state of a connection that nothing was said on.
@@ -112,8 +128,8 @@ type Relayed struct{ m *message }
 // Bytes returns the size of the message's data.
 func (r *Relayed) Bytes() int { return len(r.m.Data) }
 
-// Worked returns what the session cost since it was last asked: the bytes that came and went, and one for each change that
-// was looked at.
+// Worked returns what the session cost since it was last asked: the bytes that came and went, those that came inflated, one
+// for each change that was looked at, and rowWork for each operation, predecessor and dependency that was.
 func (s *Session) Worked() int64 { return s.worked.Swap(0) }
 
 // Close gives the documents back. No method is to be called after it.
@@ -250,7 +266,7 @@ func (s *Session) opened(ctx context.Context, m *message) (*openDoc, error) {
 	if err != nil {
 		return nil, err
 	}
-	d = &openDoc{id: m.Doc, doc: doc, waiting: map[automerge.Hash]*automerge.Change{}, refused: map[automerge.Hash]struct{}{}}
+	d = &openDoc{id: m.Doc, doc: doc, waiting: map[automerge.Hash]waiting{}, refused: map[automerge.Hash]struct{}{}}
 	d.sync.Waiting = func(h automerge.Hash) ([]automerge.Hash, bool) {
 		deps, ok := d.lacks[h]
 		return deps, ok
@@ -293,7 +309,7 @@ func (s *Session) sync(ctx context.Context, m *message) (e Effect, err error) {
 	s.mu.Lock()
 	d.busy = true
 	s.mu.Unlock()
-	in := incoming{Session: s, d: d}
+	in := incoming{Session: s, d: d, rowsLeft: wire.MaxRows + len(m.Data)/rowShare, bytesLeft: MaxMessage + inflated*len(m.Data)}
 	err = in.store(ctx, msg.Changes)
 	e.Stored = in.stored
 	if err == nil {
@@ -306,17 +322,14 @@ func (s *Session) sync(ctx context.Context, m *message) (e Effect, err error) {
 		return e, err
 	}
 	d.lacks = map[automerge.Hash][]automerge.Hash{}
-	for h, c := range d.waiting {
-		d.lacks[h] = c.Deps
+	for h, w := range d.waiting {
+		d.lacks[h] = w.deps
 	}
 	b := s.cfg.Book
 	b.mu.Lock()
 	n := d.doc.graph.Len()
-	err = d.sync.Receive(&d.doc.graph, msg, func(*automerge.Change) error { return nil })
+	d.sync.Received(&d.doc.graph, msg)
 	b.mu.Unlock()
-	if err != nil {
-		return e, wrong("%v", err)
-	}
 	s.worked.Add(int64(n) * int64(1+len(msg.Have)))
 	d.dirty = true
 	if d.absent = n == 0 && len(msg.Heads) == 0 && (d.absent || m.Type == kindRequest); d.absent && m.Type == kindRequest {
@@ -343,55 +356,118 @@ func (s *Session) tell(d *openDoc, list []RefusedChange) error {
 // incoming is what comes of the changes of one message.
 type incoming struct {
 	*Session
-	d        *openDoc
-	batch    []store.Item
-	bytes    int
-	added    map[automerge.Hash]struct{} // stored or in the batch
-	stored   int
-	refusals []RefusedChange
+	d                   *openDoc
+	batch               []store.Item
+	bytes, rows         int                         // of the batch
+	rowsLeft, bytesLeft int                         // that the message may have
+	added               map[automerge.Hash]struct{} // stored or in the batch
+	stored              int
+	refusals            []RefusedChange
 }
 
-// store makes durable what can be of changes that came and of those that waited for them.
+// store makes durable what can be of changes that came and of those that waited for them. What was in order before an error
+// is durable: who comes back with the same goes on from there.
 func (in *incoming) store(ctx context.Context, chunks [][]byte) error {
 	in.added = make(map[automerge.Hash]struct{}, len(chunks))
+	var err error
+	if len(chunks) > 0 {
+		err = in.cfg.Book.catchUp(ctx) // what is known already is not looked at
+	}
+	if err == nil {
+		err = in.takeAll(ctx, chunks)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return errors.Join(err, in.flush(ctx))
+}
+
+func (in *incoming) takeAll(ctx context.Context, chunks [][]byte) error {
 	for i, chunk := range chunks {
-		c, err := automerge.ParseChangeLimit(chunk, automerge.DefaultSyncOps)
-		if err != nil {
-			return wrong("change %d of %d in a sync message: %v", i+1, len(chunks), err)
-		}
-		if _, ok := in.d.waiting[c.Hash()]; ok || in.known(c.Hash()) {
-			continue
-		}
-		ok, err := in.place(ctx, c)
-		if err != nil {
+		if err := in.take(ctx, chunk); err != nil {
+			if e := (*wire.Error)(nil); errors.As(err, &e) && e.Code == wire.CodeFrame {
+				err = wrong("change %d of %d in a sync message: %s", i+1, len(chunks), e.Text)
+			}
 			return err
-		}
-		if !ok {
-			if in.waiting.changes++; in.waiting.changes > maxWaiting {
-				return wrong("%d changes wait for what they build on: send that first", maxWaiting)
-			}
-			if in.waiting.bytes += c.Len(); in.waiting.bytes > maxWaitingBytes {
-				return wrong("changes of %d bytes wait for what they build on: send that first", maxWaitingBytes)
-			}
-			in.d.waiting[c.Hash()] = c
 		}
 	}
 	for again := len(chunks) > 0; again; {
 		again = false
-		for h, c := range in.d.waiting {
-			ok, err := in.place(ctx, c)
+		in.worked.Add(int64(len(in.d.waiting)))
+		for h, w := range in.d.waiting {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if !in.ready(w.deps) {
+				continue
+			}
+			c, err := automerge.ParseChangeLimit(w.chunk, automerge.DefaultSyncOps)
+			if err == nil {
+				in.worked.Add(int64(rowWork * w.rows))
+				err = in.place(ctx, c, w.rows)
+			}
 			if err != nil {
 				return err
 			}
-			if ok {
-				delete(in.d.waiting, h)
-				in.waiting.changes--
-				in.waiting.bytes -= c.Len()
-				again = true
-			}
+			delete(in.d.waiting, h)
+			in.waiting.changes--
+			in.waiting.bytes -= len(w.chunk)
+			in.waiting.rows -= w.rows
+			again = true
 		}
 	}
-	return in.flush(ctx)
+	return nil
+}
+
+// take takes a change: it is stored, refused, or waits.
+func (in *incoming) take(ctx context.Context, chunk []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c, err := automerge.ParseChangeUnless(chunk, automerge.DefaultSyncOps, func(h automerge.Hash, bytes int) bool {
+		in.worked.Add(int64(bytes))
+		in.bytesLeft -= bytes
+		_, waits := in.d.waiting[h]
+		return in.bytesLeft < 0 || waits || in.known(h)
+	})
+	switch {
+	case err != nil:
+		return wrong("%v", err)
+	case in.bytesLeft < 0:
+		return wrong("the message inflates to more than a message of its size may: send fewer changes at a time")
+	case c == nil:
+		return nil
+	}
+	rows := wire.Rows(c)
+	in.worked.Add(int64(rowWork * rows))
+	if in.rowsLeft -= rows; in.rowsLeft < 0 {
+		return wrong("the message has more operations, predecessors and dependencies than one of its size may: send fewer changes at a time")
+	}
+	if in.ready(c.Deps) {
+		return in.place(ctx, c, rows)
+	}
+	w := waiting{chunk: c.Raw(), deps: c.Deps, rows: rows}
+	if in.waiting.changes++; in.waiting.changes > maxWaiting {
+		return wrong("%d changes wait for what they build on: send that first", maxWaiting)
+	}
+	if in.waiting.bytes += len(w.chunk); in.waiting.bytes > maxWaitingBytes {
+		return wrong("changes of %d bytes wait for what they build on: send that first", maxWaitingBytes)
+	}
+	if in.waiting.rows += rows; in.waiting.rows > maxWaitingRows {
+		return wrong("changes with %d operations, predecessors and dependencies wait for what they build on: send that first", maxWaitingRows)
+	}
+	in.d.waiting[c.Hash()] = w
+	return nil
+}
+
+// ready reports whether all of these changes need nothing more.
+func (in *incoming) ready(deps []automerge.Hash) bool {
+	for _, h := range deps {
+		if !in.known(h) {
+			return false
+		}
+	}
+	return true
 }
 
 // known reports whether a change needs nothing more: it is stored, on its way there, or refused.
@@ -407,28 +483,25 @@ func (in *incoming) known(h automerge.Hash) bool {
 	return in.d.doc.graph.Has(h)
 }
 
-// place gives a change to the batch, or refuses it. It reports false when the change has to wait.
-func (in *incoming) place(ctx context.Context, c *automerge.Change) (bool, error) {
-	for _, h := range c.Deps {
-		if !in.known(h) {
-			return false, nil
-		}
-	}
+// place gives a change whose dependencies are ready to the batch, or refuses it.
+func (in *incoming) place(ctx context.Context, c *automerge.Change, rows int) error {
 	for _, h := range c.Deps {
 		if _, ok := in.d.refused[h]; ok {
-			return true, in.refuse(c.Hash(), wire.CodeDeps, fmt.Sprintf("it builds on change %.12s…, which was refused", h))
+			return in.refuse(c.Hash(), wire.CodeDeps, fmt.Sprintf("it builds on change %.12s…, which was refused", h))
 		}
 	}
 	item, refused := intake.Item(in.cfg.Device.Member, in.cfg.Device.ID, wire.Item{Doc: in.d.doc.name, Change: c})
 	if refused != nil {
-		return true, in.refuse(c.Hash(), refused.Code, refused.Text)
+		return in.refuse(c.Hash(), refused.Code, refused.Text)
 	}
 	in.batch = append(in.batch, item)
 	in.added[c.Hash()] = struct{}{}
-	if in.bytes += c.Len(); len(in.batch) < pushChanges && in.bytes < pushBytes {
-		return true, nil
+	in.bytes += c.Len()
+	in.rows += rows
+	if len(in.batch) < pushChanges && in.bytes < pushBytes && in.rows < pushRows {
+		return nil
 	}
-	return true, in.flush(ctx)
+	return in.flush(ctx)
 }
 
 func (in *incoming) flush(ctx context.Context) error {
@@ -436,7 +509,7 @@ func (in *incoming) flush(ctx context.Context) error {
 		return nil
 	}
 	batch := in.batch
-	in.batch, in.bytes = nil, 0
+	in.batch, in.bytes, in.rows = nil, 0, 0
 	ack, err := in.cfg.Store.Append(ctx, in.cfg.Device.Member, batch)
 	if err != nil {
 		return err
