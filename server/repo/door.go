@@ -238,8 +238,14 @@ func revokedError() *wire.Error {
 // Documents answers with the documents of the device's member that somebody has written, as automerge-repo names them.
 func (d *Door) Documents(w http.ResponseWriter, r *http.Request) {
 	_, cookie := tokenOf(r)
-	if !cookie {
+	w.Header().Add("Vary", "Origin")
+	origin := r.Header.Get("Origin")
+	switch {
+	case !cookie:
 		w.Header().Set("Access-Control-Allow-Origin", "*") // whoever asks knows the token
+	case slices.Contains(d.cfg.Origins, origin):
+		w.Header().Set("Access-Control-Allow-Origin", origin)
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
 	}
 	dev, ok := ops.Caller(r.Context())
 	if !ok || dev.Revoked {
