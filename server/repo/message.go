@@ -20,6 +20,8 @@ const (
 	maxName = 256
 	// maxEphemeral bounds the data of an ephemeral message.
 	maxEphemeral = 64 << 10
+	// maxRest bounds what a message has besides its data, fields that are not known here too, in bytes.
+	maxRest = 64 << 10
 )
 
 // Kinds of messages.
@@ -93,6 +95,9 @@ func decode(b []byte) (*message, error) {
 		if len(s) > maxName {
 			return nil, fmt.Errorf("%s has %d bytes, at most %d are taken", name, len(s), maxName)
 		}
+	}
+	if n := len(b) - len(m.Data); n > maxRest {
+		return nil, fmt.Errorf("message has %d bytes besides its data, at most %d are taken", n, maxRest)
 	}
 	if m.Type == "" {
 		return nil, fmt.Errorf("message has no type")

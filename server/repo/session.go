@@ -33,10 +33,13 @@ const (
 	maxWaitingRows  = wire.MaxRows
 	// maxRefused bounds the refused changes that are remembered, so that what builds on them is refused too.
 	maxRefused = 1 << 14
+	// maxLogged is how many refused changes of a connection are logged one by one.
+	maxLogged = 5
 	// maxOut bounds the answers that wait to be sent, besides sync messages.
 	maxOut = 1024
-	// maxRelayed bounds the ephemeral messages of others that wait to be sent; the oldest gives way.
-	maxRelayed = 64
+	// maxRelayed and maxRelayedBytes bound the ephemeral messages of others that wait to be sent; the oldest gives way.
+	maxRelayed      = 64
+	maxRelayedBytes = 1 << 20
 	// pushChanges, pushBytes and pushRows bound what is given to the store at a time; rows are those of wire.MaxRows.
 	pushChanges = 1000
 	pushBytes   = 1 << 20
@@ -139,6 +142,9 @@ func (s *Session) Close() {
 	order := s.order
 	s.order, s.docs = nil, nil
 	s.mu.Unlock()
+	if s.refused > maxLogged {
+		s.cfg.Log.Info("changes refused", "changes", s.refused)
+	}
 	for _, d := range order {
 		s.cfg.Book.release(d.doc)
 	}
@@ -213,7 +219,10 @@ func (s *Session) ephemeral(m *message) Effect {
 		return Effect{}
 	}
 	s.session, s.count = m.Session, m.Count
-	return Effect{Relay: &Relayed{m}}
+	// Nothing but what such a message has: the rest is not counted.
+	return Effect{Relay: &Relayed{&message{
+		Type: kindEphemeral, Sender: m.Sender, Doc: m.Doc, Session: m.Session, Count: m.Count, Data: m.Data,
+	}}}
 }
 
 // Relay takes an ephemeral message of another session of the member, and reports whether there is something to send.
@@ -223,7 +232,12 @@ func (s *Session) Relay(r *Relayed) bool {
 	if s.docs[r.m.Doc] == nil || s.peer == r.m.Sender {
 		return false
 	}
-	if len(s.relayed) == maxRelayed {
+	n := len(r.m.Data)
+	for _, w := range s.relayed {
+		n += len(w.Data)
+	}
+	for len(s.relayed) > 0 && (len(s.relayed) == maxRelayed || n > maxRelayedBytes) {
+		n -= len(s.relayed[0].Data)
 		s.relayed = slices.Delete(s.relayed, 0, 1)
 	}
 	m := *r.m
@@ -533,7 +547,9 @@ func (in *incoming) refuse(h automerge.Hash, code wire.Code, text string) error 
 	}
 	in.d.refused[h] = struct{}{}
 	in.refusals = append(in.refusals, RefusedChange{Hash: h.String(), Code: code, Text: text})
-	in.cfg.Log.Warn("change refused", "doc", string(in.d.doc.name), "hash", h.String(), "code", code.String()) // its text may quote the change
+	if in.refused <= maxLogged { // its text may quote the change
+		in.cfg.Log.Info("change refused", "doc", string(in.d.doc.name), "hash", h.String(), "code", code.String())
+	}
 	return nil
 }
 

@@ -484,6 +484,23 @@ func TestSessionIsBounded(t *testing.T) {
 	if len(c.relayed) != maxRelayed || c.relayed[maxRelayed-1].Count != 5*maxRelayed {
 		t.Errorf("%d messages wait", len(c.relayed))
 	}
+	// By bytes too; and one has nothing but its data.
+	for i := range maxRelayed {
+		c.Relay(&Relayed{&message{Type: kindEphemeral, Sender: "b", Doc: c.url(crdt.ContactsDoc), Count: uint64(i + 1), Data: make([]byte, maxEphemeral)}})
+	}
+	if n := len(c.relayed); n != maxRelayedBytes/maxEphemeral || c.relayed[n-1].Count != maxRelayed {
+		t.Errorf("%d large messages wait", n)
+	}
+	m := &message{Type: kindEphemeral, Sender: "a", Target: "server", Doc: c.url(crdt.ContactsDoc), Session: "s", Count: 1, Data: []byte{0xf6}}
+	m.Message = strings.Repeat("x", maxRest/2)
+	e, err := c.Receive(t.Context(), m.encode())
+	if err != nil || e.Relay == nil || len(e.Relay.m.encode()) > 1000 {
+		t.Errorf("a message with a field that is not its own: %v", err)
+	}
+	m.Message += m.Message
+	if _, err = c.Receive(t.Context(), m.encode()); err == nil || !strings.Contains(err.Error(), "besides its data") {
+		t.Errorf("a message with a long field that is not its own: %v", err)
+	}
 	// What the peer says that it has.
 	c = p.client("a")
 	var hashes []automerge.Hash
