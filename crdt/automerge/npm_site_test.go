@@ -2,6 +2,7 @@ package automerge_test
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -215,6 +216,39 @@ func (s *npmSite) send(t *testing.T, r *rand.Rand) []byte {
 	return b
 }
 
+// withoutIdle returns a chunk as it is, unless it is a document that names an actor of which there is no change, as official
+// engines save one: npm's panics on loading it ("removal index"), its own as any other's. What we save of the same names none.
+func withoutIdle(t *testing.T, chunk []byte) []byte {
+	if chunk[8] != byte(automerge.ChunkDocument) {
+		return chunk
+	}
+	d, err := automerge.Load(chunk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	busy := map[automerge.ActorID]bool{}
+	for _, c := range d.Changes() {
+		busy[c.Actor] = true
+	}
+	rest := chunk[9:]
+	_, n := binary.Uvarint(rest) // the length of the chunk
+	rest = rest[n:]
+	actors, n := binary.Uvarint(rest)
+	rest = rest[n:]
+	for range actors {
+		size, n := binary.Uvarint(rest)
+		if !busy[automerge.ActorID(rest[n:n+int(size)])] {
+			saved, err := d.Save()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return saved
+		}
+		rest = rest[n+int(size):]
+	}
+	return chunk
+}
+
 func (s *npmSite) receive(t *testing.T, r *rand.Rand, from site) {
 	b := from.send(t, r)
 	chunks, err := automerge.SplitChunks(b)
@@ -228,6 +262,10 @@ func (s *npmSite) receive(t *testing.T, r *rand.Rand, from site) {
 		}
 		return
 	}
+	for i := range chunks {
+		chunks[i] = withoutIdle(t, chunks[i])
+	}
+	b = slices.Concat(chunks...)
 	whole := func(chunk []byte) bool { return chunk[8] == byte(automerge.ChunkDocument) }
 	if r.IntN(2) == 0 || slices.ContainsFunc(chunks, whole) {
 		if _, err := s.child.call(npmRequest{Cmd: "loadIncremental", Doc: s.doc, Bytes: b}); err != nil {
