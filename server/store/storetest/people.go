@@ -144,7 +144,6 @@ func (h Harness) members(t *testing.T) {
 	one, two := p.tenant(), p.tenant()
 	add := func(m store.Member) crdt.MemberID {
 		t.Helper()
-		m.ID = crdt.MemberID{1}
 		id, err := p.CreateMember(ctx, m)
 		p.check(err)
 		return id
@@ -153,6 +152,13 @@ func (h Harness) members(t *testing.T) {
 	mid := add(store.Member{Tenant: one, Name: "Mid", Sponsor: top})
 	low := add(store.Member{Tenant: one, Name: "Low", Sponsor: mid})
 	foreign := add(store.Member{Tenant: two, Name: "Foreign"})
+	var taken store.Invalid
+	if id, err := p.CreateMember(ctx, store.Member{ID: top, Tenant: two, Name: "Again"}); !errors.As(err, &taken) {
+		t.Errorf("a member with the id of another one: %s, %v", id, err)
+	}
+	if id := add(store.Member{ID: crdt.MemberID{1}, Tenant: p.tenant(), Name: "Back"}); id != (crdt.MemberID{1}) {
+		t.Errorf("a member who comes back is %s", id)
+	}
 	name, team, none := "Middle", "South", ""
 	p.check(p.EditMember(ctx, mid, store.MemberEdit{Name: &name, Team: &team}))
 	p.check(p.EditMember(ctx, top, store.MemberEdit{Team: &none}))
