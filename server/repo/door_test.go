@@ -174,10 +174,12 @@ func TestWhoIsTold(t *testing.T) {
 	s.say(map[string]any{"type": "sync", "senderId": "me", "targetId": s.server, "documentId": "nonsense", "data": []byte{1}})
 	s.refused("base58check", websocket.CloseTryAgainLater)
 
-	oldest, kept, last := e.dial(query, nil), e.dial(query, nil), (*socket)(nil)
+	// Each has joined before the next comes: a handshake is answered before the connection is counted.
+	oldest := e.dial(query, nil)
 	oldest.join()
+	kept := e.dial(query, nil)
 	kept.join()
-	last = e.dial(query, nil)
+	last := e.dial(query, nil)
 	last.join()
 	oldest.refused("too many connections", websocket.CloseTryAgainLater)
 	must(t, e.st.RevokeDevice(t.Context(), e.dev.ID))
