@@ -412,9 +412,9 @@ what the backup lacks; corporate pulls its feed anew.
 	fmt.Printf(`
 Next:
   trio verify --data %[1]s   looks at it closely
-  trio serve                 devices then bring back by themselves what the backup lacks, within minutes of their next contact
+  trio serve --data %[1]s   devices then bring back by themselves what the backup lacks, within minutes of their next contact
 
-Corporate's cursors are refused from now on: it pulls its feed from the start, and skips the entries that it has by their ids.
+Corporate's cursors are refused from now on: trio pull says how it begins anew.
 A device that is not known any more is told to sign in again; trio device status shows its ids: trio admin --data %[1]s readmit MEMBER DEVICE lets it
 in again with all that is on it; trio admin --data %[1]s remember COMPANY MEMBER NAME first, if its member is not known either.
 `, dir)

@@ -23,7 +23,7 @@ func verify(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("trio verify", flag.ContinueOnError)
 	d := addDataFlags(fs)
 	reference := fs.Bool("reference", false, "have automerge-go load every document too and compare, in a process of its own (builds with cgo)")
-	workers := fs.Int("workers", 0, "members looked at at a `time` (default: one a processor)")
+	workers := fs.Int("workers", 0, "members looked at at a time (default: one a processor)")
 	fs.Usage = func() {
 		fmt.Fprint(fs.Output(), `trio verify reads all of the server's data and says what is wrong with it; the server may run meanwhile
 
