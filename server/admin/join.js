@@ -8,7 +8,9 @@
     const good = /^[0-9A-Za-z-]{1,100}$/.test(code) && /^https?:[0-9A-Za-z.:/_~[\]-]+$/.test(at);
     if (good) {
       document.getElementById("code").textContent = code;
-      document.getElementById("command").textContent = `trio device join "${at}#${code}"`;
+      const whole = document.createElement("span"); // is not broken, so that it can be typed off
+      whole.textContent = `#${code}"`;
+      document.getElementById("command").replaceChildren(`trio device join "${at}`, document.createElement("wbr"), whole);
     }
     show("invited", good);
     show("none", !good);
