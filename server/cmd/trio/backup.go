@@ -421,6 +421,15 @@ in again with all that is on it; trio admin --data %[1]s remember COMPANY MEMBER
 	return nil
 }
 
+func noRoom(err error) bool { return noSpace(err) || errors.Is(err, store.ErrFull) }
+
+func noRoomFor(file, into string) error {
+	return &wrong{
+		fmt.Sprintf("there is no room for the backup in %s: nothing was touched", filepath.Dir(into)),
+		fmt.Sprintf("free %d MB", sizeOf(file)>>20+1), 1,
+	}
+}
+
 // carryOver brings into a copy what the database that it replaces knows of people, and returns what to say of it. Without that
 // database who was revoked since the backup may sync again, and no invitation is to be believed.
 func carryOver(ctx context.Context, path, fresh string) (says string, err error) {
@@ -434,12 +443,15 @@ func carryOver(ctx context.Context, path, fresh string) (says string, err error)
 		if ctx.Err() != nil {
 			return "", &wrong{"ended before anything was restored", "run it again", 1}
 		}
-		if noSpace(err) {
-			return "", err
+		if noRoom(err) {
+			return "", noRoomFor(fresh, fresh)
 		}
 		why = err.Error()
 	}
 	n, err := store.ExpireInvites(fresh)
+	if noRoom(err) {
+		return "", noRoomFor(fresh, fresh)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -471,7 +483,7 @@ func takeCopy(ctx context.Context, file, into string) (k store.Copy, err error) 
 		case errors.Is(err, store.ErrNewer):
 			return &wrong{strings.ReplaceAll(err.Error(), into, file) + ": nothing was touched", "restore it with the newer build", 1}
 		case noSpace(err):
-			return &wrong{fmt.Sprintf("there is no room for the backup in %s: nothing was touched", filepath.Dir(into)), fmt.Sprintf("free %d MB", sizeOf(file)>>20+1), 1}
+			return noRoomFor(file, into)
 		}
 		return &wrong{strings.ReplaceAll(err.Error(), into, file) + ": nothing was touched", "take another backup; trio verify FILE says all that is wrong with this one", 1}
 	}
