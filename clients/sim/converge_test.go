@@ -26,7 +26,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "run this one history of a simulation")
-	seedsFlag = flag.Int("seeds", 16, "how many histories a simulation runs")
+	seedsFlag = flag.Int("seeds", 8, "how many histories a simulation runs")
 )
 
 // TestDevicesAndServerConverge plays random histories of two to five devices of one member and their server: taps,
