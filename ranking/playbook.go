@@ -29,7 +29,78 @@ const (
 	RepeatFree                     // no matter
 )
 
-// Content is one wording of a rule; its texts are found with Playbook.Wording. What it says may only be true of some
+// Phrase is a text in one language.
+type Phrase struct {
+	Lang string // BCP 47, such as "en" or "pt-BR"
+	Text string
+}
+
+// Texts is one text in the languages that a company wrote it in, each once; the first stands in for any other. {name} in
+// it is the contact's first name, {sender} the promoter's, {days} a number of days.
+type Texts []Phrase
+
+// Greeting opens what is written or said, by what is known of the two: both first names, only the contact's, only the
+// promoter's, neither. A space follows.
+type Greeting struct {
+	Both, Name, Sender, Neither Texts
+}
+
+// Notice is what the promoter is told at once when an event opens a trigger (R60, R62 to R65). As it stands on a rule, there is
+// always the rule's step to take (R98).
+type Notice struct {
+	Minutes int64 // it is worth nothing so many minutes after the event: it is not given any more, or taken back
+	Words   Texts
+}
+
+// Quantity is a number that a company's own trigger may look at.
+type Quantity uint8
+
+// Quantities. The first group are days since something happened, and what never happened meets no Test. The others are counts.
+const (
+	SinceCreated Quantity = iota
+	SinceStage            // the stage last changed
+	SinceForm
+	SinceRegistered
+	SinceWebinar // the day of the webinar that was registered for
+	SinceAttended
+	SinceWatched
+	SinceClicked
+	SinceVisited
+	SinceJoined // clicked "join now"
+	SinceFirstOrder
+	SinceLastOrder
+	SinceTouched
+	SinceReached
+	OrderDays  // days with orders
+	SpentCents // in all
+	TouchesMade
+	TriesMadeSo // touches since the contact was last heard of
+	NumQuantities
+)
+
+// Test holds while Min <= the quantity <= Max.
+type Test struct {
+	Of       Quantity
+	Min, Max int64
+}
+
+// When is the condition of a company's own trigger (Own1 …): all tests hold, and a step of the cadence is due. A step of Cadence
+// (ascending days since the event in Since) is due from its day on for Open days, until the trigger was done since that
+// day or the next step begins. Without a cadence the trigger opens whenever the tests hold.
+type When struct {
+	Since   Quantity // of the first group
+	Cadence []int64
+	Open    int64
+	Tests   []Test
+}
+
+// Limits of When.
+const (
+	MaxCadence = 16
+	MaxTests   = 8
+)
+
+// Content is one wording of a rule, without the greeting; see Playbook.Wording. What it says may only be true of some
 // openings of the trigger: For, From and Until say of which. Of contents with equal scores one that is written for the
 // opening goes before those that always suit.
 type Content struct {
@@ -39,6 +110,9 @@ type Content struct {
 	Until    int64              // … until so many days after it; zero: no end
 	Arm      [NumChannels]int64 // milli-nats by which it does better than the others, by each channel
 	Doubt    int64              // milli-nats: how little the company knows of that, as a standard deviation; see Playbook.Explore
+
+	Write, Say, Meet Texts  // to write, to say on the phone, and face to face; no Meet: Say suits there too
+	Piece            string // what to send along, by its name in the company's catalogue; "" for nothing
 }
 
 // suits says whether the words are true of an opening.
@@ -67,6 +141,13 @@ type Rule struct {
 	ByWay    [NumChannels]int64 // log-odds relative to the best channel; no entry above zero
 	Contents []Content          // at most MaxContents; new ones go to the end, as the log knows them by number
 	Repeat   Repeat
+
+	Label    Texts   // names the moment for people who look through the playbook: "A refill is due"
+	Purpose  Texts   // what follows the verb and the name in a step: "about a refill"
+	Because  Texts   // of a company's own trigger: the reason, as "{days} days since the first order"
+	Automate bool    // the company's own machinery takes the step: the promoter is not asked to (R100)
+	Notice   *Notice // nil: it waits for the list
+	When     *When   // of a company's own triggers; nil for all others, whose moments are known to Playbook.open
 }
 
 // Feature is something about a contact on a day that Rule.Weights gives log-odds for.
@@ -121,9 +202,11 @@ const (
 // Playbook is all that a company tells the ranker: rules, values, caps. Its wording is found with Wording and Step.
 // It is a value to be read: once handed to a Ranker it is never changed; a new version is a new Playbook.
 type Playbook struct {
-	Version uint32
-	Rules   [NumTriggers]Rule
-	Reorder Reorder
+	Version  uint32
+	Greeting Greeting
+	Verbs    [NumChannels]Texts // "Call {name}"
+	Rules    [NumTriggers]Rule
+	Reorder  Reorder
 
 	// Terms that several rules share, in milli-nats.
 	Form       int64              // NewLead: a form was submitted

@@ -3,6 +3,7 @@ package fit
 import (
 	"errors"
 	"math"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -84,7 +85,7 @@ func TestWeightsFollowWhatActsTellAndStayWhereFewDo(t *testing.T) {
 	again := Weights(pb, pb, mixed, today)
 	want := Weights(pb, pb, tuples, today)
 	for tr := range want.Rules {
-		if want.Rules[tr].Base != again.Rules[tr].Base || !slices.Equal(want.Rules[tr].Contents, again.Rules[tr].Contents) {
+		if want.Rules[tr].Base != again.Rules[tr].Base || !reflect.DeepEqual(want.Rules[tr].Contents, again.Rules[tr].Contents) {
 			t.Errorf("%v differs in another order", ranking.TriggerID(tr))
 		}
 	}
