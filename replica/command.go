@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"trio/book"
 	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/ranking"
@@ -186,13 +187,13 @@ func (t *tx) claim() (at, skew int64) {
 func (r *Replica) Act(ctx context.Context, s Suggestion, outcome ranking.Outcome) (crdt.EntryID, error) {
 	id := crdt.NewEntryID()
 	kind := crdt.Call
-	for k, ch := range touchChannels {
+	for k, ch := range book.TouchChannels {
 		if ch == s.Channel {
 			kind = k
 		}
 	}
 	touch := crdt.Entry{
-		Kind: kind, Contact: s.Contact, Evidence: crdt.E1, Content: contentName(s.Content), Trigger: s.Trigger.String(),
+		Kind: kind, Contact: s.Contact, Evidence: crdt.E1, Content: book.ContentName(s.Content), Trigger: s.Trigger.String(),
 		Playbook: r.playbook.Version, P0: s.P0, P1: s.P1,
 	}
 	if outcome != ranking.NoOutcome {
@@ -217,7 +218,7 @@ func (r *Replica) Decline(ctx context.Context, s Suggestion, c crdt.Choice) erro
 func (s *Suggestion) choice(c crdt.Choice, playbook uint32) crdt.Entry {
 	e := crdt.Entry{
 		Kind: crdt.Suggestion, Choice: c, Contact: s.Contact, Trigger: s.Trigger.String(), Channel: s.Channel.String(),
-		Content: contentName(s.Content), Evidence: crdt.E1, Playbook: playbook,
+		Content: book.ContentName(s.Content), Evidence: crdt.E1, Playbook: playbook,
 	}
 	if s.NReasons > 0 {
 		e.Reason = s.Suggestion.Reasons[0].Code.String()
@@ -292,7 +293,7 @@ func (t *tx) importPerson(p *importer.Person) (isNew bool, err error) {
 	}
 	f := Fields{
 		crdt.FieldName: p.Name, crdt.FieldCompany: p.Company, crdt.FieldNote: p.Note, crdt.FieldBirthday: p.Birthday,
-		crdt.FieldStage: p.Stage, crdt.FieldConsent: p.Consent, crdt.FieldSource: sourceImport,
+		crdt.FieldStage: p.Stage, crdt.FieldConsent: p.Consent, crdt.FieldSource: book.SourceImport,
 	}
 	for _, x := range p.Phones {
 		f[crdt.FieldPhone+x.Number] = x.Label
@@ -311,7 +312,7 @@ func (t *tx) importPerson(p *importer.Person) (isNew bool, err error) {
 		}
 		if !same.IsZero() {
 			// Under this key the person is new, but not in the book: what comes under the key from now on is that person's.
-			if err := t.putContact(id, Fields{crdt.FieldMergedInto: same.String(), crdt.FieldSource: sourceImport}); err != nil {
+			if err := t.putContact(id, Fields{crdt.FieldMergedInto: same.String(), crdt.FieldSource: book.SourceImport}); err != nil {
 				return false, err
 			}
 			if has, err = t.fieldsOf(same); err != nil {
@@ -341,9 +342,6 @@ func (t *tx) importPerson(p *importer.Person) (isNew bool, err error) {
 	}
 	return false, nil
 }
-
-// sourceImport is the source of contacts that came with a file.
-const sourceImport = "import"
 
 // fieldsOf returns the fields that a contact has, and "phone/" for any phone, and so on.
 func (t *tx) fieldsOf(id crdt.ContactID) (map[string]bool, error) {
@@ -429,9 +427,9 @@ func (t *tx) importOrder(o *importer.Order, seen map[crdt.EntryID]bool, n *Impor
 	if o.DateOnly { // a date without a time is that date in the member's calendar
 		y, m, d := o.At.Date()
 		noon := time.Date(y, m, d, 12, 0, 0, 0, time.UTC)
-		at = time.Date(y, m, d, 12, 0, 0, 0, t.home.on(ranking.DayOf(noon.UnixMilli(), 0)))
+		at = time.Date(y, m, d, 12, 0, 0, 0, t.home.On(ranking.DayOf(noon.UnixMilli(), 0)))
 	}
-	_, offset := at.In(t.home.on(t.day(at.UnixMilli()))).Zone()
+	_, offset := at.In(t.home.On(t.day(at.UnixMilli()))).Zone()
 	e := crdt.Entry{
 		Version: crdt.EntryVersion, Kind: crdt.Order, At: at.UnixMilli(), Zone: offset / 60, Evidence: crdt.E4,
 		Value: &crdt.Amount{Cents: o.Cents, Currency: o.Currency, Count: o.Units}, Source: "import",

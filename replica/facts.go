@@ -3,13 +3,11 @@ package replica
 import (
 	"database/sql"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 
+	"trio/book"
 	"trio/crdt"
 	"trio/ranking"
 )
@@ -17,13 +15,6 @@ import (
 // projectionForm names how projections are made from the changes; a build with another one makes them anew. The first
 // number rises with every change of a rule; the others follow the layout of facts.
 var projectionForm = fmt.Sprintf("2:%d:%d:%d", crdt.EntryVersion, binary.Size(ranking.Facts{}), binary.Size(ranking.Attempt{}))
-
-// person is what the log tells of a contact: what is ranked, and the acts on suggestions, which the member's own
-// experience is counted from.
-type person struct {
-	facts ranking.Facts
-	acts  []ranking.Attempt
-}
 
 // topThree holds every contact's facts, ready for ranking. They are numbers of fixed size, some 400 bytes a contact and 12
 // an act on a suggestion; the rows of the facts table are their copy on disk, so that a start reads them instead of the log.
@@ -57,7 +48,7 @@ func (l *ranked) change(i int) {
 }
 
 // put takes over what a committed transaction folded; nil means that a contact is not ranked any more.
-func (s *topThree) put(people map[crdt.ContactID]*person) {
+func (s *topThree) put(people map[crdt.ContactID]*book.Person) {
 	s.Lock()
 	defer s.Unlock()
 	if s.at == nil {
@@ -71,11 +62,11 @@ func (s *topThree) put(people map[crdt.ContactID]*person) {
 		}
 		switch {
 		case p != nil && ok:
-			s.facts[i], s.acts[i] = p.facts, p.acts
+			s.facts[i], s.acts[i] = p.Facts, p.Acts
 		case p != nil:
 			i = len(s.facts)
 			s.at[id] = i
-			s.facts, s.acts = append(s.facts, p.facts), append(s.acts, p.acts)
+			s.facts, s.acts = append(s.facts, p.Facts), append(s.acts, p.Acts)
 		case ok: // ranking does not depend on the order
 			last := len(s.facts) - 1
 			s.facts[i], s.acts[i] = s.facts[last], s.acts[last]
@@ -84,7 +75,7 @@ func (s *topThree) put(people map[crdt.ContactID]*person) {
 			delete(s.at, id)
 		}
 		if p != nil {
-			s.count(p.acts, 1)
+			s.count(p.Acts, 1)
 		}
 		for l := range s.lists {
 			s.lists[l].change(i)
@@ -174,47 +165,11 @@ func (t *tx) loadFacts() error {
 		if err := rows.Scan(&b); err != nil {
 			return err
 		}
-		p, err := decodePerson(b)
+		p, err := book.DecodePerson(b)
 		if err != nil {
 			return err
 		}
-		t.people[crdt.ContactID(p.facts.Contact)] = p
+		t.people[crdt.ContactID(p.Facts.Contact)] = p
 		return nil
 	}, `SELECT facts FROM facts`)
-}
-
-// The row of a contact is its facts and then its acts.
-func (p *person) encode() ([]byte, error) {
-	b, err := binary.Append(nil, binary.LittleEndian, &p.facts)
-	if err != nil {
-		return nil, err
-	}
-	return binary.Append(b, binary.LittleEndian, p.acts)
-}
-
-func decodePerson(b []byte) (*person, error) {
-	var p person
-	n, err := binary.Decode(b, binary.LittleEndian, &p.facts)
-	size := binary.Size(ranking.Attempt{})
-	if err != nil || (len(b)-n)%size != 0 {
-		return nil, errors.Join(errors.New("facts of a contact cannot be read"), err)
-	}
-	if n < len(b) {
-		p.acts = make([]ranking.Attempt, (len(b)-n)/size)
-		if _, err := binary.Decode(b[n:], binary.LittleEndian, p.acts); err != nil {
-			return nil, fmt.Errorf("acts of a contact cannot be read: %w", err)
-		}
-	}
-	return &p, nil
-}
-
-// Contents of the playbook have numbers; in the log they are "playbook/<n>", beside content that people named.
-const contentPrefix = "playbook/"
-
-func contentName(n uint16) string { return contentPrefix + strconv.Itoa(int(n)) }
-
-func contentIndex(s string) (uint16, bool) {
-	rest, ok := strings.CutPrefix(s, contentPrefix)
-	n, err := strconv.ParseUint(rest, 10, 16)
-	return uint16(n), ok && err == nil
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"trio/book"
 	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/ranking"
@@ -174,7 +175,7 @@ const touchKinds = `('call','text','email','meet','ask')`
 // goalAct translates an entry; its day and minute are those of the home calendar.
 func (t *tx) goalAct(id crdt.EntryID, e *crdt.Entry) ranking.Act {
 	at := e.Time().UnixMilli()
-	day, minute := t.home.at(at)
+	day, minute := t.home.At(at)
 	a := ranking.Act{
 		ID: ranking.ActID(id), At: at, Day: day, Minute: int16(minute), Kind: string(e.Kind), Contact: ranking.ContactID(e.Contact),
 		Touch: e.Kind.IsTouch() && !e.Contact.IsZero(), Event: e.Event != "", Evidence: uint8(e.Evidence), About: ranking.ActID(e.About),
@@ -305,7 +306,7 @@ func (t *tx) projectGoals() error {
 		return t.countAll()
 	}
 	now := map[ranking.ContactID]ranking.ActID{}
-	for _, c := range sortedKeysFunc(w.firsts, compareContacts) {
+	for _, c := range sortedKeysFunc(w.firsts, book.CompareContacts) {
 		was := w.firsts[c]
 		is, err := t.firstTouch(c)
 		if err != nil {
@@ -710,7 +711,7 @@ func (r *Replica) MoveHome(ctx context.Context, zone string) error {
 // HomeZone returns the name of the newest home zone, also when it begins tomorrow.
 func (r *Replica) HomeZone() string {
 	c := r.committed.Load().home
-	return c[len(c)-1].zone.String()
+	return c[len(c)-1].Zone.String()
 }
 
 // Nudge returns the reminder to give now; false when there is none: one is given at most once a day, on all devices

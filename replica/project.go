@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"trio/book"
 	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/ranking"
@@ -30,7 +31,7 @@ func (t *tx) project() error {
 		if err := t.loadHome(); err != nil {
 			return err
 		}
-		if !before.equal(t.home) {
+		if !before.Equal(t.home) {
 			if err := t.redate(); err != nil {
 				return err
 			}
@@ -49,7 +50,7 @@ func (t *tx) project() error {
 		}
 	}
 	var moved []crdt.ContactID // ends of merges that were there or are there now
-	for _, c := range sortedKeysFunc(t.contacts, compareContacts) {
+	for _, c := range sortedKeysFunc(t.contacts, book.CompareContacts) {
 		old, root, err := t.projectContact(c)
 		if err != nil {
 			return fmt.Errorf("project contact %s: %w", c, err)
@@ -64,7 +65,7 @@ func (t *tx) project() error {
 	}
 	roots := rootCache{}
 	for _, c := range moved { // all on the way may have another end now: a circle that was opened, say
-		way, err := t.wayOf(c)
+		way, err := book.Merges(t.mergedInto).Way(c)
 		if err != nil {
 			return err
 		}
@@ -72,20 +73,20 @@ func (t *tx) project() error {
 			people[x] = struct{}{}
 		}
 	}
-	for _, c := range sortedKeysFunc(people, compareContacts) {
+	for _, c := range sortedKeysFunc(people, book.CompareContacts) {
 		root, err := t.rootOf(roots, c)
 		if err != nil {
 			return err
 		}
 		people[root] = struct{}{}
 	}
-	for _, c := range sortedKeysFunc(people, compareContacts) {
+	for _, c := range sortedKeysFunc(people, book.CompareContacts) {
 		if err := t.refold(roots, c); err != nil {
 			return fmt.Errorf("fold the facts of %s: %w", c, err)
 		}
 	}
 	for _, k := range sortedKeysFunc(t.edited, func(a, b contactField) int {
-		return cmp.Or(compareContacts(a.contact, b.contact), cmp.Compare(a.field, b.field))
+		return cmp.Or(book.CompareContacts(a.contact, b.contact), cmp.Compare(a.field, b.field))
 	}) {
 		if err := t.noteConflict(k.contact, k.field); err != nil {
 			return err
@@ -105,8 +106,6 @@ func (t *tx) project() error {
 	return nil
 }
 
-func compareContacts(a, b crdt.ContactID) int { return slices.Compare(a[:], b[:]) }
-
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
 func sortedKeysFunc[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
@@ -114,10 +113,7 @@ func sortedKeysFunc[K comparable, V any](m map[K]V, compare func(a, b K) int) []
 }
 
 // day returns the date of an instant (ms) in the member's home calendar.
-func (t *tx) day(ms int64) ranking.Day {
-	d, _ := t.home.at(ms)
-	return d
-}
+func (t *tx) day(ms int64) ranking.Day { return t.home.Day(ms) }
 
 // redate gives every entry its day in a new home calendar, and every contact its facts.
 func (t *tx) redate() error {
@@ -216,6 +212,28 @@ func nullID(c crdt.ContactID) any {
 	return c[:]
 }
 
+// loadHome reads the member's calendar from the profile.
+func (t *tx) loadHome() error {
+	d, err := t.doc(crdt.ProfileDoc)
+	if err != nil {
+		return err
+	}
+	keys, err := t.keys(d, crdt.ProfileZone, crdt.ProfileZone+"0")
+	if err != nil {
+		return err
+	}
+	var zones []book.Field
+	for _, key := range keys {
+		vs, err := t.visible(d, key)
+		if err != nil {
+			return err
+		}
+		zones = append(zones, book.Field{Key: key, Value: vs[len(vs)-1].value})
+	}
+	t.home = book.NewCalendar(zones)
+	return nil
+}
+
 // Labelled is a phone number or an address with its label ("mobile"). In JSON it is a pair.
 type Labelled struct{ Value, Label string }
 
@@ -266,10 +284,8 @@ func (t *tx) projectContact(id crdt.ContactID) (old, root crdt.ContactID, err er
 		return old, root, t.exec(`DELETE FROM contacts WHERE id=?`, id[:])
 	}
 
-	c := Contact{ID: id, Stage: crdt.StageProspect, Phones: []Labelled{}, Emails: []Labelled{}, Tags: []string{}}
-	var household crdt.ContactID
-	var source string
-	var deleted bool
+	c := Contact{ID: id, Phones: []Labelled{}, Emails: []Labelled{}, Tags: []string{}}
+	card := book.NewCard(id)
 	for i, f := range fields {
 		if i+1 < len(fields) && fields[i+1].field == f.field {
 			continue // the last one of a field wins
@@ -278,8 +294,8 @@ func (t *tx) projectContact(id crdt.ContactID) (old, root crdt.ContactID, err er
 		if f.value.Kind >= objectKind {
 			continue
 		}
-		family, tail, _ := strings.Cut(f.field, "/")
-		switch f.field[:min(len(family)+1, len(f.field))] {
+		card.Set(f.field, f.value)
+		switch family, tail := book.Family(f.field); family {
 		case crdt.FieldName:
 			c.Name = s
 		case crdt.FieldCompany:
@@ -288,26 +304,6 @@ func (t *tx) projectContact(id crdt.ContactID) (old, root crdt.ContactID, err er
 			c.Note = s
 		case crdt.FieldBirthday:
 			c.Birthday = s
-		case crdt.FieldSource:
-			source = s
-		case crdt.FieldStage:
-			if slices.Contains(crdt.Stages, s) {
-				c.Stage = s
-			}
-		case crdt.FieldConsent:
-			c.Consent = s
-		case crdt.FieldSnooze:
-			c.Snooze = s
-		case crdt.FieldCreated:
-			c.Created = time.UnixMilli(f.value.Num)
-		case crdt.FieldDeleted:
-			deleted = f.value.Kind == automerge.KindTrue
-		case crdt.FieldHousehold:
-			household, _ = crdt.ParseContactID(s)
-		case crdt.FieldMergedInto:
-			if root, _ = crdt.ParseContactID(s); root == id {
-				root = crdt.ContactID{}
-			}
 		case crdt.FieldPhone:
 			c.Phones = append(c.Phones, Labelled{tail, s})
 		case crdt.FieldEmail:
@@ -325,18 +321,14 @@ func (t *tx) projectContact(id crdt.ContactID) (old, root crdt.ContactID, err er
 		words = append(words, e.Value)
 	}
 	words = append(words, c.Tags...)
-	created := int64(0)
-	if !c.Created.IsZero() {
-		created = c.Created.UnixMilli()
-	}
-	return old, root, t.exec(`INSERT INTO contacts(id, name, said, stage, company, phones, emails, tags, consent, snooze, birthday, note,
+	return old, card.Into, t.exec(`INSERT INTO contacts(id, name, said, stage, company, phones, emails, tags, consent, snooze, birthday, note,
 		household, root, source, created, deleted, search) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 		ON CONFLICT(id) DO UPDATE SET name=excluded.name, said=excluded.said, stage=excluded.stage, company=excluded.company, phones=excluded.phones,
 		emails=excluded.emails, tags=excluded.tags, consent=excluded.consent, snooze=excluded.snooze, birthday=excluded.birthday,
 		note=excluded.note, household=excluded.household, root=excluded.root, source=excluded.source, created=excluded.created, deleted=excluded.deleted,
 		search=excluded.search`,
-		id[:], c.Name, c.Stage, c.Stage, c.Company, phones, emails, tags, c.Consent, c.Snooze, c.Birthday, c.Note,
-		nullID(household), nullID(root), source, created, deleted, fold(strings.Join(words, " ")))
+		id[:], c.Name, card.Stage, card.Stage, c.Company, phones, emails, tags, card.Consent, card.Snooze, c.Birthday, c.Note,
+		nullID(card.Household), nullID(card.Into), card.Source, card.Created, card.Deleted, fold(strings.Join(words, " ")))
 }
 
 func mustJSON(v any) string {
@@ -367,261 +359,97 @@ func fold(s string) string {
 	return b.String()
 }
 
-// maxChain bounds how long a chain of merges may be: beyond, a contact stands for itself. No person makes such a chain.
-const maxChain = 64
-
 // rootCache remembers, within one projection, where chains of merges end.
 type rootCache map[crdt.ContactID]crdt.ContactID
 
-// wayOf follows "merged into" from a contact until it ends, comes back to where it was, or grows too long.
-func (t *tx) wayOf(c crdt.ContactID) ([]crdt.ContactID, error) {
-	if c.IsZero() {
-		return nil, nil
-	}
-	way := []crdt.ContactID{c}
-	for len(way) <= maxChain {
-		var root []byte
-		if _, err := t.one([]any{&root}, `SELECT root FROM contacts WHERE id=?`, c[:]); err != nil || root == nil {
-			return way, err
-		}
-		copy(c[:], root)
-		way = append(way, c)
-		if slices.Contains(way[:len(way)-1], c) {
-			break
-		}
-	}
-	return way, nil
+// mergedInto is book.Merges.
+func (t *tx) mergedInto(c crdt.ContactID) (into crdt.ContactID, err error) {
+	var root []byte
+	_, err = t.one([]any{&root}, `SELECT root FROM contacts WHERE id=?`, c[:])
+	copy(into[:], root)
+	return into, err
 }
 
-// rootOf returns the contact that a contact was merged into in the end. Should devices have merged in a circle, the
-// smallest id of it is the end, so that all devices agree.
+// rootOf returns the contact that a contact was merged into in the end.
 func (t *tx) rootOf(cache rootCache, c crdt.ContactID) (crdt.ContactID, error) {
 	if root, ok := cache[c]; ok {
 		return root, nil
 	}
-	way, err := t.wayOf(c)
-	if err != nil {
-		return c, err
+	root, err := book.Merges(t.mergedInto).Root(c)
+	if err == nil {
+		cache[c] = root
 	}
-	root := way[len(way)-1]
-	if i := slices.Index(way, root); i < len(way)-1 {
-		root = slices.MinFunc(way[i:], compareContacts)
-	} else if len(way) > maxChain {
-		root = c
-	}
-	cache[c] = root
-	return root, nil
-}
-
-// group returns the contact and all that were merged into it, directly or not, along chains that are not too long.
-func (t *tx) group(c crdt.ContactID) ([]crdt.ContactID, error) {
-	all, seen := []crdt.ContactID{c}, map[crdt.ContactID]bool{c: true}
-	for depth, from := 0, 0; depth < maxChain && from < len(all); depth++ {
-		to := len(all)
-		for ; from < to; from++ {
-			merged, err := t.contactIDs(`SELECT id FROM contacts WHERE root=?`, all[from][:])
-			if err != nil {
-				return nil, err
-			}
-			for _, m := range merged {
-				if !seen[m] {
-					seen[m] = true
-					all = append(all, m)
-				}
-			}
-		}
-	}
-	return all, nil
+	return root, err
 }
 
 // refold computes what ranking knows of a contact from its row and all entries about it.
 func (t *tx) refold(roots rootCache, c crdt.ContactID) error {
-	var f ranking.Facts
-	var said, consent, snooze, phones, emails, source string
-	var household, root []byte
-	var created int64
-	var deleted bool
-	found, err := t.one([]any{&said, &consent, &snooze, &phones, &emails, &household, &root, &source, &created, &deleted},
-		`SELECT said, consent, snooze, phones, emails, household, root, source, created, deleted FROM contacts WHERE id=?`, c[:])
+	card := book.Card{Contact: c}
+	var household, into []byte
+	found, err := t.one([]any{&card.Stage, &card.Consent, &card.Snooze, &card.Phone, &card.Email, &household, &into, &card.Source, &card.Created, &card.Deleted},
+		`SELECT said, consent, snooze, phones<>'[]', emails<>'[]', household, root, source, created, deleted FROM contacts WHERE id=?`, c[:])
 	if err != nil {
 		return err
 	}
-	if found && root != nil { // a circle of merges has one end, which is ranked; so has a chain that is too long
-		end, err := t.rootOf(roots, c)
-		if err != nil {
+	root := c
+	if found && into != nil { // a circle of merges has one end, which is ranked; so has a chain that is too long
+		if root, err = t.rootOf(roots, c); err != nil {
 			return err
 		}
-		if end == c {
-			root = nil
-		}
 	}
-	if !found || deleted || root != nil {
+	if !found || card.Deleted || root != c {
 		t.people[c] = nil
 		return t.exec(`DELETE FROM facts WHERE contact=?`, c[:])
 	}
-	f.Contact = ranking.ContactID(c)
-	copy(f.Household[:], household)
-	f.Stage, _ = ranking.ParseStage(said)
-	f.Imported = source == sourceImport
-	switch consent {
-	case crdt.ConsentGiven:
-		f.Consent = ranking.ConsentGiven
-	case crdt.ConsentOut:
-		f.Consent = ranking.OptedOut
-	}
-	f.Snooze, _ = ranking.ParseDay(snooze)
-	f.Channels = 1 << ranking.InPerson
-	if phones != "[]" {
-		f.Channels |= 1<<ranking.Call | 1<<ranking.Text
-	}
-	if emails != "[]" {
-		f.Channels |= 1 << ranking.Email
-	}
-	if created > 0 {
-		f.Created = t.day(created)
-	}
-	ids, err := t.group(c)
+	copy(card.Household[:], household)
+	ids, err := book.Group(c, func(c crdt.ContactID) ([]crdt.ContactID, error) {
+		return t.contactIDs(`SELECT id FROM contacts WHERE root=?`, c[:])
+	})
 	if err != nil {
 		return err
 	}
-	log, err := t.events(ids)
+	events, err := t.events(ids)
 	if err != nil {
 		return err
 	}
-	// The stage is what the member says, which the log only dates; but an order or an enrolment makes a customer.
-	stage := f.Stage
-	for _, ev := range log {
-		if ev.Kind == ranking.EventOrder || ev.Kind == ranking.EventTouch && ev.Outcome >= ranking.Enrolled {
-			stage = max(stage, ranking.Customer)
-		}
-	}
-	f.Fold(log)
-	f.Stage = stage
-	p := &person{facts: f, acts: ranking.AppendAttempts(nil, log)}
-	if err := t.exec(`UPDATE contacts SET stage=? WHERE id=? AND stage<>?`, stage.String(), c[:], stage.String()); err != nil {
+	p := card.Person(t.home, events)
+	stage := p.Facts.Stage.String()
+	if err := t.exec(`UPDATE contacts SET stage=? WHERE id=? AND stage<>?`, stage, c[:], stage); err != nil {
 		return err
 	}
 	t.people[c] = p
-	b, err := p.encode()
+	b, err := p.Encode()
 	if err != nil {
 		return err
 	}
 	return t.exec(`INSERT INTO facts(contact, facts) VALUES(?,?) ON CONFLICT(contact) DO UPDATE SET facts=excluded.facts`, c[:], b)
 }
 
-// events reads what the log tells of some contacts, as ranking wants it: sorted by time and id, results put into the
-// touches that they belong to.
+// events reads what the log tells of some contacts, as ranking wants it.
 func (t *tx) events(ids []crdt.ContactID) ([]ranking.Event, error) {
-	type logged struct {
-		at int64
-		id crdt.EntryID
-		ev ranking.Event
-	}
-	var log []logged
-	results := map[crdt.EntryID]ranking.Outcome{}
+	var notes []book.Note
 	for _, c := range ids {
 		err := t.query(func(rows *sql.Rows) error {
 			var id []byte
-			var l logged
+			var day ranking.Day
 			var body string
-			if err := rows.Scan(&id, &l.at, &l.ev.Day, &body); err != nil {
+			if err := rows.Scan(&id, &day, &body); err != nil {
 				return err
 			}
 			e, err := crdt.ParseEntry(body)
 			if err != nil {
 				return err // it was readable when it was projected
 			}
-			if e.Kind == crdt.Result {
-				if o, ok := ranking.ParseOutcome(e.Outcome); ok {
-					results[e.About] = max(results[e.About], o)
-				}
-				return nil
-			}
-			l.id = crdt.EntryID(id)
-			if rankingEvent(&l.ev, &e) {
-				log = append(log, l)
-			}
+			n := book.NewNote(crdt.EntryID(id), &e)
+			n.Event.Day = day
+			notes = append(notes, n)
 			return nil
-		}, `SELECT id, at, day, body FROM entries WHERE contact=? AND NOT EXISTS (SELECT 1 FROM voids WHERE about=entries.id)`, c[:])
+		}, `SELECT id, day, body FROM entries WHERE contact=? AND NOT EXISTS (SELECT 1 FROM voids WHERE about=entries.id)`, c[:])
 		if err != nil {
 			return nil, err
 		}
 	}
-	slices.SortFunc(log, func(a, b logged) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), slices.Compare(a.id[:], b.id[:]))
-	})
-	evs := make([]ranking.Event, len(log))
-	for i, l := range log {
-		evs[i] = l.ev
-		if l.ev.Kind == ranking.EventTouch {
-			evs[i].Outcome = max(l.ev.Outcome, results[l.id])
-		}
-	}
-	return evs, nil
-}
-
-var touchChannels = map[crdt.Kind]ranking.Channel{
-	crdt.Call: ranking.Call, crdt.Text: ranking.Text, crdt.Email: ranking.Email, crdt.Meet: ranking.InPerson,
-}
-
-// rankingEvent translates an entry; false means that it tells ranking nothing. ev.Day is set already.
-func rankingEvent(ev *ranking.Event, e *crdt.Entry) bool {
-	ev.Outcome, _ = ranking.ParseOutcome(e.Outcome)
-	ev.Trigger, ev.Prompted = ranking.ParseTrigger(e.Trigger)
-	switch e.Kind {
-	case crdt.Call, crdt.Text, crdt.Email, crdt.Meet:
-		ev.Kind, ev.Channel = ranking.EventTouch, touchChannels[e.Kind]
-		if n, ok := contentIndex(e.Content); ok {
-			ev.Content = n
-		} else {
-			ev.Content = ranking.MaxContents // not one of the playbook's
-		}
-		ev.P0, ev.P1 = uint16(e.P0), uint16(e.P1)
-	case crdt.Ask:
-		ev.Kind = ranking.EventTouch
-		if c, ok := ranking.ParseChannel(e.Channel); ok {
-			ev.Channel = c
-		} else {
-			ev.Channel = ranking.InPerson
-		}
-		ev.Content = ranking.MaxContents
-	case crdt.Order:
-		ev.Kind = ranking.EventOrder
-		if e.Value != nil {
-			ev.Cents = e.Value.Cents
-		}
-	case crdt.FormSubmitted:
-		ev.Kind = ranking.EventForm
-	case crdt.WebinarRegistered:
-		ev.Kind = ranking.EventRegistered
-		ev.For, _ = ranking.ParseDay(e.Due)
-	case crdt.WebinarAttended:
-		ev.Kind = ranking.EventAttended
-	case crdt.Watched:
-		ev.Kind = ranking.EventWatched
-	case crdt.Clicked:
-		ev.Kind = ranking.EventClicked
-	case crdt.Promise:
-		ev.Kind = ranking.EventPromise
-		ev.For, _ = ranking.ParseDay(e.Due)
-	case crdt.StageChanged:
-		st, ok := ranking.ParseStage(e.Stage)
-		ev.Kind, ev.Stage = ranking.EventStage, st
-		return ok
-	case crdt.Suggestion:
-		switch e.Choice {
-		case crdt.Skipped:
-			ev.Kind = ranking.EventSkipped
-		case crdt.Dismissed:
-			ev.Kind = ranking.EventDismissed
-			return ev.Prompted
-		default:
-			return false
-		}
-	default:
-		return false
-	}
-	return true
+	return book.Events(notes), nil
 }
 
 // noted bounds how many other values of one field are noted.

@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"trio/book"
 	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/crdt/wire"
@@ -155,7 +155,7 @@ type Suggestion struct {
 // TopThree returns today's three of a list, best first; fewer when fewer are worth doing, none when nothing needs doing.
 // lang is the language of the sentences ("en", "es"). It is the same on every device with the same changes.
 func (r *Replica) TopThree(ctx context.Context, list ranking.List, lang string) ([]Suggestion, error) {
-	seed := binary.BigEndian.Uint64(r.member[:8]) ^ binary.BigEndian.Uint64(r.member[8:])
+	seed := book.Seed(r.member)
 	picks := r.top.rank(r.playbook, seed, r.Today(), list)
 	sender, err := r.Profile(ctx, crdt.ProfileName)
 	if err != nil {

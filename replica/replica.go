@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"trio/book"
 	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/crdt/wire"
@@ -78,8 +79,8 @@ type Replica struct {
 // standing is where a replica stands: replaced as a whole after each commit.
 type standing struct {
 	cursor wire.Receipt
-	skew   int64    // ms, server clock minus own
-	home   calendar // the member's
+	skew   int64         // ms, server clock minus own
+	home   book.Calendar // the member's
 
 	folded  uint64 // the last change that is in a segment: these hold all from the first on
 	forgets int    // how often changes lost their places
@@ -220,7 +221,7 @@ func (r *Replica) load(ctx context.Context) error {
 	var writer, seq, folded int64
 	var left sql.NullInt64
 	var epoch, chain []byte
-	st := standing{home: calendar{{zone: time.UTC}}}
+	st := standing{home: book.NewCalendar(nil)}
 	err := r.conn.QueryRowContext(ctx, `SELECT
 		(SELECT value FROM meta WHERE key='writer'), (SELECT value FROM meta WHERE key='epoch'),
 		(SELECT value FROM meta WHERE key='seq'), (SELECT value FROM meta WHERE key='chain'),
@@ -309,7 +310,7 @@ func (r *Replica) Today() ranking.Day {
 // moment returns the date and the minute of it, likewise.
 func (r *Replica) moment() ranking.Moment {
 	st := r.committed.Load()
-	day, minute := st.home.at(r.now().UnixMilli() + st.skew)
+	day, minute := st.home.At(r.now().UnixMilli() + st.skew)
 	return ranking.Moment{Day: day, Minute: minute}
 }
 

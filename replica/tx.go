@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"trio/book"
 	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/crdt/wire"
@@ -42,10 +43,10 @@ type tx struct {
 	edited   map[contactField]struct{} // by others
 	entries  map[logKey]crdt.EntryID
 	rezone   bool
-	home     calendar
+	home     book.Calendar
 	goals    goalWork
-	people   map[crdt.ContactID]*person // nil: not to be ranked any more
-	lost     []lostOp                   // see fork
+	people   map[crdt.ContactID]*book.Person // nil: not to be ranked any more
+	lost     []lostOp                        // see fork
 	writer   automerge.ActorID
 	received received
 }
@@ -87,7 +88,7 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 		ctx: ctx, r: r, now: r.now().UnixMilli(), writer: r.writer, cursor: st.cursor, skew: st.skew, home: st.home,
 		folded: st.folded, forgets: st.forgets,
 		docs: map[crdt.DocName]*document{}, actors: map[automerge.ActorID]int64{}, byID: map[int64]automerge.ActorID{},
-		contacts: map[crdt.ContactID]struct{}{}, edited: map[contactField]struct{}{}, entries: map[logKey]crdt.EntryID{}, people: map[crdt.ContactID]*person{},
+		contacts: map[crdt.ContactID]struct{}{}, edited: map[contactField]struct{}{}, entries: map[logKey]crdt.EntryID{}, people: map[crdt.ContactID]*book.Person{},
 	}
 	err := t.exec(`BEGIN IMMEDIATE`)
 	if err != nil {

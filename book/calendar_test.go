@@ -1,4 +1,4 @@
-package replica
+package book
 
 import (
 	"math/rand/v2"
@@ -22,27 +22,27 @@ func TestCalendarGoesForward(t *testing.T) {
 			return z
 		}
 		start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
-		c := calendar{{zone: draw()}}
+		c := Calendar{{Zone: draw()}}
 		from := ranking.DayOf(start, 0)
 		for range rng.IntN(6) {
 			from += ranking.Day(1 + rng.IntN(10))
-			c = append(c, home{from, draw()})
+			c = append(c, Home{from, draw()})
 		}
 		last := ranking.Day(0)
 		for ms := start - 3*86_400_000; ms < start+60*86_400_000; ms += int64(rng.IntN(7_200_000)) {
-			day, minute := c.at(ms)
+			day, minute := c.At(ms)
 			if day < last || minute < 0 || minute >= 24*60 {
 				t.Fatalf("seed %d: %v, minute %d, after %v", seed, day, minute, last)
 			}
 			last = day
-			if n := len(c) - 1; n > 0 && day < c[n].from {
-				if d, m := c[:n].at(ms); d != day || m != minute {
-					t.Fatalf("seed %d: a move from %v on made %v of %v", seed, c[n].from, day, d)
+			if n := len(c) - 1; n > 0 && day < c[n].From {
+				if d, m := c[:n].At(ms); d != day || m != minute {
+					t.Fatalf("seed %d: a move from %v on made %v of %v", seed, c[n].From, day, d)
 				}
 			}
 		}
-		if c.on(last).String() != c[len(c)-1].zone.String() || !c.equal(append(calendar{}, c...)) || c.equal(c[:len(c)-1]) {
-			t.Fatalf("seed %d: the zone of %v is %v", seed, last, c.on(last))
+		if c.On(last).String() != c[len(c)-1].Zone.String() || !c.Equal(append(Calendar{}, c...)) || c.Equal(c[:len(c)-1]) {
+			t.Fatalf("seed %d: the zone of %v is %v", seed, last, c.On(last))
 		}
 	}
 	// Before 1970 too.
