@@ -27,8 +27,8 @@ const (
 // proof away: what was recorded stands all the same. Only a correction takes a badge back: when an entry is declared a
 // slip and the log then no longer proves the level, the record is declared one too.
 type Badge struct {
-	Name    string    // stable
-	Label   [2]string // for people, in English and Spanish
+	Name    string // stable
+	Label   Texts  // for people
 	Measure Measure
 	Metric  string  // of ByTotal and ByDay
 	Levels  []int32 // ascending, in the measure's units
@@ -55,19 +55,19 @@ type Progress struct {
 func defaultBadges() []Badge {
 	tens := []int32{10, 50, 250, 1000}
 	return []Badge{
-		{Name: "first-call", Label: [2]string{"First call", "Primera llamada"}, Measure: ByTotal, Metric: "calls", Levels: []int32{1}, Board: true},
-		{Name: "first-goal-day", Label: [2]string{"First goal day", "Primer día cumplido"}, Measure: ByGoals, Levels: []int32{1}, Board: true},
-		{Name: "outreach", Label: [2]string{"Door opener", "Abre puertas"}, Measure: ByTotal, Metric: "outreach", Levels: tens, Board: true},
-		{Name: "followup", Label: [2]string{"Keeps in touch", "Siempre en contacto"}, Measure: ByTotal, Metric: "followup", Levels: tens, Board: true},
-		{Name: "learn", Label: [2]string{"Learner", "Aprendiz"}, Measure: ByTotal, Metric: "learn", Levels: []int32{60, 600, 3000, 6000}, Board: true},
-		{Name: "share", Label: [2]string{"Storyteller", "Cuentacuentos"}, Measure: ByTotal, Metric: "share", Levels: tens, Board: true},
-		{Name: "present", Label: [2]string{"Host", "Anfitrión"}, Measure: ByTotal, Metric: "present", Levels: []int32{1, 10, 50, 250}, Board: true},
-		{Name: "ask", Label: [2]string{"Asks the question", "Hace la pregunta"}, Measure: ByTotal, Metric: "ask", Levels: []int32{1, 10, 50, 250}, Board: true},
-		{Name: "goal-days", Label: [2]string{"Goal days", "Días cumplidos"}, Measure: ByGoals, Levels: []int32{10, 50, 250, 1000}, Board: true},
-		{Name: "streak", Label: [2]string{"In a row", "De seguido"}, Measure: ByStreak, Levels: []int32{3, 7, 30, 100, 365}, Board: true},
-		{Name: "good-weeks", Label: [2]string{"Good weeks", "Buenas semanas"}, Measure: ByWeeks, Levels: []int32{1, 4, 12, 26, 52}, Board: true},
-		{Name: "comeback", Label: [2]string{"Welcome back", "Qué bueno verte"}, Measure: ByReturn, Levels: []int32{1}},
-		{Name: "event-day", Label: [2]string{"Event day", "Día de evento"}, Measure: ByDay, Metric: "event", Levels: []int32{5, 15, 40}, Board: true},
+		{Name: "first-call", Label: inBoth("First call", "Primera llamada"), Measure: ByTotal, Metric: "calls", Levels: []int32{1}, Board: true},
+		{Name: "first-goal-day", Label: inBoth("First goal day", "Primer día cumplido"), Measure: ByGoals, Levels: []int32{1}, Board: true},
+		{Name: "outreach", Label: inBoth("Door opener", "Abre puertas"), Measure: ByTotal, Metric: "outreach", Levels: tens, Board: true},
+		{Name: "followup", Label: inBoth("Keeps in touch", "Siempre en contacto"), Measure: ByTotal, Metric: "followup", Levels: tens, Board: true},
+		{Name: "learn", Label: inBoth("Learner", "Aprendiz"), Measure: ByTotal, Metric: "learn", Levels: []int32{60, 600, 3000, 6000}, Board: true},
+		{Name: "share", Label: inBoth("Storyteller", "Cuentacuentos"), Measure: ByTotal, Metric: "share", Levels: tens, Board: true},
+		{Name: "present", Label: inBoth("Host", "Anfitrión"), Measure: ByTotal, Metric: "present", Levels: []int32{1, 10, 50, 250}, Board: true},
+		{Name: "ask", Label: inBoth("Asks the question", "Hace la pregunta"), Measure: ByTotal, Metric: "ask", Levels: []int32{1, 10, 50, 250}, Board: true},
+		{Name: "goal-days", Label: inBoth("Goal days", "Días cumplidos"), Measure: ByGoals, Levels: []int32{10, 50, 250, 1000}, Board: true},
+		{Name: "streak", Label: inBoth("In a row", "De seguido"), Measure: ByStreak, Levels: []int32{3, 7, 30, 100, 365}, Board: true},
+		{Name: "good-weeks", Label: inBoth("Good weeks", "Buenas semanas"), Measure: ByWeeks, Levels: []int32{1, 4, 12, 26, 52}, Board: true},
+		{Name: "comeback", Label: inBoth("Welcome back", "Qué bueno verte"), Measure: ByReturn, Levels: []int32{1}},
+		{Name: "event-day", Label: inBoth("Event day", "Día de evento"), Measure: ByDay, Metric: "event", Levels: []int32{5, 15, 40}, Board: true},
 	}
 }
 
@@ -79,8 +79,8 @@ func (b *Badge) check(r *GoalRules, before []Badge) string {
 		return "name: want a lower-case letter, then up to 31 letters, digits or hyphens"
 	case slices.ContainsFunc(before, func(o Badge) bool { return o.Name == b.Name }):
 		return "the name " + b.Name + " is there twice"
-	case b.Label[0] == "" || b.Label[1] == "":
-		return "label: want words in English and Spanish"
+	case !b.Label.whole():
+		return "label: want words, each with its language, such as \"en\""
 	case b.Measure > ByReturn:
 		return "measure is not known"
 	case b.Measure <= ByDay && !known:

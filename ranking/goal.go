@@ -98,9 +98,9 @@ func (m *Measure) UnmarshalText(b []byte) error { return readName(m, measureName
 
 // Metric is one tracked action: a dimension that a member can commit to, or that only badges and boards count.
 type Metric struct {
-	Name  string    // stable, as in the register goal/<name>/<date>
-	Label [2]string // for people, in English and Spanish, such as "new outreach"
-	Kinds []string  // kinds of log entries that count; also ones that a company made up itself
+	Name  string   // stable, as in the register goal/<name>/<date>
+	Label Texts    // for people, such as "new outreach"
+	Kinds []string // kinds of log entries that count; also ones that a company made up itself
 	Which Which
 	Unit  Unit
 	// Event counts only acts at an event.
@@ -159,21 +159,21 @@ func DefaultGoalRules() *GoalRules {
 		Version: 1,
 		Metrics: []Metric{
 			{
-				Name: "outreach", Label: [2]string{"new outreach", "contactos nuevos"}, Kinds: touches, Which: NewOnly, Unit: PerContact,
+				Name: "outreach", Label: inBoth("new outreach", "contactos nuevos"), Kinds: touches, Which: NewOnly, Unit: PerContact,
 				Captured: 1, NeedsContact: true, Points: 10, PointsCap: 20,
 			},
 			{
-				Name: "followup", Label: [2]string{"follow-ups", "seguimientos"}, Kinds: touches, Which: FollowUpsOnly, Unit: PerContact,
+				Name: "followup", Label: inBoth("follow-ups", "seguimientos"), Kinds: touches, Which: FollowUpsOnly, Unit: PerContact,
 				Captured: 1, NeedsContact: true, Points: 8, PointsCap: 30,
 			},
-			{Name: "learn", Label: [2]string{"minutes of learning", "minutos de aprendizaje"}, Kinds: []string{"learn"}, Unit: PerMinute, Captured: 2, Points: 1, PointsCap: 60},
-			{Name: "share", Label: [2]string{"shares", "publicaciones"}, Kinds: []string{"share"}, Unit: PerAct, Captured: 1, Points: 5, PointsCap: 5},
-			{Name: "present", Label: [2]string{"presentations", "presentaciones"}, Kinds: []string{"present"}, Unit: PerAct, Captured: 3, Points: 25, PointsCap: 3},
-			{Name: "ask", Label: [2]string{"asks for the order", "peticiones de pedido"}, Kinds: []string{"ask"}, Unit: PerContact, Captured: 1, NeedsContact: true, Points: 10, PointsCap: 10},
-			{Name: "calls", Label: [2]string{"calls", "llamadas"}, Kinds: []string{"call"}, Unit: PerAct, Captured: 1, NeedsContact: true},
-			{Name: "texts", Label: [2]string{"texts", "mensajes"}, Kinds: []string{"text"}, Unit: PerAct, Captured: 1, NeedsContact: true},
-			{Name: "lessons", Label: [2]string{"lessons finished", "lecciones terminadas"}, Kinds: []string{"learn"}, Unit: PerPiece, Captured: 2, Points: 5, PointsCap: 5},
-			{Name: "event", Label: [2]string{"people met at an event", "personas en un evento"}, Kinds: touches, Unit: PerContact, Event: true, Captured: 1, NeedsContact: true},
+			{Name: "learn", Label: inBoth("minutes of learning", "minutos de aprendizaje"), Kinds: []string{"learn"}, Unit: PerMinute, Captured: 2, Points: 1, PointsCap: 60},
+			{Name: "share", Label: inBoth("shares", "publicaciones"), Kinds: []string{"share"}, Unit: PerAct, Captured: 1, Points: 5, PointsCap: 5},
+			{Name: "present", Label: inBoth("presentations", "presentaciones"), Kinds: []string{"present"}, Unit: PerAct, Captured: 3, Points: 25, PointsCap: 3},
+			{Name: "ask", Label: inBoth("asks for the order", "peticiones de pedido"), Kinds: []string{"ask"}, Unit: PerContact, Captured: 1, NeedsContact: true, Points: 10, PointsCap: 10},
+			{Name: "calls", Label: inBoth("calls", "llamadas"), Kinds: []string{"call"}, Unit: PerAct, Captured: 1, NeedsContact: true},
+			{Name: "texts", Label: inBoth("texts", "mensajes"), Kinds: []string{"text"}, Unit: PerAct, Captured: 1, NeedsContact: true},
+			{Name: "lessons", Label: inBoth("lessons finished", "lecciones terminadas"), Kinds: []string{"learn"}, Unit: PerPiece, Captured: 2, Points: 5, PointsCap: 5},
+			{Name: "event", Label: inBoth("people met at an event", "personas en un evento"), Kinds: touches, Unit: PerContact, Event: true, Captured: 1, NeedsContact: true},
 		},
 		Core: 4, SkipsPerWeek: 2, GraceMinutes: 180, GoodWeek: 4, DayPoints: 20,
 		Badges:    defaultBadges(),
@@ -210,8 +210,8 @@ func (r *GoalRules) Check() error {
 			return bad("metric", i, "name: want a lower-case letter, then up to 31 letters, digits or hyphens")
 		case slices.ContainsFunc(r.Metrics[:i], func(o Metric) bool { return o.Name == m.Name }):
 			return bad("metric", i, "the name "+m.Name+" is there twice")
-		case m.Label[0] == "" || m.Label[1] == "":
-			return bad("metric", i, "label: want words in English and Spanish")
+		case !m.Label.whole():
+			return bad("metric", i, "label: want words, each with its language, such as \"en\"")
 		case len(m.Kinds) == 0 || slices.Contains(m.Kinds, ""):
 			return bad("metric", i, "kinds: say which log entries count")
 		case m.Unit > PerPiece:

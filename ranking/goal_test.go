@@ -516,7 +516,7 @@ func TestR45R46ReportsSayWhatWasCaptured(t *testing.T) {
 		}
 	}
 	// R78: a company counts what it likes, also of a kind that only it knows, and only what is proved.
-	r.Metrics = append(r.Metrics, Metric{Name: "parties", Label: [2]string{"parties", "fiestas"}, Kinds: []string{"party"}, MinEvidence: 3, Captured: 4})
+	r.Metrics = append(r.Metrics, Metric{Name: "parties", Label: inBoth("parties", "fiestas"), Kinds: []string{"party"}, MinEvidence: 3, Captured: 4})
 	if err := r.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -747,7 +747,7 @@ func TestGoalRulesAreChecked(t *testing.T) {
 		"1 to 16 metrics":                   func(r *GoalRules) { r.Metrics = nil },
 		"metric 2: name":                    func(r *GoalRules) { r.Metrics[1].Name = "Follow Up" },
 		"metric 2: the name outreach":       func(r *GoalRules) { r.Metrics[1].Name = "outreach" },
-		"metric 1: label":                   func(r *GoalRules) { r.Metrics[0].Label[1] = "" },
+		"metric 1: label":                   func(r *GoalRules) { r.Metrics[0].Label[1].Text = "" },
 		"metric 1: kinds":                   func(r *GoalRules) { r.Metrics[0].Kinds = nil },
 		"metric 3: unit":                    func(r *GoalRules) { r.Metrics[2].Unit = 9 },
 		"metric 3: which":                   func(r *GoalRules) { r.Metrics[2].Which = 9 },
@@ -762,7 +762,7 @@ func TestGoalRulesAreChecked(t *testing.T) {
 		"badge 1: metric \"cals\"":          func(r *GoalRules) { r.Badges[0].Metric = "cals" },
 		"badge 1: name":                     func(r *GoalRules) { r.Badges[0].Name = "" },
 		"badge 2: the name first-call":      func(r *GoalRules) { r.Badges[1].Name = "first-call" },
-		"badge 1: label":                    func(r *GoalRules) { r.Badges[0].Label[0] = "" },
+		"badge 1: label":                    func(r *GoalRules) { r.Badges[0].Label = nil },
 		"badge 1: measure":                  func(r *GoalRules) { r.Badges[0].Measure = 77 },
 		"badge 1: levels: want 1 to 8 asce": func(r *GoalRules) { r.Badges[0].Levels = []int32{3, 3} },
 		"at most 32 badges":                 func(r *GoalRules) { r.Badges = make([]Badge, 33) },

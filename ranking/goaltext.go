@@ -139,10 +139,10 @@ func (m *Metric) Capture(lang string) string {
 }
 
 // Words is the metric's label.
-func (m *Metric) Words(lang string) string { return m.Label[tongue(lang)] }
+func (m *Metric) Words(lang string) string { return m.Label.In(lang) }
 
 // Words is the badge's label.
-func (b *Badge) Words(lang string) string { return b.Label[tongue(lang)] }
+func (b *Badge) Words(lang string) string { return b.Label.In(lang) }
 
 // NudgeSentence writes a nudge out: what is left, and until when.
 func (r *GoalRules) NudgeSentence(n Nudge, lang string) string {
@@ -151,7 +151,7 @@ func (r *GoalRules) NudgeSentence(n Nudge, lang string) string {
 	}
 	t := tongue(lang)
 	hour := string(appendPadded(appendPadded(nil, int64(n.Until/60), 2), int64(n.Until%60), 2))
-	return strings.NewReplacer("{n}", number(n.Left), "{what}", r.Metrics[n.Metric].Label[t], "{hour}", hour[:2]+":"+hour[2:]).Replace(phrase{
+	return strings.NewReplacer("{n}", number(n.Left), "{what}", r.Metrics[n.Metric].Label.In(lang), "{hour}", hour[:2]+":"+hour[2:]).Replace(phrase{
 		"{what}: {n} to go today, there is time until {hour}", "{what}: {n} más por hoy, hay tiempo hasta las {hour}",
 	}[t])
 }
