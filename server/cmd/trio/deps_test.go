@@ -16,6 +16,7 @@ var rooms = map[string][]string{
 	"trio/crdt/wire":        {"trio/crdt", "trio/crdt/automerge"},
 	"trio/crdt/crdttest":    {"trio/crdt"},
 	"trio/ranking":          {},
+	"trio/ranking/playbook": {"trio/ranking"},
 	"trio/book":             {"trio/crdt", "trio/ranking"},
 	"trio/replica":          {"trio/book", "trio/crdt", "trio/ranking", "trio/replica"},
 	"trio/clients/qr":       {},

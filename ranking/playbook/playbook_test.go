@@ -1,0 +1,25 @@
+package playbook
+
+import (
+	"bytes"
+	"reflect"
+	"testing"
+)
+
+func TestDefaultIsWhatItIsReadAs(t *testing.T) {
+	d := Default()
+	b := d.Encode()
+	read, err := Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(b, read.Encode()) {
+		t.Error("read and written again it is another text")
+	}
+	if !reflect.DeepEqual(d, read) {
+		t.Error("written and read again it is another playbook")
+	}
+	if d.Hash() != read.Hash() {
+		t.Error("the hash differs")
+	}
+}

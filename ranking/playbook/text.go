@@ -1,0 +1,320 @@
+package playbook
+
+import "strings"
+
+// kind is what a string has to be.
+type kind struct {
+	what string // for the remedy: "a name in lower case …"
+	max  int    // bytes
+	ok   func(string) string
+}
+
+// The kinds of strings. ok says what is wrong, or "".
+var (
+	titleKind = kind{"a name of up to 80 letters", 320, func(s string) string { return line(s, 80) }}
+	labelKind = kind{"a name of up to 40 letters", 160, func(s string) string { return line(s, 40) }}
+	langKind  = kind{"a language tag such as \"en\", \"es\" or \"pt-BR\"", 16, language}
+	slugKind  = kind{"a lower-case letter, then up to 31 letters, digits or hyphens", 32, slug}
+	entryKind = kind{"the kind of a log entry, such as \"call\", \"text\" or \"learn\"", 32, entry}
+	colorKind = kind{"a color such as \"#0b6e4f\"", 7, color}
+	urlKind   = kind{"an address that begins with https://", 2000, address}
+	logoKind  = kind{"an SVG document (\"<svg …\") or a data URI of a PNG, JPEG or WebP picture, of at most 64 KiB", MaxLogo, logo}
+)
+
+// textKind is what a text has to be.
+type textKind struct {
+	max   int    // characters
+	holes string // the names in braces that it may have, with spaces round each; one in capitals has to be there
+	need  string // one of them that has to be there
+}
+
+const people = " name sender "
+
+var (
+	verbTexts    = textKind{80, " name ", "name"}
+	bothTexts    = textKind{120, people, "name"}
+	nameTexts    = textKind{120, " name ", "name"}
+	senderTexts  = textKind{120, " sender ", "sender"}
+	plainTexts   = textKind{120, "", ""}
+	labelTexts   = textKind{60, "", ""}
+	purposeTexts = textKind{120, "", ""}
+	becauseTexts = textKind{160, " days ", ""}
+	noticeTexts  = textKind{160, " name ", ""}
+	messageTexts = textKind{600, people, ""}
+	titleTexts   = textKind{120, "", ""}
+	summaryTexts = textKind{400, "", ""}
+)
+
+// line says what is wrong with a single line of text for people.
+func line(s string, most int) string {
+	n := 0
+	for _, c := range s {
+		n++
+		if c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 || c == 0x2028 || c == 0x2029 {
+			return "has a line break or another character that cannot be seen"
+		}
+	}
+	switch {
+	case n > most:
+		return "has " + number(int64(n)) + " characters, more than " + number(int64(most))
+	case strings.TrimSpace(s) == "":
+		return "is empty"
+	case strings.TrimSpace(s) != s:
+		return "begins or ends with a space"
+	}
+	return ""
+}
+
+func slug(s string) string {
+	for i, c := range []byte(s) {
+		if !lower(c) && (i == 0 || !digit(c) && c != '-') {
+			return "is no such name"
+		}
+	}
+	if s == "" {
+		return "is empty"
+	}
+	return ""
+}
+
+func entry(s string) string {
+	for i, c := range []byte(s) {
+		if !lower(c) && (i == 0 || !digit(c) && c != '-' && c != '_' && c != '.') {
+			return "is no such name"
+		}
+	}
+	if s == "" {
+		return "is empty"
+	}
+	return ""
+}
+
+// language accepts the usual language tags: "es", "pt-BR", "zh-Hant", "es-419".
+func language(s string) string {
+	const wrong = "is no language tag"
+	parts := strings.Split(s, "-")
+	if n := len(parts[0]); n < 2 || n > 3 || !all(parts[0], lower) {
+		return wrong
+	}
+	rest := parts[1:]
+	if len(rest) > 0 && len(rest[0]) == 4 {
+		if !upper(rest[0][0]) || !all(rest[0][1:], lower) {
+			return wrong
+		}
+		rest = rest[1:]
+	}
+	if len(rest) > 0 && (len(rest[0]) == 2 && all(rest[0], upper) || len(rest[0]) == 3 && all(rest[0], digit)) {
+		rest = rest[1:]
+	}
+	if len(rest) > 0 {
+		return wrong
+	}
+	return ""
+}
+
+func color(s string) string {
+	if len(s) != 7 || s[0] != '#' || !all(s[1:], func(c byte) bool { return digit(c) || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' }) {
+		return "is no color"
+	}
+	return ""
+}
+
+// address accepts https addresses with a host and nothing that could be read as anything else.
+func address(s string) string {
+	rest, ok := strings.CutPrefix(s, "https://")
+	if !ok {
+		return "does not begin with https://"
+	}
+	for _, c := range []byte(s) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+			return "has a character that an address cannot have: write it as %20 and the like"
+		}
+	}
+	host := rest
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		host = rest[:i]
+	}
+	if strings.Contains(host, "@") {
+		return "has a user's name before the host"
+	}
+	host, port, hasPort := strings.Cut(host, ":")
+	if !all(host, func(c byte) bool { return lower(c) || upper(c) || digit(c) || c == '-' || c == '.' }) || hasPort && (port == "" || !all(port, digit)) ||
+		!strings.Contains(host, ".") || strings.Contains(host, "..") || host[0] == '.' || host[0] == '-' {
+		return "has no host such as www.example.com"
+	}
+	return ""
+}
+
+// logo accepts pictures that fetch nothing and run nothing.
+func logo(s string) string {
+	if rest, ok := strings.CutPrefix(s, "data:image/"); ok {
+		for _, form := range [...]string{"png;base64,", "jpeg;base64,", "webp;base64,"} {
+			if data, ok := strings.CutPrefix(rest, form); ok {
+				body := strings.TrimRight(data, "=")
+				if len(data)%4 != 0 || len(data)-len(body) > 2 || body == "" || !all(body, func(c byte) bool { return lower(c) || upper(c) || digit(c) || c == '+' || c == '/' }) {
+					return "is a data URI whose base64 is cut or damaged"
+				}
+				return ""
+			}
+		}
+		return "is a data URI of another type than PNG, JPEG or WebP in base64"
+	}
+	if !strings.HasPrefix(s, "<svg") || !strings.HasSuffix(strings.TrimRight(s, " \t\r\n"), "</svg>") {
+		if strings.Contains(s, "://") && !strings.HasPrefix(s, "<") {
+			return "is an address: devices without signal could not show it"
+		}
+		return "is no picture"
+	}
+	low := strings.ToLower(s)
+	for _, no := range [...]string{"<script", "<foreignobject", "<iframe", "<image", "<use", "<a ", "<style", "<animate", "<set", "<!", "<?", "javascript:", "href", "url("} {
+		if strings.Contains(low, no) {
+			// A reference within the picture, as of a gradient, is fine.
+			if no == "url(" && strings.Count(low, "url(") == strings.Count(low, "url(#") {
+				continue
+			}
+			return "has \"" + no + "\" in its SVG, which could fetch or run something"
+		}
+	}
+	for i := strings.IndexByte(low, '='); i >= 0; {
+		at := i - 1
+		for at >= 0 && (low[at] == ' ' || low[at] == '\t' || low[at] == '\n' || low[at] == '\r') {
+			at--
+		}
+		end := at + 1
+		for at >= 0 && (lower(low[at]) || digit(low[at]) || low[at] == '-' || low[at] == ':') {
+			at--
+		}
+		if strings.HasPrefix(low[at+1:end], "on") {
+			return "has \"" + low[at+1:end] + "\" in its SVG, which could run something"
+		}
+		next := strings.IndexByte(low[i+1:], '=')
+		if next < 0 {
+			break
+		}
+		i += 1 + next
+	}
+	return ""
+}
+
+func lower(c byte) bool { return 'a' <= c && c <= 'z' }
+func upper(c byte) bool { return 'A' <= c && c <= 'Z' }
+func digit(c byte) bool { return '0' <= c && c <= '9' }
+
+func all(s string, f func(byte) bool) bool {
+	for i := range len(s) {
+		if !f(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func has(all []string, s string) bool {
+	for _, a := range all {
+		if a == s {
+			return true
+		}
+	}
+	return false
+}
+
+// text says what is wrong with a text of a kind, and what to do about it.
+func (k *textKind) text(s string) (reason, remedy string) {
+	if what := line(s, k.max); what != "" {
+		return "the text " + what, "write one line of 1 to " + number(int64(k.max)) + " characters"
+	}
+	found := false
+	for rest := s; ; {
+		i := strings.IndexAny(rest, "{}")
+		if i < 0 {
+			break
+		}
+		end := strings.IndexByte(rest[i:], '}')
+		if rest[i] == '}' || end < 0 {
+			return "the text has a brace without its other half", "write " + k.may()
+		}
+		hole := rest[i+1 : i+end]
+		if strings.ContainsAny(hole, " {") || hole == "" || !strings.Contains(k.holes, " "+hole+" ") {
+			remedy := "write " + k.may()
+			if near := nearest(hole, strings.Fields(k.holes)); near != "" {
+				remedy = "did you mean {" + near + "}?"
+			}
+			return "{" + clip(hole) + "} stands for nothing here", remedy
+		}
+		found = found || hole == k.need
+		rest = rest[i+end+1:]
+	}
+	if k.need != "" && !found {
+		return "the text has no {" + k.need + "}", "put {" + k.need + "} where the name belongs"
+	}
+	return "", ""
+}
+
+// may says which names in braces a text may have.
+func (k *textKind) may() string {
+	f := strings.Fields(k.holes)
+	if len(f) == 0 {
+		return "the text without braces"
+	}
+	return "names in braces as {" + strings.Join(f, "} or {") + "}"
+}
+
+// clip shortens what is quoted in a message.
+func clip(s string) string {
+	n := 0
+	for i := range s {
+		if n++; n > 40 {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}
+
+// nearest returns the name that a misspelt one most likely means, or "".
+func nearest(s string, names []string) string {
+	best, least := "", 3
+	if len(s) <= 3 {
+		least = 2
+	}
+	if len(s) > 64 {
+		return ""
+	}
+	s = strings.ToLower(s)
+	for _, name := range names {
+		if name == "" || len(name) > 64 {
+			continue
+		}
+		d := distance(s, name)
+		// "cooldown" for "cooldown_days": what was begun and not ended.
+		if len(s) >= 3 && d > 1 && (strings.HasPrefix(name, s) || strings.HasPrefix(s, name)) {
+			d = 1
+		}
+		if d < least {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// distance counts the letters that have to be put in, taken out, changed or swapped with their neighbour.
+func distance(a, b string) int {
+	var rows [3][65]int
+	for j := range len(b) + 1 {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		now, last, before := &rows[i%3], &rows[(i+2)%3], &rows[(i+1)%3]
+		now[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			now[j] = min(last[j]+1, now[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				now[j] = min(now[j], before[j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)%3][len(b)]
+}
