@@ -6,7 +6,7 @@ import "trio/ranking"
 func Default() *Doc {
 	d := &Doc{
 		Version: 1, Name: "First playbook", Languages: []string{"en", "es"},
-		Ranking: ranking.DefaultPlaybook(), Goals: ranking.DefaultGoalRules(),
+		Ranking: ranking.DefaultPlaybook(), Goals: ranking.DefaultGoalRules(), Pieces: samplePieces(), Newcomer: firstDays(),
 	}
 	d, err := Parse(d.Encode())
 	if err != nil {

@@ -134,6 +134,9 @@ const (
 	one          = ranking.One
 )
 
+// noStages marks a rule that is on and for nobody, until the checker has seen it.
+const noStages = 1 << 7
+
 const allWays = 1<<ranking.Call | 1<<ranking.Text | 1<<ranking.Email | 1<<ranking.InPerson
 
 var (
@@ -171,12 +174,12 @@ func namesOf[T interface {
 	return names
 }
 
-// openings returns the names of the reasons that a trigger opens for, the others empty.
+// openings returns the names of the reasons that a trigger opens for, and "" for the terms that only add to a score.
 func openings() (names []string) {
 	for r := range ranking.NumReasons {
-		name := ""
-		if r > ranking.NoReason && r < ranking.AnswersBy {
-			name = r.String()
+		name := r.String()
+		if r == ranking.NoReason || r >= ranking.AnswersBy && r <= ranking.OrdersSoFar {
+			name = ""
 		}
 		names = append(names, name)
 	}
@@ -195,6 +198,9 @@ func fresh() *Doc {
 	return &Doc{Ranking: pb, Goals: g}
 }
 
+// document visits a whole document.
+//
+//go:noinline
 func document(v visitor, d *Doc) {
 	v.object(func() {
 		format := int64(FormatVersion)
@@ -205,14 +211,14 @@ func document(v visitor, d *Doc) {
 		list(v, "languages", must, &d.Languages, 1, MaxLanguages, "", func(s *string) { v.str(s, &langKind) })
 		list(v, "drafts", quiet, &d.Drafts, 0, MaxLanguages, "", func(s *string) { v.str(s, &langKind) })
 		object(v, "brand", quiet, d.Brand == Brand{}, func() { brand(v, &d.Brand) })
-		object(v, "greeting", must, false, func() {
+		object(v, "greeting", quiet, d.wordless(), func() {
 			g := &d.Ranking.Greeting
 			texts(v, "both", quiet, &g.Both, &bothTexts)
 			texts(v, "name", quiet, &g.Name, &nameTexts)
 			texts(v, "sender", quiet, &g.Sender, &senderTexts)
 			texts(v, "neither", quiet, &g.Neither, &plainTexts)
 		})
-		object(v, "verbs", must, false, func() {
+		object(v, "verbs", quiet, d.wordless(), func() {
 			for ch := range ranking.NumChannels {
 				texts(v, ch.String(), quiet, &d.Ranking.Verbs[ch], &verbTexts)
 			}
@@ -339,7 +345,9 @@ func rule(v visitor, t ranking.TriggerID, r *ranking.Rule, shared *[ranking.MaxC
 	})
 	r.Stages, r.Automate = 0, mode == 2
 	if mode != 0 {
-		r.Stages = stages
+		if r.Stages = stages; stages == 0 {
+			r.Stages = noStages
+		}
 	}
 }
 

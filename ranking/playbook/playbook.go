@@ -148,6 +148,16 @@ func (d *Doc) Encode() []byte {
 // Hash is the SHA-256 of Encode.
 func (d *Doc) Hash() [32]byte { return sha256.Sum256(d.Encode()) }
 
+// Piece finds an entry of the catalogue by its name.
+func (d *Doc) Piece(name string) (*Piece, bool) {
+	for i := range d.Pieces {
+		if d.Pieces[i].Name == name {
+			return &d.Pieces[i], true
+		}
+	}
+	return nil, false
+}
+
 // languages returns the languages and drafts; of a document that names none, those of its texts.
 func (d *Doc) languages() []string {
 	if len(d.Languages) > 0 {

@@ -23,3 +23,7 @@ func TestDefaultIsWhatItIsReadAs(t *testing.T) {
 		t.Error("the hash differs")
 	}
 }
+
+func TestDefaultDocumentIsCommitted(t *testing.T) {
+	golden(t, "default.json", Default().Encode())
+}

@@ -1,6 +1,7 @@
 package playbook
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -27,6 +28,7 @@ type inside struct {
 	taken  bool   // the key is a field
 	n      int    // fields gone by
 	seen   uint64 // bit set of fields that were read
+	meant  uint64 // … and of those that a misspelt key most likely meant
 	absent bool   // all keys are read: look for fields that are not there
 	ask    bool   // gather the names alone
 	names  []string
@@ -56,6 +58,10 @@ func (r *reader) broken(reason, remedy string) {
 func (r *reader) document(value func()) {
 	if len(r.b) >= 3 && string(r.b[:3]) == "\xef\xbb\xbf" {
 		r.i = 3
+	}
+	if r.peek() == 0 && r.i == len(r.b) {
+		r.broken("the file is empty", "begin with what trio playbook default prints")
+		return
 	}
 	value()
 	if !r.stopped && r.peek() != 0 {
@@ -87,7 +93,7 @@ func (r *reader) more(end byte, first bool) bool {
 	case c == end:
 		r.i++
 		return false
-	case first:
+	case first && c != 0:
 		return true
 	case c != ',':
 		if c == 0 {
@@ -118,89 +124,95 @@ func (r *reader) colon() bool {
 
 // text reads a string.
 func (r *reader) text() (string, bool) {
+	raw, escaped, ok := r.quoted()
+	if !escaped || !ok {
+		return string(raw), ok
+	}
+	out := make([]byte, 0, len(raw))
+	for i := 0; i < len(raw); {
+		if raw[i] != '\\' {
+			out = append(out, raw[i])
+			i++
+			continue
+		}
+		c, n := escape(raw[i:])
+		out = utf8.AppendRune(out, c)
+		i += n
+	}
+	return string(out), true
+}
+
+// quoted goes over a string and returns what stands between its quotation marks, and whether there are backslashes in it.
+func (r *reader) quoted() (raw []byte, escaped, ok bool) {
 	if r.stopped {
-		return "", false
+		return nil, false, false
 	}
 	if r.peek() != '"' {
 		r.broken("a name in quotation marks is missing here", "write \"name\": value, with straight quotation marks")
-		return "", false
+		return nil, false, false
 	}
-	r.i++
-	start := r.i
-	for r.i < len(r.b) && r.b[r.i] != '"' && r.b[r.i] != '\\' && r.b[r.i] >= ' ' {
-		r.i++
-	}
-	if r.i < len(r.b) && r.b[r.i] == '"' {
-		raw := r.b[start:r.i]
-		if !utf8.Valid(raw) {
-			r.i = start
-			r.broken("the text is not UTF-8", "save the file as UTF-8")
-			return "", false
-		}
-		r.i++
-		return string(raw), true
-	}
-	out := append([]byte(nil), r.b[start:r.i]...)
-	for r.i < len(r.b) {
-		c := r.b[r.i]
-		switch {
+	start := r.i + 1
+	for r.i = start; r.i < len(r.b); {
+		switch c := r.b[r.i]; {
 		case c == '"':
-			if !utf8.Valid(out) {
+			raw = r.b[start:r.i]
+			if !utf8.Valid(raw) {
 				r.i = start
 				r.broken("the text is not UTF-8", "save the file as UTF-8")
-				return "", false
+				return nil, false, false
 			}
 			r.i++
-			return string(out), true
+			return raw, escaped, true
 		case c < ' ':
-			r.broken("a text goes on over the end of the line", "close it with a quotation mark; a line break inside is written \\n")
-			return "", false
-		case c != '\\':
-			out = append(out, c)
+			r.i = start - 1
+			r.broken("a text goes on over the end of the line", "close it with a quotation mark")
+			return nil, false, false
+		case c == '\\':
+			_, n := escape(r.b[r.i:])
+			if n == 0 {
+				r.broken("a backslash stands before something that it cannot stand before", "write \\\\ for a backslash, \\\" for a quotation mark")
+				return nil, false, false
+			}
+			escaped = true
+			r.i += n
+		default:
 			r.i++
-			continue
-		}
-		var ok bool
-		if out, ok = r.escape(out); !ok {
-			return "", false
 		}
 	}
+	r.i = start - 1
 	r.broken("a text has no end", "close it with a quotation mark")
-	return "", false
+	return nil, false, false
 }
 
-// escape reads what follows a backslash.
-func (r *reader) escape(out []byte) ([]byte, bool) {
+// escape reads an escaped character and says how many bytes it takes; 0 when it is none.
+func escape(b []byte) (c rune, n int) {
 	const plain, means = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
-	if r.i+1 < len(r.b) {
-		if k := strings.IndexByte(plain, r.b[r.i+1]); k >= 0 {
-			r.i += 2
-			return append(out, means[k]), true
-		}
-		if c, ok := r.hex(r.i); ok {
-			r.i += 6
-			if c >= 0xd800 && c < 0xdc00 {
-				if low, ok := r.hex(r.i); ok && low >= 0xdc00 && low < 0xe000 {
-					r.i += 6
-					return utf8.AppendRune(out, 0x10000+(c-0xd800)<<10+(low-0xdc00)), true
-				}
-			}
-			if c < 0xd800 || c >= 0xe000 {
-				return utf8.AppendRune(out, c), true
-			}
-			r.i -= 6
-		}
+	if len(b) < 2 {
+		return 0, 0
 	}
-	r.broken("a backslash stands before something that it cannot stand before", "write \\\\ for a backslash, \\\" for a quotation mark, \\n for a line break")
-	return nil, false
+	if k := strings.IndexByte(plain, b[1]); k >= 0 {
+		return rune(means[k]), 2
+	}
+	c, ok := hex(b)
+	switch {
+	case !ok || c >= 0xdc00 && c < 0xe000:
+		return 0, 0
+	case c >= 0xd800 && c < 0xdc00:
+		low, ok := hex(b[6:])
+		if !ok || low < 0xdc00 || low >= 0xe000 {
+			return 0, 0
+		}
+		return 0x10000 + (c-0xd800)<<10 + (low - 0xdc00), 12
+	}
+	return c, 6
 }
 
-// hex reads \uXXXX at a byte.
-func (r *reader) hex(at int) (c rune, ok bool) {
-	if at+6 > len(r.b) || r.b[at] != '\\' || r.b[at+1] != 'u' {
+// hex reads \uXXXX.
+func hex(b []byte) (c rune, ok bool) {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false
 	}
-	for _, d := range r.b[at+2 : at+6] {
+	for _, d := range b[2:6] {
 		switch {
 		case digit(d):
 			c = c<<4 + rune(d-'0')
@@ -273,11 +285,11 @@ func (r *reader) skipAt(depth int) {
 	case depth > maxDepth:
 		r.broken("this is nested too deep", "see trio playbook schema for what a playbook looks like")
 	case c == '"':
-		r.text()
+		r.quoted()
 	case c == '{':
 		r.i++
 		for more := r.more('}', true); more; more = r.more('}', false) {
-			if _, ok := r.text(); !ok || !r.colon() {
+			if _, _, ok := r.quoted(); !ok || !r.colon() {
 				return
 			}
 			r.skipAt(depth + 1)
@@ -382,7 +394,12 @@ func (r *reader) other(in *inside, body func()) {
 			r.unfit("a text", "write your remark in quotation marks")
 			return
 		}
-		r.text()
+		r.skip()
+		if bit := uint64(1) << (63 - len(in.key)&1); in.seen&bit != 0 && !r.stopped {
+			r.wrong(in.keyAt, "\""+in.key+"\" is there twice", "keep one of the two")
+		} else {
+			in.seen |= bit
+		}
 		return
 	}
 	at := in.keyAt
@@ -397,6 +414,7 @@ func (r *reader) other(in *inside, body func()) {
 	remedy := "take it out; a remark of yours is written as \"note\""
 	if near := nearest(in.key, names.names); near != "" {
 		remedy = "did you mean \"" + near + "\"?"
+		in.meant |= 1 << slices.Index(names.names, near)
 	} else if len(names.names) > 0 && len(names.names) <= 12 {
 		remedy = "what may stand here: " + strings.Join(names.names, ", ")
 	}
@@ -414,7 +432,7 @@ func (r *reader) field(name string, l left, _ bool, value func()) {
 	case in.ask:
 		in.names = append(in.names, name)
 	case in.absent:
-		if l == must && in.seen&bit == 0 {
+		if l == must && (in.seen|in.meant)&bit == 0 {
 			r.wrong(in.open, "\""+name+"\" is missing", "add \""+name+"\"; see trio playbook schema for what it says")
 		}
 	case name == in.key:
@@ -655,7 +673,7 @@ func (r *reader) words(p *ranking.Texts, k *textKind) {
 // phrase reads a text in one language.
 func (r *reader) phrase(p *ranking.Texts, k *textKind, at int, lang string) {
 	if lang == "note" && r.peek() == '"' {
-		r.text()
+		r.skip()
 		return
 	}
 	if what := language(lang); what != "" {

@@ -37,6 +37,7 @@ usage: trio COMMAND [FLAG ...]
   restore  puts a backup back
   verify   says what is wrong with the server's data, or a backup
   admin    companies, members, invitations, devices and keys of a data folder
+  playbook what a company tells its promoters' devices: begin, check, compare
   pull     append a company's new activity to a file
   device   a promoter's book on this computer
   version  which build this is
@@ -57,7 +58,7 @@ func main() {
 func run(ctx context.Context, args []string) int {
 	commands := map[string]func(context.Context, []string) error{
 		"serve": serve, "config": configure, "health": health, "version": version, "demo": demo, "admin": administer, "bench": measure,
-		"backup": backup, "restore": restore, "verify": verify,
+		"backup": backup, "restore": restore, "verify": verify, "playbook": playbooks,
 	}
 	if len(args) == 0 {
 		fmt.Fprint(os.Stderr, usage)

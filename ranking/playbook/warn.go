@@ -1,0 +1,103 @@
+package playbook
+
+import (
+	"strings"
+
+	"trio/ranking"
+)
+
+// Warning is something that is no mistake and may not be meant.
+type Warning struct {
+	Path string // of the field; "" for the whole
+	Text string
+}
+
+// claims are words that a text had better not have: nobody can promise what they say.
+var claims = []string{
+	"guarantee", "risk-free", "risk free", "get rich", "passive income", "financial freedom", "quit your job", "no effort",
+	"garantiza", "sin riesgo", "hazte rico", "ingreso pasivo", "ingresos pasivos", "libertad financiera", "deja tu trabajo", "sin esfuerzo",
+}
+
+// Warnings returns what is worth a second look in a sound document.
+func (d *Doc) Warnings() (all []Warning) {
+	warn := func(path, text string) { all = append(all, Warning{path, text}) }
+	texts, missing := 0, make([]int, len(d.Drafts))
+	w := walker{texts: func(path []byte, t *ranking.Texts, _ *textKind) {
+		if len(*t) == 0 {
+			return
+		}
+		texts++
+		for i, lang := range d.Drafts {
+			if !speaks(*t, lang) {
+				missing[i]++
+			}
+		}
+		for _, ph := range *t {
+			low := strings.ToLower(ph.Text)
+			for _, claim := range claims {
+				if strings.Contains(low, claim) {
+					warn(string(path)+"."+ph.Lang, "\""+claim+"\" is a promise that nobody can keep, and in many countries not allowed")
+				}
+			}
+		}
+	}}
+	document(&w, d)
+	for i, lang := range d.Drafts {
+		if missing[i] == 0 {
+			warn("drafts", "all texts are there in \""+lang+"\": it may move to \"languages\"")
+		} else {
+			warn("drafts", number(int64(missing[i]))+" of "+number(int64(texts))+" texts are missing in \""+lang+"\": members who read it get \""+d.main()+"\" there")
+		}
+	}
+	on := 0
+	for t := range ranking.NumTriggers {
+		r, path := &d.Ranking.Rules[t], "triggers."+t.String()
+		if r.Stages == 0 {
+			continue
+		}
+		on++
+		special := 0
+		for i := range r.Contents {
+			if c := &r.Contents[i]; c.For != ranking.NoReason || c.From > 0 || c.Until > 0 {
+				special++
+			}
+		}
+		switch {
+		case special == len(r.Contents) && r.When == nil:
+			warn(path+".contents", "each wording is for some openings only: at others the trigger is silent")
+		case len(r.Contents) == 1 && r.Repeat == ranking.RepeatNever:
+			warn(path+".contents", "there is one wording, which nobody gets twice: afterwards the trigger is silent for the contact")
+		}
+	}
+	if on == 0 {
+		warn("triggers", "all are off: no promoter is ever asked to do anything")
+	}
+	shared, ours := 0, 0
+	for i := range d.Pieces {
+		if d.Pieces[i].Share {
+			shared++
+		}
+		if strings.HasPrefix(d.Pieces[i].URL, samples) {
+			ours++
+		}
+	}
+	if shared == 0 {
+		warn("pieces", "none may be shared: members have nothing to share")
+	}
+	if ours > 0 {
+		warn("pieces", number(int64(ours))+" of "+number(int64(len(d.Pieces)))+" have an address under "+samples+", which leads nowhere: put yours in their place")
+	}
+	last := map[string]int32{}
+	for i, c := range d.Newcomer.Commitments {
+		for j, t := range c.Targets {
+			if t.Daily < last[t.Metric] {
+				warn(at(at("newcomer.commitments", i)+".targets", j), "from day "+number(int64(c.Day))+" less of \""+t.Metric+"\" is proposed than before")
+			}
+			last[t.Metric] = t.Daily
+		}
+	}
+	if len(d.Newcomer.Commitments)+len(d.Newcomer.Steps) == 0 {
+		warn("newcomer", "a new member finds nothing for the first days")
+	}
+	return all
+}
