@@ -392,7 +392,7 @@ func (r *run) push(ctx context.Context) ([]figure, error) {
 		return nil, err
 	}
 	return []figure{
-		{what: "server CPU a change", value: ms(after-before) / float64(n*writers), unit: "ms", limit: .1},
+		{what: "server CPU a change", value: ms(after-before) * 1000 / float64(n*writers), unit: "µs", limit: 100},
 		{what: "changes a second", value: float64(n*writers) / wall.Seconds(), open: true},
 		{what: "push to answer, p50", value: percentile(took, .5), unit: "ms", open: true},
 		{what: "push to answer, p99", value: percentile(took, .99), unit: "ms", open: true},
