@@ -22,6 +22,7 @@ const maxRefusals = 5
 type conn struct {
 	hub     *Hub
 	ws      *websocket.Conn
+	line    *line
 	id      string // in logs
 	token   string
 	session *Session
@@ -295,6 +296,7 @@ func (c *conn) pump() {
 			c.mu.Lock()
 			c.over = true
 			c.mu.Unlock()
+			c.line.flush() //nolint:errcheck // the connection ends anyway
 			c.hangUp(failure)
 			return
 		case frame == nil:
@@ -306,8 +308,16 @@ func (c *conn) pump() {
 			}
 			c.mu.Unlock()
 		default:
+			more := c.session.Ready()
+			if more {
+				c.line.hold()
+			}
 			c.ws.SetWriteDeadline(time.Now().Add(c.hub.cfg.Write)) //nolint:errcheck // the write will say it
-			if err := c.ws.WriteMessage(websocket.BinaryMessage, frame); err != nil {
+			err := c.ws.WriteMessage(websocket.BinaryMessage, frame)
+			if err == nil && !more {
+				err = c.line.flush()
+			}
+			if err != nil {
 				c.log.Debug("device does not read", "err", err)
 				c.mu.Lock()
 				c.over = true

@@ -5,11 +5,13 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +34,7 @@ type served struct {
 	dev   store.Device
 	token string
 	logs  logs
+	wrote atomic.Int64 // how often the server wrote to a socket
 }
 
 // logs is what was logged.
@@ -50,6 +53,27 @@ func (l *logs) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// countingListener counts the writes of the connections that come.
+type countingListener struct {
+	net.Listener
+	n *atomic.Int64
+}
+
+type countingConn struct {
+	net.Conn
+	n *atomic.Int64
+}
+
+func (l *countingListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return &countingConn{c, l.n}, err
+}
+
+func (c *countingConn) Write(b []byte) (int, error) {
+	c.n.Add(1)
+	return c.Conn.Write(b)
 }
 
 func newServed(tb testing.TB, cfg hub.Config) *served {
@@ -72,7 +96,9 @@ func newServed(tb testing.TB, cfg hub.Config) *served {
 	s.dev, s.token, err = st.CreateDevice(ctx, m, "device")
 	must(err)
 	s.hub = hub.New(cfg)
-	srv := httptest.NewServer(s.hub)
+	srv := httptest.NewUnstartedServer(s.hub)
+	srv.Listener = &countingListener{srv.Listener, &s.wrote}
+	srv.Start()
 	s.url = "ws" + strings.TrimPrefix(srv.URL, "http")
 	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -190,4 +216,40 @@ func TestLogQuotesNoChange(t *testing.T) {
 	if strings.Contains(log, number[1:]) {
 		t.Errorf("the log quotes what was written:\n%s", log)
 	}
+}
+
+// What a tap comes back as, its place in the order and the answer, leaves the server with one write; so does the largest
+// page of the order before an answer, whose bytes all arrive.
+func TestOneWriteForATap(t *testing.T) {
+	s := newServed(t, hub.Config{})
+	ws := s.dial()
+	s.say(ws, &wire.Hello{Version: wire.Version, Member: s.dev.Member, Device: s.dev.ID})
+	if _, ok := s.hear(ws).(*wire.Welcome); !ok {
+		t.Fatal("no welcome")
+	}
+	a := storetest.NewAuthor(s.dev, 1, rand.New(rand.NewPCG(1, 1)))
+	push := func(id uint64, n int) {
+		var items []wire.Item
+		for range n {
+			it := a.Tap(1)
+			items = append(items, wire.Item{Doc: it.Doc, Change: it.Change})
+		}
+		before := s.wrote.Load()
+		s.say(ws, &wire.Push{ID: id, Items: items})
+		c, ok := s.hear(ws).(*wire.Changes)
+		if !ok || len(c.Held) != n {
+			t.Fatalf("push %d: want a place in the order for each of %d changes first", id, n)
+		}
+		if x, ok := s.hear(ws).(*wire.Answer); !ok || x.ID != id || len(x.Refused) != 0 {
+			t.Fatalf("push %d: want its answer", id)
+		}
+		if wrote := s.wrote.Load() - before; n == 1 && wrote != 1 {
+			t.Errorf("push %d: the server wrote %d times", id, wrote)
+		}
+	}
+	for id := range uint64(3) {
+		push(id, 1)
+	}
+	push(3, 1000) // more than is held back
+	push(4, 1)
 }

@@ -134,12 +134,13 @@ func (h *Hub) caller(r *http.Request) (id string, dev store.Device, err error) {
 // not sync is told so in an Error frame, as a browser shows its page nothing of a refused handshake.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, dev, unknown := h.cfg.Caller(r)
-	ws, err := h.upgrader.Upgrade(w, r, nil)
+	below := &lined{ResponseWriter: w}
+	ws, err := h.upgrader.Upgrade(below, r, nil)
 	if err != nil {
 		return // the upgrader has answered
 	}
 	ws.SetReadLimit(wire.MaxFrame)
-	c := &conn{hub: h, ws: ws, id: id, log: h.cfg.Log.With("conn", id)}
+	c := &conn{hub: h, ws: ws, line: below.line, id: id, log: h.cfg.Log.With("conn", id)}
 	if unknown != nil {
 		e := AsError(unknown)
 		if errors.Is(unknown, store.ErrNotFound) {

@@ -45,6 +45,7 @@ type Session struct {
 	names     names                       // what it has named that it holds of that
 	named     int                         // hashes in its Have frames; the reading side's alone
 	answers   []answer
+	underway  uint64 // changes of the push that the store has now
 	known     uint64 // how far the order goes, as far as is known
 	ask       bool   // it may go further: the store is to be asked
 	leaving   bool   // names are what the order has after the device's receipt, once the reading side has read that
@@ -110,8 +111,9 @@ func (s *Session) Wake(head uint64) bool {
 	return s.behind()
 }
 
-// behind reports whether the store may have what the device was not sent. The caller holds mu.
-func (s *Session) behind() bool { return s.streaming && (s.ask || s.known > s.sent.Seq) }
+// behind reports whether the store may have what the device was not sent. A hint of the store often comes before the
+// answer to the push that it tells of: what a push under way explains is not asked for. The caller holds mu.
+func (s *Session) behind() bool { return s.streaming && (s.ask || s.known > s.sent.Seq+s.underway) }
 
 // Sighting returns what is known of the device, which was last heard of at; ok is false before its hello. The receipt is one
 // that the device has proved to hold: by its hello, or by a push, as it pushes only after it has stored what came before
@@ -251,6 +253,7 @@ func (s *Session) push(ctx context.Context, f *wire.Push) (got Received, err err
 	}
 	s.hold(hashes)
 	s.proved = max(s.proved, s.answered)
+	s.underway = uint64(len(f.Items))
 	s.mu.Unlock()
 
 	out := answer{frame: wire.Answer{ID: f.ID}}
@@ -278,6 +281,7 @@ func (s *Session) push(ctx context.Context, f *wire.Push) (got Received, err err
 	out.after = ack.Receipt
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.underway = 0
 	for _, x := range out.frame.Refused {
 		delete(s.held, x.Hash)
 	}
@@ -298,6 +302,18 @@ func (s *Session) push(ctx context.Context, f *wire.Push) (got Received, err err
 // pushed notes that so many changes are no longer only on the device. The caller holds mu.
 func (s *Session) pushed(n int) { s.pending -= min(s.pending, uint64(n)) }
 
+// Ready reports whether Next has a frame at hand that follows the last one at once: an answer.
+func (s *Session) Ready() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ready()
+}
+
+// ready reports whether the device was sent all that comes before the answer to its push. The caller holds mu.
+func (s *Session) ready() bool {
+	return s.greeted && len(s.answers) > 0 && (s.leaving || s.answers[0].after.Seq <= s.sent.Seq)
+}
+
 // Next returns the next frame to send, or nil when there is nothing to send until Wake or Receive was called again. One
 // goroutine at a time calls it.
 func (s *Session) Next(ctx context.Context) ([]byte, error) {
@@ -310,7 +326,7 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 		s.greeted = true
 		s.mu.Unlock()
 		return wire.Encode(s.welcome)
-	case len(s.answers) > 0 && (s.leaving || s.answers[0].after.Seq <= s.sent.Seq):
+	case s.ready():
 		a := s.answers[0]
 		s.answers = s.answers[1:]
 		if !s.leaving {

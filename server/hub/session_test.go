@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/crdt/wire"
 	"trio/server/hub"
@@ -389,5 +391,60 @@ func TestManyNamesAreHeld(t *testing.T) {
 	}
 	if held != n-1 || p.at.Seq != n {
 		t.Errorf("%d of %d are known to be held, it stands at %d", held, n-1, p.at.Seq)
+	}
+}
+
+// early is a store whose hints of a push come before its answer, and which counts how often the order is read.
+type early struct {
+	hub.Store
+	committed func(store.Ack)
+	reads     int
+}
+
+func (e *early) Append(ctx context.Context, m crdt.MemberID, items []store.Item) (store.Ack, error) {
+	ack, err := e.Store.Append(ctx, m, items)
+	e.committed(ack)
+	return ack, err
+}
+
+func (e *early) Since(ctx context.Context, m crdt.MemberID, after uint64, limit, maxBytes int) (store.Page, error) {
+	e.reads++
+	return e.Store.Since(ctx, m, after, limit, maxBytes)
+}
+
+// A device that taps costs no read of the order, even when the store's hint of its tap comes first. What others have written
+// meanwhile is sent at once.
+func TestHintOfTheOwnPushIsNotRead(t *testing.T) {
+	st, all := newPeers(t, 2)
+	a, b := all[0], all[1]
+	e := &early{Store: st}
+	a.Session = hub.NewSession(e, a.dev, "test", time.Now)
+	a.hello()
+	b.hello()
+	a.take()
+	for range 3 {
+		e.committed = func(ack store.Ack) {
+			if a.Wake(ack.Receipt.Seq) || len(a.take()) != 0 {
+				t.Error("something of a push is sent before its answer is there")
+			}
+		}
+		a.push()
+		if got := kinds(a.take()); got != "held answer" || e.reads != 0 {
+			t.Errorf("got %q, the order was read %d times", got, e.reads)
+		}
+	}
+	// Before this push is answered, another device's change is stored too.
+	e.committed = func(ack store.Ack) {
+		b.push()
+		if !a.Wake(ack.Receipt.Seq + 1) {
+			t.Error("the other device's change waits")
+		}
+		if got := kinds(a.take()); got != "held change" {
+			t.Errorf("before the answer, got %q", got)
+		}
+	}
+	a.push()
+	if got := kinds(a.take()); got != "answer" || a.at.Seq != 5 {
+		t.Errorf("got %q, and the order up to change %d", got, a.at.Seq)
 	}
 }
