@@ -46,11 +46,11 @@ func (s *SQLite) append(ctx context.Context, p *push) (Ack, error) {
 		return Ack{}, err
 	}
 	for p.rounds = 1; ; p.rounds++ {
-		err := s.do(ctx, len(p.items), func(w *writer) error {
+		err := s.submit(&job{ctx: ctx, size: len(p.items), keeps: true, run: func(w *writer) error {
 			var err error
 			ack, err = w.push(p)
 			return err
-		})
+		}})
 		if err == nil {
 			err = p.err
 		}
@@ -167,26 +167,24 @@ type decision struct {
 func (w *writer) push(p *push) (Ack, error) {
 	var ack Ack
 	p.err, p.unsure = nil, false
-	row, err := w.member.row(p.member[:])
+	st, err := w.recall(p.member)
 	if err != nil {
 		return ack, err
 	}
-	if row == nil {
+	if st == nil {
 		p.err = fmt.Errorf("member %s: %w", p.member, ErrNotFound)
 		return ack, nil
 	}
-	member, tenant := row[0].(int64), row[1].(int64)
-	has, most := row[6].(int64), row[7].(int64)
-	ack.Receipt.Seq = uint64(row[2].(int64))
-	copy(ack.Receipt.Chain[:], row[3].([]byte))
-	p.folded = uint64(row[5].(int64))
+	member := st.id
+	ack.Receipt.Seq, ack.Receipt.Chain = st.seq, st.chain
+	p.folded = st.folded
 	if ack.Receipt.Seq+uint64(len(p.items)) > maxSeq {
 		p.err = fmt.Errorf("member %s has %d changes: there is no room for more numbers", p.member, ack.Receipt.Seq)
 		return ack, nil
 	}
 
 	k := &checker{
-		writer: w, push: p, member: member, devices: map[crdt.DeviceID]bool{}, docs: map[int64]*docState{},
+		writer: w, push: p, member: member, devices: map[crdt.DeviceID]bool{}, docs: st.docs,
 		fresh: map[automerge.Hash]place{},
 	}
 	decisions := make([]decision, len(p.items))
@@ -204,8 +202,8 @@ func (w *writer) push(p *push) (Ack, error) {
 			size += int64(p.items[i].Change.Len())
 		}
 	}
-	if size > 0 && most > 0 && has+size > most {
-		p.err = overQuota(most)
+	if size > 0 && st.most > 0 && st.has+size > st.most {
+		p.err = overQuota(st.most)
 		return Ack{}, nil
 	}
 	for i := range p.items {
@@ -229,35 +227,41 @@ func (w *writer) push(p *push) (Ack, error) {
 		d.writer.at, d.writer.whole = ack.Receipt.Seq, d.whole
 		for j := range it.Feed {
 			r := &it.Feed[j]
-			if _, err := w.addFeed.exec(tenant, member, r.Entry[:], r.Device[:], w.now.UnixMilli(), r.Body); err != nil {
+			if _, err := w.addFeed.exec(st.tenant, member, r.Entry[:], r.Device[:], w.now.UnixMilli(), r.Body); err != nil {
 				return ack, err
 			}
 		}
 	}
-	for doc, st := range k.docs {
-		st.grow()
-		for actor, pr := range st.writers {
+	for doc, d := range k.docs {
+		d.grow()
+		for actor, pr := range d.writers {
 			if pr.changed {
 				put := w.addWriter
 				if pr.stored { // half the price of putting the row anew
 					put = w.setWriter
 				}
-				if _, err := put.exec(int64(pr.seq), int64(pr.maxop), pr.last[:], st.headValue(pr), int64(pr.at), flag(pr.whole), member, doc, []byte(actor)); err != nil {
+				if _, err := put.exec(int64(pr.seq), int64(pr.maxop), pr.last[:], d.headValue(pr), int64(pr.at), flag(pr.whole), member, doc, []byte(actor)); err != nil {
 					return ack, err
 				}
+				pr.stored, pr.changed = true, false
 			}
 		}
-		if st.count > fewWriters && st.changed {
-			if _, err := w.setCrowd.exec(member, doc, int64(st.count), int64(st.heads), int64(st.top)); err != nil {
+		if d.count > fewWriters && d.changed {
+			if _, err := w.setCrowd.exec(member, doc, int64(d.count), int64(d.heads), int64(d.top)); err != nil {
 				return ack, err
 			}
 		}
+		d.changed = false
 	}
 	if ack.New > 0 {
 		w.hint(Hint{Member: p.member, Head: ack.Receipt.Seq})
 	}
-	_, err = w.head.exec(int64(ack.Receipt.Seq), ack.Receipt.Chain[:], size, member)
-	return ack, err
+	if _, err = w.head.exec(int64(ack.Receipt.Seq), ack.Receipt.Chain[:], size, member); err != nil {
+		return ack, err
+	}
+	st.seq, st.chain, st.has = ack.Receipt.Seq, ack.Receipt.Chain, st.has+size
+	w.keep(p.member, st)
+	return ack, nil
 }
 
 const (

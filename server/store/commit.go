@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"time"
+
+	"trio/crdt"
 )
 
 // A job is one write. run is called inside a transaction that may hold other jobs, and again in a transaction of its
@@ -14,20 +17,28 @@ import (
 type job struct {
 	ctx  context.Context // ended before the job is taken: it is skipped; later it has no influence
 	size int             // changes, at least 1
-	run  func(*writer) error
-	err  error // valid once done is closed
-	done chan struct{}
+	// keeps says that run leaves what the writer remembers of members as true as it was.
+	keeps bool
+	run   func(*writer) error
+	err   error // valid once done is closed
+	done  chan struct{}
 }
 
 // do has the committer run a write and waits until it is durable. When ctx ends first, the outcome is unknown.
 func (s *SQLite) do(ctx context.Context, size int, run func(*writer) error) error {
+	return s.submit(&job{ctx: ctx, size: size, run: run})
+}
+
+// submit is do for a job of which ctx, run, and what is not zero of the rest are set.
+func (s *SQLite) submit(j *job) error {
+	ctx := j.ctx
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if s.isClosed() {
 		return ErrClosed
 	}
-	j := &job{ctx: ctx, size: max(size, 1), run: run, done: make(chan struct{})}
+	j.size, j.done = max(j.size, 1), make(chan struct{})
 	select {
 	case s.queue <- j:
 	default:
@@ -85,7 +96,10 @@ func (s *SQLite) commit(w *writer) {
 				continue
 			default:
 			}
-			break
+			runtime.Gosched() // who has read a push already may bring it first; a lone one finds nobody to wait for
+			if len(s.queue) == 0 {
+				break
+			}
 		}
 		w = s.commitGroup(w, group)
 		clear(group)
@@ -165,8 +179,9 @@ type writer struct {
 	// fresh are the names added to docs by this transaction; a rollback takes them back.
 	fresh []string
 	hints []Hint // of this transaction, for those who watch
-	// version is what foreign said last.
-	version int64
+	// version is what foreign said when the committer last looked around, seen what it said in the last transaction.
+	version, seen int64
+	known         map[crdt.MemberID]*memberState
 
 	begin, commit, undo  *stmt
 	member, head, device *stmt
@@ -199,7 +214,7 @@ func (s *SQLite) openWriter() (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{conn: c, clock: s.cfg.Now, docs: map[string]int64{}}
+	w := &writer{conn: c, clock: s.cfg.Now, docs: map[string]int64{}, known: map[crdt.MemberID]*memberState{}}
 	if err := s.setUp(c); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -315,7 +330,18 @@ func (w *writer) transact(group []*job) (unknown bool, err error) {
 		return false, err
 	}
 	w.now, w.hints = w.clock(), w.hints[:0]
+	seen, err := w.foreign()
+	if err != nil {
+		return false, err
+	}
+	if seen != w.seen {
+		clear(w.known) // another process may have written of any of them
+		w.seen = seen
+	}
 	for _, j := range group {
+		if !j.keeps {
+			clear(w.known)
+		}
 		if err := w.guarded(j.run); err != nil {
 			return false, err
 		}
@@ -339,6 +365,7 @@ func (w *writer) rollback() error {
 		delete(w.docs, name)
 	}
 	w.fresh = w.fresh[:0]
+	clear(w.known)
 	// SQLite has rolled back by itself when it met a full disk.
 	_, err := w.undo.exec()
 	return ignoreNoTransaction(err)

@@ -243,16 +243,20 @@ func (s *SQLite) Saw(ctx context.Context, list []Sighting) error {
 	if len(list) == 0 {
 		return nil
 	}
-	return s.act(ctx, "sightings", len(list), func(w *writer) (wrong, err error) {
+	err := s.submit(&job{ctx: ctx, size: len(list), keeps: true, run: func(w *writer) error {
 		for i := range list {
 			g := &list[i]
 			at := g.At.UnixMilli()
 			if _, err := w.saw.exec(at, clip(g.App), count(g.Receipt), count(g.Pending), g.Device[:], at); err != nil {
-				return nil, err
+				return err
 			}
 		}
-		return nil, nil
-	})
+		return nil
+	}})
+	if err != nil {
+		return fmt.Errorf("store: sightings: %w", err)
+	}
+	return nil
 }
 
 // clip makes any bytes a text that may be shown, of maxName bytes at most.

@@ -207,7 +207,10 @@ func (s *SQLite) compact(ctx context.Context, m crdt.MemberID, least int) (n int
 		return 0, err
 	}
 	folded := n // the committer's, who may still write it when ctx has ended
-	if err := s.do(ctx, 1, func(w *writer) error { return w.replace(&f, &folded) }); err != nil {
+	if err := s.submit(&job{ctx: ctx, keeps: true, run: func(w *writer) error {
+		delete(w.known, m)
+		return w.replace(&f, &folded)
+	}}); err != nil {
 		return 0, err
 	}
 	return folded, nil

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"trio/crdt"
+	"trio/crdt/wire"
 	"trio/server/store"
 	"trio/server/store/storetest"
 )
@@ -274,6 +275,88 @@ func TestTwoOpen(t *testing.T) {
 		if n != 200 {
 			t.Errorf("%d changes", n)
 		}
+	}
+}
+
+// What the committer remembers of a member is not believed when somebody else may have written: another process, another
+// kind of write, or a transaction that was taken back.
+func TestNothingStaleIsRemembered(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, store.Config{Path: file(dir)})
+	tenant := newTenant(t, s)
+	d := newDevice(t, s, tenant)
+	a := storetest.NewAuthor(d, 1, rand.New(rand.NewPCG(1, 1)))
+	want := uint64(0)
+	push := func(s store.Store, items ...store.Item) {
+		t.Helper()
+		want += uint64(len(items))
+		if ack, err := s.Append(t.Context(), d.Member, items); err != nil || ack.Receipt.Seq != want || len(ack.Rejected) > 0 {
+			t.Fatalf("got %+v, %v, want the order up to change %d", ack, err, want)
+		}
+	}
+	push(s, a.Tap(1))
+	push(s, a.Tap(1), a.Edit(2))
+	aside := open(t, store.Config{Path: file(dir), Aside: true})
+	push(aside, a.Tap(1))
+	push(s, a.Tap(1))
+	late := a.Fork()
+	push(aside, a.Edit(1))
+	if ack, err := s.Append(t.Context(), d.Member, []store.Item{late.Edit(1)}); err != nil || len(ack.Rejected) != 1 || ack.Rejected[0].Code != wire.CodeSequence {
+		t.Errorf("a number that the other process has stored is given again: %+v, %v", ack, err)
+	}
+	if n, err := aside.Compact(t.Context(), d.Member, 1); err != nil || n == 0 {
+		t.Fatal(n, err)
+	}
+	push(s, a.Tap(1), a.Edit(1))
+	if n, err := s.Compact(t.Context(), d.Member, 1); err != nil || n == 0 {
+		t.Fatal(n, err)
+	}
+	push(s, a.Tap(1))
+
+	one := int64(1)
+	for _, other := range []*store.SQLite{aside, s} {
+		if err := other.SetQuota(t.Context(), tenant, store.QuotaEdit{Bytes: &one}); err != nil {
+			t.Fatal(err)
+		}
+		full := a.Fork()
+		if _, err := s.Append(t.Context(), d.Member, []store.Item{full.Tap(1)}); !errors.Is(err, store.ErrQuota) {
+			t.Errorf("a quota that was set a moment ago: %v", err)
+		}
+		zero := int64(0)
+		if err := other.SetQuota(t.Context(), tenant, store.QuotaEdit{Bytes: &zero}); err != nil {
+			t.Fatal(err)
+		}
+		push(s, a.Tap(1))
+	}
+}
+
+// A transaction that is larger than the page cache is written to the log before it commits, and read from there.
+func TestLargerThanTheCache(t *testing.T) {
+	s := open(t, store.Config{CacheKiB: 64})
+	d := newDevice(t, s, newTenant(t, s))
+	a := storetest.NewAuthor(d, 1, rand.New(rand.NewPCG(1, 1)))
+	var items []store.Item
+	for range 2000 {
+		items = append(items, a.Tap(1), a.Edit(3))
+	}
+	if ack, err := s.Append(t.Context(), d.Member, items); err != nil || ack.New != len(items) {
+		t.Fatal(ack.New, err)
+	}
+	n := uint64(0)
+	for more := true; more; {
+		cs, at, rest, err := storetest.Since(t.Context(), s, d.Member, n, 0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range cs {
+			if c.Hash != items[c.Seq-1].Change.Hash() {
+				t.Fatalf("change %d is another one", c.Seq)
+			}
+		}
+		n, more = at.Seq, rest
+	}
+	if n != uint64(len(items)) {
+		t.Errorf("%d changes of %d", n, len(items))
 	}
 }
 
