@@ -210,7 +210,14 @@ type writer struct {
 }
 
 func (s *SQLite) openWriter() (*writer, error) {
-	c, err := dial(s.cfg.Path, s.cfg.VFS, []pragma{{"busy_timeout", busyTimeout}})
+	vfs := s.cfg.VFS
+	if s.cfg.Unsafe == "" { // gather relies on FULL
+		var err error
+		if vfs, err = gather(vfs); err != nil {
+			return nil, err
+		}
+	}
+	c, err := dial(s.cfg.Path, vfs, []pragma{{"busy_timeout", busyTimeout}})
 	if err != nil {
 		return nil, err
 	}
