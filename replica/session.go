@@ -38,6 +38,9 @@ type Session struct {
 	push      uint64 // id of the last push
 	pushed    mark   // the last change in it
 	underway  bool   // it has no answer yet
+	proving   bool   // it is one of Prove
+	answered  uint64 // how far the order was here at the last answer
+	proved    uint64 // how far the server knows that it is here
 	leaving   *leaving
 	Connected string // the server's name for the connection, after the Welcome
 }
@@ -57,7 +60,7 @@ func (s *Session) Hello(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.helloAt = s.r.now().UnixMilli()
+	s.helloAt, s.proved = s.r.now().UnixMilli(), st.Receipt.Seq
 	return wire.Encode(&wire.Hello{
 		Version: wire.Version, Member: s.r.member, Device: s.r.device, Receipt: st.Receipt, Pending: uint64(st.Unsent),
 		Now: s.helloAt, App: s.app,
@@ -96,6 +99,11 @@ func (s *Session) Receive(ctx context.Context, frame []byte) ([][]byte, error) {
 		s.underway = false
 		if s.leaving != nil {
 			return s.kept(ctx, f)
+		}
+		s.answered = s.r.committed.Load().cursor.Seq
+		if s.proving {
+			s.proving = false
+			return nil, nil
 		}
 		return nil, s.r.update(ctx, func(t *tx) error {
 			for _, x := range f.Refused {
@@ -148,6 +156,7 @@ func (s *Session) welcomed(ctx context.Context, w *wire.Welcome) (out [][]byte, 
 			return err
 		}
 		if w.Reconcile {
+			s.proved = 0
 			if err := t.forgetReceipts(w.Head.Epoch); err != nil {
 				return err
 			}
@@ -224,6 +233,26 @@ func (s *Session) Next(ctx context.Context) ([]byte, error) {
 		b, err = wire.Encode(&wire.Push{ID: s.push, Items: items})
 	}
 	s.pushed, s.underway = marks[len(items)-1], err == nil
+	s.proved = max(s.proved, s.answered)
+	return b, err
+}
+
+// Unproved reports whether more of the order is stored here than the server knows of.
+func (s *Session) Unproved() bool {
+	return s.welcome != nil && s.leaving == nil && s.r.committed.Load().cursor.Seq > s.proved
+}
+
+// Prove returns a push of nothing, which tells the server how much of the order is stored here, or nil when it knows that, or
+// is to answer a push first. A company sees by it that the device has what it shows; the next Hello says the same.
+func (s *Session) Prove() ([]byte, error) {
+	if s.underway || !s.Unproved() {
+		return nil, nil
+	}
+	at := s.r.committed.Load().cursor.Seq
+	b, err := wire.Encode(&wire.Push{ID: at})
+	if err == nil {
+		s.push, s.underway, s.proving, s.proved = at, true, true, at
+	}
 	return b, err
 }
 

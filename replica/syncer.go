@@ -31,6 +31,8 @@ type SyncerConfig struct {
 	// MinWait (500 ms) to MaxWait (60 s) while nothing gets through. A server that says when to come back is believed, up to
 	// MaxWait.
 	MinWait, MaxWait time.Duration
+	// Prove is how long after it has stored what others wrote the device tells the server so, unless a push did: 5 s.
+	Prove time.Duration
 	// Silence is how long a connection may say nothing at all before it is given up: 2 minutes. A server pings more often.
 	Silence time.Duration
 }
@@ -67,6 +69,9 @@ func (r *Replica) NewSyncer(cfg SyncerConfig) *Syncer {
 	}
 	if cfg.MaxWait == 0 {
 		cfg.MaxWait = time.Minute
+	}
+	if cfg.Prove == 0 {
+		cfg.Prove = 5 * time.Second
 	}
 	if cfg.Silence == 0 {
 		cfg.Silence = 2 * time.Minute
@@ -223,6 +228,7 @@ func (s *Syncer) connect(ctx context.Context) error {
 	changed, unwatch := s.r.Watch()
 	defer unwatch()
 	session, worked := s.r.NewSession(s.cfg.App), false
+	var prove <-chan time.Time // nil while there is nothing to prove
 	hello, err := session.Hello(ctx)
 	if err == nil {
 		err = send(hello)
@@ -248,6 +254,15 @@ func (s *Syncer) connect(ctx context.Context) error {
 				s.set(SyncState{Connected: true})
 			}
 		case <-changed:
+		case <-prove:
+			prove = nil
+			var b []byte
+			if b, err = session.Prove(); err == nil && b != nil {
+				err = send(b)
+			}
+		}
+		if err == nil && prove == nil && session.Unproved() {
+			prove = time.After(s.cfg.Prove)
 		}
 		if err == nil && worked {
 			var level bool

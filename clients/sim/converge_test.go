@@ -391,6 +391,10 @@ func (w *world) flush(d *device) {
 	}
 	b, err := d.link.dev.Next(w.ctx)
 	w.must(err)
+	if b == nil { // as the syncer does some seconds later
+		b, err = d.link.dev.Prove()
+		w.must(err)
+	}
 	if b != nil {
 		d.link.up = append(d.link.up, b)
 	}
@@ -490,6 +494,9 @@ func (w *world) check() {
 		w.must(err)
 		if st.Unsent != 0 || st.Receipt != head {
 			w.must(fmt.Errorf("device %d: %d unsent, receipt %d; server at %d", i, st.Unsent, st.Receipt.Seq, head.Seq))
+		}
+		if x, ok := d.link.srv.Sighting(w.now); !ok || x.Receipt != head.Seq || x.Pending != 0 {
+			w.must(fmt.Errorf("device %d: the server knows that it holds %d changes and has %d to send; it holds all %d", i, x.Receipt, x.Pending, head.Seq))
 		}
 		if got := dump(w, d.r); got != want {
 			w.must(fmt.Errorf("device %d differs from device 0:\n%s", i, diff(want, got)))

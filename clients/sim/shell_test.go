@@ -705,6 +705,61 @@ func TestSightings(t *testing.T) {
 	})
 }
 
+// countedFrames counts the frames that a device sends; pongs are none.
+type countedFrames struct {
+	net.Conn
+	n *atomic.Int64
+}
+
+func (c *countedFrames) Write(b []byte) (int, error) {
+	if len(b) > 0 && b[0] == 0x80|websocket.BinaryMessage {
+		c.n.Add(1)
+	}
+	return c.Conn.Write(b)
+}
+
+// A device that only listens is seen to hold what it was sent: of its first sync, and of what comes later. While nothing
+// comes it says nothing.
+func TestListenerIsSeen(t *testing.T) {
+	inShell(t, func(s *shell) {
+		p, q := s.phone(s.at.Load), s.phone(s.at.Load)
+		q.end()
+		for range 5 {
+			p.tap()
+		}
+		s.until("all is sent", time.Minute, func() bool { return p.y.State().Level })
+		holds := func(q *phone, n uint64) func() bool {
+			return func() bool {
+				i, err := s.st.DeviceByID(s.ctx, q.dev.ID)
+				s.must(err)
+				return i.Receipt == n
+			}
+		}
+		pushes := s.st.Stats().Pushes
+		var frames atomic.Int64
+		q.run(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := s.node.at.dial(ctx, network, addr)
+			return &countedFrames{c, &frames}, err
+		})
+		s.until("the first sync is seen", 10*time.Second, holds(q, 5))
+		s.until("so is the own work of the other", 10*time.Second, holds(p, 5))
+		p.tap()
+		s.until("a change is seen", 10*time.Second, holds(q, 6))
+		s.until("on both", 10*time.Second, holds(p, 6))
+		if n := s.st.Stats().Pushes - pushes; n != 1 {
+			s.Errorf("the store was brought %d pushes, want the tap alone", n)
+		}
+		before := frames.Load()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n := frames.Load() - before; n != 0 || before == 0 {
+			s.Errorf("a device to which nothing came sent %d frames after %d", n, before)
+		}
+		p.close()
+		q.close()
+	})
+}
+
 // A device that pushes more than its share is read more slowly, nothing of it is refused or lost, and others do not wait
 // for it. A server that goes down does not wait for it either.
 func TestPaced(t *testing.T) {

@@ -154,7 +154,9 @@ type Have struct {
 	More   bool
 }
 
-// Push carries changes from a device. ID is the device's own, answered by an Answer; at most one Push is under way.
+// Push carries changes from a device. ID is the device's own, answered by an Answer; at most one Push is under way. A Push
+// without items brings nothing but what its ID says: up to which number the device has stored the member's order. (Servers
+// that know no such thing answer it, too.)
 type Push struct {
 	ID    uint64
 	Items []Item

@@ -136,7 +136,7 @@ func (c *conn) read() {
 		case err != nil:
 			c.failOf(err)
 			continue
-		case got.Hello:
+		case got.Hello, got.Proved:
 			c.sight(0)
 		}
 		if got.Head > 0 {

@@ -64,6 +64,7 @@ type Received struct {
 	Changes int            // that it pushed
 	Head    uint64         // how far the member's order goes, when it has grown; else 0
 	Refused []wire.Refusal // changes of it that are not taken
+	Proved  bool           // the device says how far it holds the order
 	Left    bool           // the device says that it is empty
 }
 
@@ -246,6 +247,13 @@ func (s *Session) push(ctx context.Context, f *wire.Push) (got Received, err err
 	if len(s.answers) > 0 {
 		s.mu.Unlock()
 		return got, &wire.Error{Code: wire.CodeOrder, Text: "a push before the answer to the last one"}
+	}
+	if len(f.Items) == 0 {
+		got.Proved = true
+		s.proved = max(s.proved, min(f.ID, s.sent.Seq))
+		s.answers = append(s.answers, answer{frame: wire.Answer{ID: f.ID}})
+		s.mu.Unlock()
+		return got, nil
 	}
 	hashes := make([]automerge.Hash, 0, len(f.Items))
 	for _, it := range f.Items {
