@@ -405,29 +405,52 @@ func (in *incoming) takeAll(ctx context.Context, chunks [][]byte) error {
 			return err
 		}
 	}
-	for again := len(chunks) > 0; again; {
-		again = false
-		in.worked.Add(int64(len(in.d.waiting)))
-		for h, w := range in.d.waiting {
-			if err := ctx.Err(); err != nil {
-				return err
+	if len(chunks) == 0 {
+		return nil
+	}
+	return in.takeWaiting(ctx)
+}
+
+// takeWaiting takes the changes that wait for nothing any more, and those that waited for these.
+func (in *incoming) takeWaiting(ctx context.Context) error {
+	in.worked.Add(int64(len(in.d.waiting)))
+	var ready []automerge.Hash
+	lacks := make(map[automerge.Hash]int, len(in.d.waiting)) // how much each still waits for
+	next := map[automerge.Hash][]automerge.Hash{}            // who waits for what is not known
+	for h, w := range in.d.waiting {
+		for _, dep := range w.deps {
+			if !in.known(dep) {
+				lacks[h]++
+				next[dep] = append(next[dep], h)
 			}
-			if !in.ready(w.deps) {
-				continue
+		}
+		if lacks[h] == 0 {
+			ready = append(ready, h)
+		}
+	}
+	for len(ready) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		h := ready[len(ready)-1]
+		ready = ready[:len(ready)-1]
+		w := in.d.waiting[h]
+		c, err := automerge.ParseChangeLimit(w.chunk, automerge.DefaultSyncOps)
+		if err == nil {
+			in.worked.Add(int64(rowWork * w.rows))
+			err = in.place(ctx, c, w.rows)
+		}
+		if err != nil {
+			return err
+		}
+		delete(in.d.waiting, h)
+		in.waiting.changes--
+		in.waiting.bytes -= len(w.chunk)
+		in.waiting.rows -= w.rows
+		for _, x := range next[h] {
+			if lacks[x]--; lacks[x] == 0 {
+				ready = append(ready, x)
 			}
-			c, err := automerge.ParseChangeLimit(w.chunk, automerge.DefaultSyncOps)
-			if err == nil {
-				in.worked.Add(int64(rowWork * w.rows))
-				err = in.place(ctx, c, w.rows)
-			}
-			if err != nil {
-				return err
-			}
-			delete(in.d.waiting, h)
-			in.waiting.changes--
-			in.waiting.bytes -= len(w.chunk)
-			in.waiting.rows -= w.rows
-			again = true
 		}
 	}
 	return nil

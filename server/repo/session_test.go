@@ -781,3 +781,40 @@ func FuzzSession(f *testing.F) {
 		}
 	})
 }
+
+// TestSessionTakesWhatWaitedAtOnce: a chain of changes that came last first costs no more, once its first is there, than as
+// many that came in their order.
+func TestSessionTakesWhatWaitedAtOnce(t *testing.T) {
+	p := newPlace(t)
+	a := p.author(1)
+	const n = maxWaiting
+	items := make([]store.Item, n+1)
+	for i := range items {
+		items[i] = a.Tap(1)
+	}
+	c := p.client("a")
+	id := c.url("log-2026-11")
+	give := func(list []store.Item) {
+		t.Helper()
+		m := automerge.SyncMessage{}
+		for _, it := range list {
+			m.Changes = append(m.Changes, it.Change.Raw())
+		}
+		p.must(c.give(&message{Type: kindSync, Doc: id, Data: m.Append(nil)}))
+		c.hear()
+	}
+	for end := n + 1; end > 1; {
+		part := slices.Clone(items[max(1, end-512):end])
+		end -= len(part)
+		slices.Reverse(part)
+		give(part)
+	}
+	c.Worked()
+	give(items[:1])
+	if head, err := p.st.Head(t.Context(), p.dev.Member); err != nil || head.Seq != n+1 || len(c.told) > 0 {
+		t.Errorf("%d changes of %d are stored, %v, %d refused", head.Seq, n+1, err, len(c.told))
+	}
+	if worked := c.Worked(); worked > 100*n {
+		t.Errorf("the last change cost %d", worked)
+	}
+}
