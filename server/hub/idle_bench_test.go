@@ -155,6 +155,7 @@ func BenchmarkIdle(b *testing.B) {
 
 	for b.Loop() {
 		before := residentBytes(b)
+		heap, stack := heapAndStacks()
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), idleEnv+"=ws"+strings.TrimPrefix(srv.URL, "http"))
 		cmd.Stderr = os.Stderr
@@ -181,6 +182,9 @@ func BenchmarkIdle(b *testing.B) {
 			b.Fatalf("%d connections, want %d", n, devices)
 		}
 		b.ReportMetric(float64(residentBytes(b)-before)/devices, "B/idle-device")
+		h2, s2 := heapAndStacks()
+		b.ReportMetric((h2-heap)/devices, "heap-B/device")
+		b.ReportMetric((s2-stack)/devices, "stack-B/device")
 		b.ReportMetric(float64(runtime.NumGoroutine())/devices, "goroutines/device")
 		_ = in.Close()
 		if err := cmd.Wait(); err != nil {
@@ -193,6 +197,13 @@ func BenchmarkIdle(b *testing.B) {
 		}
 		b.ReportMetric(float64(residentBytes(b)-before)/devices, "B/device-gone")
 	}
+}
+
+// heapAndStacks returns the bytes in use, to be read after residentBytes.
+func heapAndStacks() (heap, stacks float64) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc), float64(m.StackInuse)
 }
 
 // residentBytes returns the resident set of this process after what is garbage has gone.
