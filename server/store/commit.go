@@ -210,14 +210,23 @@ type writer struct {
 }
 
 func (s *SQLite) openWriter() (*writer, error) {
-	vfs := s.cfg.VFS
+	vfs, pragmas := s.cfg.VFS, []pragma{{"busy_timeout", busyTimeout}}
 	if s.cfg.Unsafe == "" { // gather relies on FULL
-		var err error
+		// Making and migrating the tables are transactions of any size: they are written as they grow, by a connection of
+		// their own.
+		c, err := dial(s.cfg.Path, vfs, pragmas)
+		if err != nil {
+			return nil, err
+		}
+		if err := errors.Join(s.setUp(c), c.Close()); err != nil {
+			return nil, err
+		}
 		if vfs, err = gather(vfs); err != nil {
 			return nil, err
 		}
+		pragmas = append(pragmas, pragma{"cache_spill", 0}) // so does it on this
 	}
-	c, err := dial(s.cfg.Path, vfs, []pragma{{"busy_timeout", busyTimeout}})
+	c, err := dial(s.cfg.Path, vfs, pragmas)
 	if err != nil {
 		return nil, err
 	}

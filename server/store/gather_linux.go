@@ -17,7 +17,9 @@ import (
 // Nothing is weaker by it. With synchronous=FULL, SQLite tells nobody of what it has written before it has synced it: not
 // who waits for COMMIT, nor, by the index that connections share, who reads; its own reads write out first what is kept.
 // Bytes come to the file in the order in which they were written, and what could not be written has the sync fail as the
-// write would have. A connection with another setting must not have it.
+// write would have. A connection with another setting must not have it, and needs cache_spill=OFF beside: then a
+// transaction writes to its log when it commits and not before. What one wrote that was taken back would be kept here, and
+// come to the log over what another process committed there meanwhile.
 
 const (
 	// gatherMost is how many bytes are kept at most; what a transaction writes beyond is written before.
@@ -220,8 +222,7 @@ func gatherXFileSize(tls *libc.TLS, pFile, pSize uintptr) int32 {
 }
 
 func gatherXClose(tls *libc.TLS, pFile uintptr) int32 {
-	g := gatheredOf(pFile)
-	g.write(tls) // of a transaction that did not commit: nobody misses what cannot be written
+	g := gatheredOf(pFile) // what is kept is of a transaction that did not commit, if anything
 	gatherOpen.Delete(pFile)
 	libc.Xfree(tls, g.data)
 	return function[func(*libc.TLS, uintptr) int32](g.real.FxClose)(tls, pFile)

@@ -330,7 +330,7 @@ func TestNothingStaleIsRemembered(t *testing.T) {
 	}
 }
 
-// A transaction that is larger than the page cache is written to the log before it commits, and read from there.
+// A transaction may be larger than the page cache.
 func TestLargerThanTheCache(t *testing.T) {
 	s := open(t, store.Config{CacheKiB: 64})
 	d := newDevice(t, s, newTenant(t, s))
@@ -448,4 +448,38 @@ func newTenant(tb testing.TB, s store.Store) store.Tenant {
 		tb.Fatal(err)
 	}
 	return t
+}
+
+// What a transaction wrote before it was taken back never comes to the log after what another process committed meanwhile.
+func TestNothingLateInTheLog(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, store.Config{Path: file(dir), CacheKiB: 64, MaxPages: 200})
+	d := newDevice(t, s, newTenant(t, s))
+	a := storetest.NewAuthor(d, 1, rand.New(rand.NewPCG(1, 1)))
+	aside := open(t, store.Config{Path: file(dir), Aside: true})
+	for round := range 4 {
+		full := a.Fork()
+		var items []store.Item
+		for range 2000 {
+			items = append(items, full.Tap(1), full.Edit(3))
+		}
+		if ack, err := s.Append(t.Context(), d.Member, items); err == nil {
+			t.Fatalf("round %d: a push that the disk has no room for is taken: %+v", round, ack.Receipt)
+		}
+		for range 3 {
+			if ack, err := aside.Append(t.Context(), d.Member, []store.Item{a.Tap(1), a.Tap(1)}); err != nil || ack.New != 2 {
+				t.Fatal(ack.New, err)
+			}
+		}
+		if ack, err := s.Append(t.Context(), d.Member, []store.Item{a.Tap(1)}); err != nil || ack.New != 1 {
+			t.Fatal(ack.New, err)
+		}
+	}
+	if err := errors.Join(s.Close(), aside.Close()); err != nil {
+		t.Fatal(err)
+	}
+	v, problems, err := look(t, file(dir))
+	if err != nil || len(problems) > 0 || v.Changes != 4*7 {
+		t.Errorf("%d changes of %d are left: %v %q", v.Changes, 4*7, err, problems)
+	}
 }
