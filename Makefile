@@ -6,8 +6,8 @@ HAVE_CC := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 HAVE_NODE := $(shell command -v node 2>/dev/null)
 RACE := $(if $(HAVE_CC),-race)
 # What runs in a browser. The native syncer and the drivers are left out by their build tags.
-DEVICE = ./book ./crdt/... ./ranking ./replica/...
-WASM_TESTS = ./book ./crdt/... ./ranking ./replica/importer
+DEVICE = ./book ./crdt/... ./ranking/... ./replica/...
+WASM_TESTS = ./book ./crdt/... ./ranking/... ./replica/importer
 
 .PHONY: run build test check format lint builds race wasm npm fuzz bench bench-engine bench-ranking bench-system bench-durability clean
 

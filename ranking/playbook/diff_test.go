@@ -9,8 +9,12 @@ import (
 )
 
 func TestDiffSaysWhatChangesAndWarnsOfWhatTheLogKnows(t *testing.T) {
+	text := Default().Encode()
 	base := func() *Doc {
-		d := Default()
+		d, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for i := range d.Ranking.Rules {
 			for j := range d.Ranking.Rules[i].Contents {
 				c := &d.Ranking.Rules[i].Contents[j]

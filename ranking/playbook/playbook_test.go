@@ -27,3 +27,22 @@ func TestDefaultIsWhatItIsReadAs(t *testing.T) {
 func TestDefaultDocumentIsCommitted(t *testing.T) {
 	golden(t, "default.json", Default().Encode())
 }
+
+func BenchmarkParse(b *testing.B) {
+	text := Default().Encode()
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Parse(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	d := Default()
+	b.ReportAllocs()
+	for b.Loop() {
+		d.Encode()
+	}
+}

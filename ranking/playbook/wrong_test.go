@@ -20,7 +20,7 @@ var wrongs = []struct {
 	// the form
 	{"a misspelt field", `"mode": "suggest"`, `"moed": "suggest"`, `"moed"`, `triggers.new_lead: "moed" is not known here`, `did you mean "mode"?`, true},
 	{"a field begun and not ended", `"cooldown_days": 4`, `"cooldown": 4`, `"cooldown"`, `is not known here`, `did you mean "cooldown_days"?`, true},
-	{"a trigger that is not there", `"refill_due": {`, `"refil_due": {`, `"refil_due"`, `"refil_due" is not known here`, `did you mean "refill_due"?`, true},
+	{"a trigger that is not there", `"webinar_follow": {`, `"webinar_folow": {`, `"webinar_folow"`, `"webinar_folow" is not known here`, `did you mean "webinar_follow"?`, true},
 	{"something made up", `"version": 1`, `"version": 1, "color_of_the_sky": "blue"`, `"color_of_the_sky"`, `is not known here`, `"note"`, true},
 	{"a field twice", `"version": 1`, `"version": 1, "version": 2`, `"version": 2`, `"version" is there twice`, `keep one`, false},
 	{"a note twice", `"version": 1`, `"note": "a", "note": "b", "version": 1`, `"note": "b"`, `"note" is there twice`, `keep one`, false},
@@ -133,7 +133,7 @@ func compiled(t *testing.T) *jsonschema.Schema {
 
 func TestWhatIsWrongIsSaidWithPlaceReasonAndRemedy(t *testing.T) {
 	s := compiled(t)
-	base := string(Default().Encode())
+	base := small()
 	for _, w := range wrongs {
 		t.Run(w.name, func(t *testing.T) {
 			text := strings.Replace(base, w.old, w.now, 1)
