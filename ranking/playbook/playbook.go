@@ -114,14 +114,9 @@ type Step struct {
 // Parse reads a document. The error is Problems, all that were found up to MaxProblems. It needs memory of at most
 // 16 times the input.
 func Parse(b []byte) (*Doc, error) {
-	d := fresh()
-	r := reader{b: b}
-	if len(b) > MaxBytes {
-		return nil, Problems{{1, 1, "", "the playbook has " + number(int64(len(b))) + " bytes, more than " + number(MaxBytes), "make the logo smaller, or take out pieces that nobody uses"}}
-	}
-	r.document(func() { document(&r, d) })
-	c := checker{r: &r}
+	d, r := read(b)
 	if !r.stopped {
+		c := checker{r: r}
 		c.check(d)
 	}
 	if ps := r.sorted(); len(ps) > 0 {
@@ -129,6 +124,37 @@ func Parse(b []byte) (*Doc, error) {
 	}
 	d.settle()
 	return d, nil
+}
+
+// Load reads a document that Parse has taken before it was published: on a device, where each kilobyte of program counts. It
+// looks at every field by itself, as Parse does, and not at what stands between them, but for the rules of goals.
+func Load(b []byte) (*Doc, error) {
+	d, r := read(b)
+	if !r.stopped && len(r.found) == 0 {
+		if err := d.Goals.Check(); err != nil {
+			r.problem(0, "goals", err.Error(), "take the document from trio playbook check")
+		}
+	}
+	if ps := r.sorted(); len(ps) > 0 {
+		return nil, ps
+	}
+	for t := range d.Ranking.Rules {
+		d.Ranking.Rules[t].Stages &^= noStages
+	}
+	d.settle()
+	return d, nil
+}
+
+// read reads the fields of a document.
+func read(b []byte) (*Doc, *reader) {
+	d, r := fresh(), &reader{b: b}
+	if len(b) > MaxBytes {
+		r.problem(0, "", "the playbook has "+number(int64(len(b)))+" bytes, more than "+number(MaxBytes), "make the logo smaller, or take out pieces that nobody uses")
+		r.stopped = true
+		return d, r
+	}
+	r.document(func() { document(r, d) })
+	return d, r
 }
 
 // settle fills in what follows from the document.

@@ -1,7 +1,6 @@
 package playbook
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -59,7 +58,11 @@ func (r *reader) sorted() Problems {
 			f.at = locate(r.b, f.path)
 		}
 	}
-	slices.SortStableFunc(r.found, func(a, b finding) int { return a.at - b.at })
+	for i := range r.found { // there are few, and the sorts of slices are 9 KB of program
+		for j := i; j > 0 && r.found[j].at < r.found[j-1].at; j-- {
+			r.found[j], r.found[j-1] = r.found[j-1], r.found[j]
+		}
+	}
 	var ps Problems
 	line, start, at := 1, 0, 0
 	for _, f := range r.found {

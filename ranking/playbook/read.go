@@ -36,6 +36,8 @@ type inside struct {
 }
 
 // problem notes what is wrong, unless there are enough.
+//
+//go:noinline
 func (r *reader) problem(at int, path, reason, remedy string) {
 	if len(r.found) < MaxProblems {
 		r.found = append(r.found, finding{at, path, reason, remedy})
@@ -44,9 +46,12 @@ func (r *reader) problem(at int, path, reason, remedy string) {
 	}
 }
 
+//go:noinline
 func (r *reader) wrong(at int, reason, remedy string) { r.problem(at, string(r.path), reason, remedy) }
 
 // broken notes that the text is no JSON.
+//
+//go:noinline
 func (r *reader) broken(reason, remedy string) {
 	if !r.stopped {
 		r.wrong(min(r.i, len(r.b)), reason, remedy)
@@ -72,6 +77,8 @@ func (r *reader) document(value func()) {
 }
 
 // peek goes over white space and returns the next byte; 0 at the end.
+//
+//go:noinline
 func (r *reader) peek() byte {
 	for ; r.i < len(r.b); r.i++ {
 		switch c := r.b[r.i]; c {
@@ -84,6 +91,8 @@ func (r *reader) peek() byte {
 }
 
 // more goes to the next item of an object or array, or over its end.
+//
+//go:noinline
 func (r *reader) more(end byte, first bool) bool {
 	if r.stopped {
 		return false
@@ -113,6 +122,7 @@ func (r *reader) more(end byte, first bool) bool {
 	return true
 }
 
+//go:noinline
 func (r *reader) colon() bool {
 	if r.peek() != ':' {
 		r.broken("a colon is missing behind the name", "write \"name\": value")
@@ -739,6 +749,8 @@ func (r *reader) stairs(p *[]ranking.Bin, lo, hi int64) {
 }
 
 // failed says whether something is wrong already in the value that is read.
+//
+//go:noinline
 func (r *reader) failed() bool {
 	for i := range r.found {
 		if related(r.found[i].path, string(r.path)) {
