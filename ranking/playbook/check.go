@@ -86,8 +86,11 @@ func speaks(t ranking.Texts, lang string) bool {
 	return false
 }
 
-// wordless says whether a document leaves all words to the program.
+// wordless says whether a document leaves all words to the program, where that has words of its own beside the playbook's.
 func (d *Doc) wordless() bool {
+	if pb := ranking.DefaultPlaybook(); len(pb.Greeting.Both) > 0 {
+		return false
+	}
 	g := &d.Ranking.Greeting
 	n := len(g.Both) + len(g.Name) + len(g.Sender) + len(g.Neither)
 	for _, verb := range d.Ranking.Verbs {
@@ -100,7 +103,7 @@ func (c *checker) rule(d *Doc, t ranking.TriggerID) {
 	r, path := &d.Ranking.Rules[t], "triggers."+t.String()
 	for i := range r.Contents {
 		o := &r.Contents[i]
-		if o.Until != 0 && o.Until < o.From {
+		if o.From != 0 && o.Until != 0 && o.Until < o.From {
 			c.wrong(at(path+".contents", i)+".until_days", "the content ends after "+number(o.Until)+" days, before it begins after "+number(o.From), "write at least "+number(o.From)+", or leave it out for no end")
 		}
 		if _, ok := d.Piece(o.Piece); o.Piece != "" && !ok {
@@ -110,8 +113,8 @@ func (c *checker) rule(d *Doc, t ranking.TriggerID) {
 	if r.When != nil {
 		c.when(r.When, path+".when")
 	}
-	if r.Notice != nil && (r.Stages == 0 || r.Automate) {
-		c.wrong(path+".notice", "nobody would have a step to take: the trigger's mode is not \"suggest\"", "take the notice out, or set the mode to \"suggest\": a notice without a step is noise")
+	if r.Notice != nil && r.Automate {
+		c.wrong(path+".notice", "nobody would have a step to take: the trigger's mode is \"automate\"", "take the notice out, or set the mode to \"suggest\": a notice without a step is noise")
 	}
 	if r.Stages == 0 {
 		return

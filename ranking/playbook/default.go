@@ -2,12 +2,14 @@ package playbook
 
 import "trio/ranking"
 
-// Default returns the playbook that a company starts with: a fresh copy at each call.
+// Default returns the playbook that a company starts with: a fresh copy at each call. It is what devices go by until the
+// company publishes its own, and has the version of ranking's.
 func Default() *Doc {
 	d := &Doc{
-		Version: 1, Name: "First playbook", Languages: []string{"en", "es"},
-		Ranking: ranking.DefaultPlaybook(), Goals: ranking.DefaultGoalRules(), Pieces: samplePieces(), Newcomer: firstDays(),
+		Name: "First playbook", Languages: []string{"en", "es"}, Ranking: ranking.DefaultPlaybook(), Goals: ranking.DefaultGoalRules(),
+		Pieces: samplePieces(), Newcomer: firstDays(),
 	}
+	d.Version = d.Ranking.Version
 	d, err := Parse(d.Encode())
 	if err != nil {
 		panic(err) // a test holds that it does not

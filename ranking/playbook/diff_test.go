@@ -52,7 +52,7 @@ func TestDiffSaysWhatChangesAndWarnsOfWhatTheLogKnows(t *testing.T) {
 		}, "triggers.refill_due.contents[2]", "", "more", "", 0, 0},
 
 		{"a wording less", func(d *Doc) { refill(d).Contents = refill(d).Contents[:1] }, "triggers.refill_due.contents[1]", "wording 1", "", "by their place", 0, 0},
-		{"wordings in another order", func(d *Doc) { slices.Reverse(refill(d).Contents) }, "triggers.refill_due.contents[0]", "wording 0", "wording 1", "another order", 5, 0},
+		{"wordings in another order", func(d *Doc) { slices.Reverse(refill(d).Contents) }, "triggers.refill_due.contents[0]", "wording 0", "wording 1", "another order", 9, 0},
 		{"a metric less", func(d *Doc) { d.Goals.Metrics = d.Goals.Metrics[:9] }, "goals.metrics.event", "people met at an event", "", "committed to this metric", 0, 0},
 		{"a metric renamed", func(d *Doc) { d.Goals.Metrics[9].Name = "fair" }, "goals.metrics.event", "people met at an event", "", "committed to this metric", 1, 0},
 		{"metrics in another order", func(d *Doc) { slices.Reverse(d.Goals.Metrics[7:9]) }, "goals.metrics.texts", "place 8", "place 9", "by their place", 1, 0},

@@ -381,13 +381,13 @@ func trimmed(v visitor, name string, p []int64) {
 func when(v visitor, w *ranking.When) {
 	v.object(func() {
 		choice(v, "since", quiet, &w.Since, quantityNames[:firstCount])
-		list(v, "cadence_days", quiet, &w.Cadence, 0, ranking.MaxCadence, 0, func(n *int64) { v.integer(n, 0, maxDays) })
+		list(v, "cadence_days", quiet, &w.Cadence, 0, ranking.MaxCadence, 0, func(n *int64) { v.integer(n, -maxDays, maxDays) })
 		integer(v, "open_days", quiet, &w.Open, 0, maxDays)
 		list(v, "tests", quiet, &w.Tests, 0, ranking.MaxTests, ranking.Test{Max: noEnd}, func(t *ranking.Test) {
 			v.object(func() {
 				choice(v, "of", must, &t.Of, quantityNames)
-				integer(v, "min", quiet, &t.Min, 0, maxCount)
-				v.field("max", quiet, t.Max > maxCount, func() { v.integer(&t.Max, 0, maxCount) })
+				integer(v, "min", quiet, &t.Min, -maxCount, maxCount)
+				v.field("max", quiet, t.Max > maxCount, func() { v.integer(&t.Max, -maxCount, maxCount) })
 			})
 		})
 	})
@@ -400,8 +400,8 @@ func content(v visitor, c *ranking.Content) {
 	str(v, "piece", quiet, &c.Piece, &slugKind)
 	choices(v, "channels", quiet, &c.Channels, allWays, channelNames)
 	choice(v, "reason", quiet, &c.For, reasonNames)
-	integer(v, "from_days", quiet, &c.From, 0, maxDays)
-	integer(v, "until_days", quiet, &c.Until, 0, maxDays)
+	integer(v, "from_days", quiet, &c.From, -maxDays, maxDays)
+	integer(v, "until_days", quiet, &c.Until, -maxDays, maxDays)
 	byChannel(v, "log_odds", quiet, &c.Arm, -maxMilliNats, maxMilliNats)
 	integer(v, "doubt", quiet, &c.Doubt, 0, maxMilliNats)
 }

@@ -105,7 +105,7 @@ func (s *sketch) field(name string, l left, _ bool, value func()) {
 			value()
 			s.now.add("if", pairs{{"properties", pairs{{"mode", pairs{{"const", "off"}}}}}})
 			s.now.add("else", pairs{{"required", onFields(id)}})
-			s.now.add("dependentSchemas", pairs{{"notice", pairs{{"properties", pairs{{"mode", pairs{{"const", "suggest"}}}}}}}})
+			s.now.add("dependentSchemas", pairs{{"notice", pairs{{"properties", pairs{{"mode", pairs{{"enum", []string{"off", "suggest"}}}}}}}}})
 			for i := range s.defs {
 				if s.defs[i].key == def {
 					s.defs[i].value = s.now
