@@ -486,7 +486,7 @@ func newcomer(v visitor, n *Newcomer) {
 			integer(v, "day", must, &s.Day, 1, LastDay)
 			choice(v, "kind", must, &s.Kind, stepNames)
 			texts(v, "title", must, &s.Title, &titleTexts)
-			texts(v, "words", must, &s.Words, &messageTexts)
+			texts(v, "words", must, &s.Words, &stepTexts)
 			str(v, "piece", quiet, &s.Piece, &slugKind)
 			str(v, "metric", quiet, &s.Metric, &slugKind)
 		})

@@ -40,7 +40,8 @@ var (
 	purposeTexts = textKind{120, "", ""}
 	becauseTexts = textKind{160, " days ", ""}
 	noticeTexts  = textKind{160, " name ", ""}
-	messageTexts = textKind{600, people, ""}
+	messageTexts = textKind{600, people + "days ", ""}
+	stepTexts    = textKind{600, "", ""}
 	titleTexts   = textKind{120, "", ""}
 	summaryTexts = textKind{400, "", ""}
 )

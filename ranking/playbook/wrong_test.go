@@ -61,8 +61,8 @@ var wrongs = []struct {
 
 	// texts
 	{"a placeholder that is none", `"Write to one person"`, `"Write to {nmae}"`, `"Write to {nmae}"`, `{nmae} stands for nothing here`, `the text without braces`, true},
-	{"a placeholder misspelt", `"Only to somebody who was curious. `, `"Only to {nmae}. `, `"Only to {nmae}`, `{nmae} stands for nothing here`, `did you mean {name}?`, true},
-	{"a brace left open", `"Only to somebody who was curious. `, `"Only to {name. `, `"Only to {name`, `a brace without its other half`, `{name} or {sender}`, true},
+	{"a placeholder misspelt", `"Thanks for reaching out! `, `"Thanks, {nmae}! `, `"Thanks, {nmae}`, `{nmae} stands for nothing here`, `did you mean {name}?`, true},
+	{"a brace left open", `"Thanks for reaching out! `, `"Thanks, {name! `, `"Thanks, {name`, `a brace without its other half`, `{name} or {sender} or {days}`, true},
 	{"an empty text", `"en": "Write to one person"`, `"en": ""`, `""`, `the text is empty`, `1 to 120 characters`, true},
 	{"a text too long", `"en": "Write to one person"`, `"en": "` + strings.Repeat("é", 121) + `"`, `"éé`, `has 121 characters, more than 120`, `1 to 120`, true},
 	{"a line break", `"en": "Write to one person"`, `"en": "Write\nto one person"`, `"Write`, `cannot be seen`, `one line`, false},
