@@ -24,6 +24,14 @@ func (c *checker) check(d *Doc) {
 		c.wrong("fitted", "the numbers were fitted to version "+number(int64(d.Fitted))+", which is no earlier one", "leave \"fitted\" to trio: take it out of what people write")
 	}
 	c.languages(d)
+	if g := &d.Ranking.Greeting; !d.wordless() {
+		if len(g.Both)+len(g.Name)+len(g.Sender)+len(g.Neither) == 0 {
+			c.wrong("", "\"greeting\" is missing: how does what is written or said begin?", "add \"greeting\"; trio playbook default has one")
+		}
+		if len(d.Ranking.Verbs[ranking.Call]) == 0 && c.sound("verbs") {
+			c.wrong("", "\"verbs\" is missing: how does a step begin?", "add \"verbs\"; trio playbook default has them")
+		}
+	}
 	if r := &d.Ranking.Reorder; r.LapseAt <= r.DueFrom {
 		c.wrong("reorder.lapsed_percent", "a customer would count as lapsed at "+number(r.LapseAt)+" percent of the cycle, before a refill is due at "+number(r.DueFrom), "write more than "+number(r.DueFrom))
 	}

@@ -229,14 +229,14 @@ func document(v visitor, d *Doc) {
 		object(v, "brand", quiet, d.Brand == Brand{}, func() { brand(v, &d.Brand) })
 		object(v, "greeting", quiet, d.wordless(), func() {
 			g := &d.Ranking.Greeting
-			texts(v, "both", quiet, &g.Both, &bothTexts)
-			texts(v, "name", quiet, &g.Name, &nameTexts)
-			texts(v, "sender", quiet, &g.Sender, &senderTexts)
-			texts(v, "neither", quiet, &g.Neither, &plainTexts)
+			texts(v, "both", must, &g.Both, &bothTexts)
+			texts(v, "name", must, &g.Name, &nameTexts)
+			texts(v, "sender", must, &g.Sender, &senderTexts)
+			texts(v, "neither", must, &g.Neither, &plainTexts)
 		})
 		object(v, "verbs", quiet, d.wordless(), func() {
 			for ch := range ranking.NumChannels {
-				texts(v, ch.String(), quiet, &d.Ranking.Verbs[ch], &verbTexts)
+				texts(v, ch.String(), must, &d.Ranking.Verbs[ch], &verbTexts)
 			}
 		})
 		object(v, "limits", shown, false, func() { limits(v, d.Ranking) })

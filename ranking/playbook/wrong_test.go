@@ -88,6 +88,10 @@ var wrongs = []struct {
 	{"a content without words to say", `"reason": "form_ago"`, `"reason": "form_ago"}, {"write": {"en": "Hi", "es": "Hola"}`, `{"write"`, `"say" is missing: the content may go by call`, `leave call out`, false},
 	{"a content that goes nowhere", `"reason": "form_ago"`, `"reason": "form_ago", "channels": []`, `[]`, `suits none of the trigger's channels`, `add one of call, text`, false},
 	{"a trigger that people have no name for", `"label": {"en": "A new lead", "es": "Un contacto nuevo"},`, ``, `{`, `"label" is missing`, `add "label"`, false},
+	{"a greeting too few", `"neither": {"en": "Hi!", "es": "¡Hola!"}`, `"note": "later"`, `{`, `greeting: "neither" is missing`, `add "neither"`, true},
+	{"a verb too few", `"call": {"en": "Call {name}", "es": "Llama a {name}"},`, ``, `{`, `verbs: "call" is missing`, `add "call"`, true},
+	{"a verb without the name", `"Call {name}"`, `"Call"`, `"Call"`, `the text has no {name}`, `put {name} where`, false},
+	{"no verbs at all", verbs, ``, `{`, `"verbs" is missing: how does a step begin?`, `add "verbs"`, false},
 	{"lapsed before due", `"lapsed_percent": 200`, `"lapsed_percent": 60`, `60`, `before a refill is due`, `more than 75`, false},
 	{"fitted to itself", `"version": 1,`, `"version": 1, "fitted": 1,`, `1,`, `no earlier one`, `take it out`, false},
 	{"a metric twice", `"name": "followup",` + "\n        " + `"label": {"en": "follow-ups"`, `"name": "outreach", "label": {"en": "follow-ups"`, `"outreach", "label": {"en": "follow-ups"`, `"outreach" is there twice`, `a name of its own`, false},
@@ -134,6 +138,14 @@ func own(name, when string) string {
 	return `"triggers": {"` + name + `": {"mode": "suggest", "label": {"en": "A", "es": "A"}, "purpose": {"en": "to a", "es": "para a"}, "because": {"en": "{days} days", "es": "{days} días"},
     "stages": ["customer"], "when": {` + when + `}, "channels": ["call"], "contents": [{"say": {"en": "Hi", "es": "Hola"}, "channels": ["call"]}]},`
 }
+
+const verbs = `  "verbs": {
+    "call": {"en": "Call {name}", "es": "Llama a {name}"},
+    "text": {"en": "Text {name}", "es": "Escribe a {name}"},
+    "email": {"en": "E-mail {name}", "es": "Envía un correo a {name}"},
+    "in_person": {"en": "See {name}", "es": "Ve a ver a {name}"}
+  },
+`
 
 // lead is how the first trigger of the small playbook begins.
 const lead = `"mode": "suggest",
