@@ -7,7 +7,10 @@ import (
 )
 
 // checker looks for what is wrong between the fields of a document, each of which is sound by itself.
-type checker struct{ r *reader }
+type checker struct {
+	r        *reader
+	wordless bool // all words are left to the program, where that has words of its own beside the playbook's
+}
 
 // wrong notes a problem, unless something was said already that may be why.
 func (c *checker) wrong(path, reason, remedy string) {
@@ -24,7 +27,8 @@ func (c *checker) check(d *Doc) {
 		c.wrong("fitted", "the numbers were fitted to version "+number(int64(d.Fitted))+", which is no earlier one", "leave \"fitted\" to trio: take it out of what people write")
 	}
 	c.languages(d)
-	if g := &d.Ranking.Greeting; !d.wordless() {
+	c.wordless = d.silent() && len(ranking.DefaultPlaybook().Greeting.Both) == 0
+	if g := &d.Ranking.Greeting; !c.wordless {
 		if len(g.Both)+len(g.Name)+len(g.Sender)+len(g.Neither) == 0 {
 			c.wrong("", "\"greeting\" is missing: how does what is written or said begin?", "add \"greeting\"; trio playbook default has one")
 		}
@@ -94,11 +98,8 @@ func speaks(t ranking.Texts, lang string) bool {
 	return false
 }
 
-// wordless says whether a document leaves all words to the program, where that has words of its own beside the playbook's.
-func (d *Doc) wordless() bool {
-	if pb := ranking.DefaultPlaybook(); len(pb.Greeting.Both) > 0 {
-		return false
-	}
+// silent says whether a document has neither greeting nor verbs.
+func (d *Doc) silent() bool {
 	g := &d.Ranking.Greeting
 	n := len(g.Both) + len(g.Name) + len(g.Sender) + len(g.Neither)
 	for _, verb := range d.Ranking.Verbs {
@@ -132,7 +133,7 @@ func (c *checker) rule(d *Doc, t ranking.TriggerID) {
 		return
 	}
 	need := func(t ranking.Texts, name, why string) {
-		if len(t) == 0 && !d.wordless() {
+		if len(t) == 0 && !c.wordless {
 			c.wrong(path, "\""+name+"\" is missing: "+why, "add \""+name+"\": { \""+d.main()+"\": \"…\" }")
 		}
 	}
@@ -158,7 +159,7 @@ func (c *checker) rule(d *Doc, t ranking.TriggerID) {
 	case r.Automate && r.Channels&machines == 0:
 		c.wrong(path+".channels", "the mode is \"automate\", but no machine calls or visits people", "add \"text\" or \"email\", or set the mode to \"suggest\"")
 	}
-	if !d.wordless() {
+	if !c.wordless {
 		c.contents(r, path)
 	}
 }
