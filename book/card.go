@@ -83,7 +83,8 @@ func (c *Card) facts(home Calendar) ranking.Facts {
 	case crdt.ConsentOut:
 		f.Consent = ranking.OptedOut
 	}
-	f.Snooze, _ = ranking.ParseDay(c.Snooze)
+	until, _ := ranking.ParseDay(c.Snooze)
+	f.Snooze = ranking.DateOf(until)
 	if c.Phone {
 		f.Channels |= 1<<ranking.Call | 1<<ranking.Text
 	}
@@ -91,7 +92,7 @@ func (c *Card) facts(home Calendar) ranking.Facts {
 		f.Channels |= 1 << ranking.Email
 	}
 	if c.Created > 0 {
-		f.Created = home.Day(c.Created)
+		f.Created = ranking.DateOf(home.Day(c.Created))
 	}
 	return f
 }

@@ -73,14 +73,14 @@ next:
 const (
 	actChannel = 3
 	actTrigger = 5
-	actWon     = 1 << 9
-	actKnown   = 1 << 10
+	actWon     = 1 << 10
+	actKnown   = 1 << 11
 )
 
 func (w *Waiting) act() Attempt {
 	return Attempt{
-		Day: w.Day, Content: uint8(w.What & (MaxContents - 1)), Channel: Channel(w.What >> actChannel & 3),
-		Trigger: TriggerID(w.What >> actTrigger & 15), Won: w.What&actWon != 0, P1: w.P1,
+		Day: w.Day.Day(), Content: uint8(w.What & (MaxContents - 1)), Channel: Channel(w.What >> actChannel & 3),
+		Trigger: TriggerID(w.What >> actTrigger & 31), Won: w.What&actWon != 0, P1: w.P1,
 	}
 }
 
@@ -101,7 +101,7 @@ func (f *Facts) await(a Attempt) {
 		n--
 		copy(f.Waiting[:], f.Waiting[1:])
 	}
-	f.Waiting[n] = Waiting{Day: a.Day, P1: a.P1, What: uint16(a.Content) | uint16(a.Channel)<<actChannel | uint16(a.Trigger)<<actTrigger | actKnown}
+	f.Waiting[n] = Waiting{Day: DateOf(a.Day), P1: a.P1, What: uint16(a.Content) | uint16(a.Channel)<<actChannel | uint16(a.Trigger)<<actTrigger | actKnown}
 	if a.Won {
 		f.Waiting[n].What |= actWon
 	}
@@ -121,13 +121,24 @@ func (f *Facts) settle(today Day) {
 	clear(f.Waiting[n:])
 }
 
-// count adds an act to the contact's own records; 32,000 acts fit.
+// outturn is what the act says of its contact.
+func (a *Attempt) outturn() (gain, info int64) {
+	p := int64(a.P1)
+	if a.Won {
+		gain = One
+	}
+	return (gain - p + 32) >> 6, (p*(One-p)>>16 + 32) >> 6
+}
+
+// record returns what an Outturn stands for.
+func (o *Outturn) record() Record { return Record{int64(o.Gain) << 6, int64(o.Info) << 6} }
+
+// count adds an act to the contact's own records; 250 acts by one channel fit, and more where the chances are small.
 func (f *Facts) count(a Attempt) {
-	const limit = 1<<31 - 1
+	const limit = 1<<15 - 1
 	o := &f.Own[a.Channel]
-	r := Record{int64(o.Gain), int64(o.Info)}
-	r.add(int64(a.P1), a.Won, 1)
-	*o = Outturn{int32(min(max(r.Gain, -limit), limit)), int32(min(max(r.Info, 0), limit))}
+	gain, info := a.outturn()
+	*o = Outturn{int16(min(max(int64(o.Gain)+gain, -limit), limit)), uint16(min(int64(o.Info)+info, 2*limit))}
 }
 
 // bought makes a success of the acts that an order came after.

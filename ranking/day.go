@@ -23,6 +23,31 @@ func DayOf(unixMilli int64, zoneOffsetMinutes int) Day {
 
 func clampDay(n int64) Day { return Day(min(max(n, minDay), maxDay)) }
 
+// Date is a Day as Facts keeps it, in 16 bits: 1 is 1990-01-01, the first that a log entry can claim, and 65,535 is
+// 2169-06-05; days outside are taken for the nearer of the two. Zero is "never", which comes before every date.
+type Date uint16
+
+const neverDate Day = 7304 // the day before the first Date
+
+// DateOf packs a day; Day 0 is never.
+func DateOf(d Day) Date {
+	if d == 0 {
+		return 0
+	}
+	return Date(min(max(int64(d)-int64(neverDate), 1), 1<<16-1))
+}
+
+// Day unpacks a date; never is 0.
+func (d Date) Day() Day {
+	if d == 0 {
+		return 0
+	}
+	return Day(d) + neverDate
+}
+
+// String returns the date as Day writes it.
+func (d Date) String() string { return d.Day().String() }
+
 // plus returns the day n days later, stopping at the ends of the calendar.
 func (d Day) plus(n int64) Day { return clampDay(int64(d) + n) }
 

@@ -53,119 +53,144 @@ func (f *Facts) Fold(events []Event) {
 // Apply adds the next event of the contact's log; its day is not before the day of any event applied earlier. An event
 // with an unknown kind, channel or trigger is skipped: a newer version may have written it.
 func (f *Facts) Apply(ev Event) {
-	if ev.Day < f.Created { // known before the book was: an imported address is no new lead
-		f.Created = ev.Day
+	day := DateOf(ev.Day)
+	if day < f.Created { // known before the book was: an imported address is no new lead
+		f.Created = day
 	}
 	switch ev.Kind {
 	case EventTouch:
-		f.touch(ev)
+		f.touch(ev, day)
 	case EventOrder:
 		f.order(ev.Day, ev.Cents)
 	case EventForm:
-		f.FormDay = max(f.FormDay, ev.Day)
+		f.FormDay = max(f.FormDay, day)
 	case EventRegistered:
-		f.RegisteredDay = max(f.RegisteredDay, ev.Day)
-		f.WebinarDay = ev.For
+		f.RegisteredDay = max(f.RegisteredDay, day)
+		f.WebinarDay = DateOf(ev.For)
 	case EventAttended:
-		f.AttendedDay = max(f.AttendedDay, ev.Day)
+		f.AttendedDay = max(f.AttendedDay, day)
 	case EventWatched:
-		f.WatchedDay = max(f.WatchedDay, ev.Day)
+		f.WatchedDay = max(f.WatchedDay, day)
 	case EventClicked:
-		f.ClickedDay = max(f.ClickedDay, ev.Day)
+		f.ClickedDay = max(f.ClickedDay, day)
 	case EventSkipped:
-		f.Skipped = max(f.Skipped, ev.Day)
+		f.Skipped = max(f.Skipped, day)
 	case EventDismissed:
-		if t := ev.Trigger; t < NumTriggers && f.Dismissed[t] != ev.Day {
-			f.Dismissed[t] = ev.Day
-			f.Dismissals[t] = min(f.Dismissals[t], 254) + 1
+		if ev.Trigger >= NumTriggers {
+			return
+		}
+		if p := f.use(ev.Trigger); p.Dismissed != day {
+			p.Dismissed = day
+			if p.dismissals() < 31 {
+				p.Last += MaxContents
+			}
 		}
 	case EventPromise:
-		f.Promised = ev.For
+		f.Promised = DateOf(ev.For)
 	case EventStage:
-		f.moveTo(ev.Stage, ev.Day)
+		f.moveTo(ev.Stage, day)
 	}
 }
 
-func (f *Facts) touch(ev Event) {
-	const triggers = int(NumTriggers) + 1
+// untold is the trigger of a touch that acted on no suggestion, in Facts.TouchOf; the channel stands in the bits above.
+const (
+	untold       = 31
+	touchChannel = 5
+)
+
+func (f *Facts) touch(ev Event, day Date) {
 	if ev.Channel >= NumChannels {
 		return
 	}
-	if f.TouchCount == 0 || f.Touches[0] != ev.Day {
-		f.Acts = 0
+	if f.Touches[0] != day {
+		f.Marks = 0
 	}
-	slot := triggers - 1
+	what := uint8(ev.Channel)<<touchChannel | untold
 	if ev.Prompted && ev.Trigger < NumTriggers {
-		t := ev.Trigger
-		slot = int(t)
-		f.Done[t] = ev.Day
-		f.Dismissals[t] = 0
-		f.Dismissed[t] = 0
+		what = uint8(ev.Channel)<<touchChannel | uint8(ev.Trigger)
+		p := f.use(ev.Trigger)
+		p.Done, p.Dismissed, p.Last = day, 0, p.lastSent()
 		if ev.Content < MaxContents {
-			f.Sent[t] |= 1 << ev.Content
-			f.LastSent[t] = uint8(ev.Content)
+			p.Sent |= 1 << ev.Content
+			p.Last = uint8(ev.Content)
 		}
 	}
 	if a, ok := actOf(&ev); ok {
 		f.await(a)
 	}
-	if f.mark(int(ev.Channel)*triggers + slot) {
+	if f.isNew(day, what) {
 		copy(f.Touches[1:], f.Touches[:])
-		f.Touches[0] = ev.Day
-		f.TouchCount++
+		copy(f.TouchOf[1:], f.TouchOf[:])
+		f.Touches[0], f.TouchOf[0] = day, what
+		f.TouchCount = min(f.TouchCount, 1<<16-2) + 1
 	}
 	if ev.Outcome == NoOutcome {
 		return
 	}
-	if f.mark(4*triggers + int(ev.Channel)) {
-		f.Tries[ev.Channel] = min(f.Tries[ev.Channel], 1<<16-2) + 1
-	}
-	if ev.Day != f.LastOutcomeDay || ev.Outcome > f.LastOutcome {
-		f.LastOutcome, f.LastOutcomeDay = ev.Outcome, ev.Day
+	answered := uint8(1<<NumChannels) << ev.Channel
+	if f.mark(1 << ev.Channel) {
+		if f.Tries[ev.Channel] < 255 {
+			f.Tries[ev.Channel]++
+		} else {
+			f.Marks |= answered // its answer is not counted either
+		}
 	}
 	if ev.Outcome < NotReady {
 		return
 	}
-	if f.mark(4*triggers + int(NumChannels) + int(ev.Channel)) {
-		f.Answers[ev.Channel] = min(f.Answers[ev.Channel], 1<<16-2) + 1
+	if f.mark(answered) {
+		f.Answers[ev.Channel]++
 	}
-	if ev.Day != f.ReachedDay || ev.Outcome > f.Reached {
-		f.Reached, f.ReachedDay = ev.Outcome, ev.Day
+	if day != f.ReachedDay || ev.Outcome > f.Reached {
+		f.Reached, f.ReachedDay = ev.Outcome, day
 	}
 	if ev.Outcome >= Enrolled && f.Stage == Prospect {
-		f.moveTo(Customer, ev.Day)
+		f.moveTo(Customer, day)
 	}
 }
 
-// mark sets a bit of Acts and says whether it was clear.
-func (f *Facts) mark(bit int) bool {
-	clear := f.Acts>>bit&1 == 0
-	f.Acts |= 1 << bit
+// isNew says whether a touch is not one of those known of its day. More than eight different ones on a day are eight.
+func (f *Facts) isNew(day Date, what uint8) bool {
+	for i := range known(f) {
+		if f.Touches[i] != day {
+			return true
+		}
+		if f.TouchOf[i] == what {
+			return false
+		}
+	}
+	return known(f) < len(f.Touches)
+}
+
+// mark sets a bit of Marks and says whether it was clear.
+func (f *Facts) mark(bit uint8) bool {
+	clear := f.Marks&bit == 0
+	f.Marks |= bit
 	return clear
 }
 
 // order counts a day with an order; a first order makes a prospect a customer.
-func (f *Facts) order(day Day, cents int64) {
+func (f *Facts) order(d Day, cents int64) {
+	day, last := DateOf(d), f.LastOrder()
 	f.SpentCents += cents
-	f.bought(day)
+	f.bought(d)
 	if f.Stage == Prospect {
 		f.moveTo(Customer, day)
 	}
-	if f.Orders > 0 && f.LastOrder == day {
+	if f.Orders > 0 && last == day || f.Orders == 1<<16-1 {
 		return
 	}
 	if f.Orders == 0 {
 		f.FirstOrder = day
 	} else {
-		f.GapLog2Sum += Log2(day.since(f.LastOrder))
+		f.GapLog2Sum = uint32(min(int64(f.GapLog2Sum)+Log2(int64(day)-int64(last)), 1<<32-1))
 	}
 	f.Orders++
-	f.LastOrder = day
 	copy(f.OrderDays[1:], f.OrderDays[:])
 	f.OrderDays[0] = day
 }
 
-func (f *Facts) moveTo(s Stage, day Day) {
+func (f *Facts) moveTo(s Stage, day Date) {
 	if s > Promoter || f.Stage == s {
 		return
 	}

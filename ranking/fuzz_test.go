@@ -97,11 +97,11 @@ func checkInvariants(t *testing.T, pb *Playbook, m *Member, today Day, list List
 			if f.Contact != s.Contact {
 				continue
 			}
-			if f.Consent >= OptedOut || today < f.Snooze || (f.Stage == Prospect) != (list == Prospects) {
+			if f.Consent >= OptedOut || today < f.Snooze.Day() || (f.Stage == Prospect) != (list == Prospects) {
 				t.Errorf("a contact that must be silent: %+v", f)
 			}
-			if f.TouchCount > 0 && today.since(f.Touches[0]) < 3 && s.Trigger != PromisedFollow {
-				t.Errorf("touched %d days ago", today.since(f.Touches[0]))
+			if f.TouchCount > 0 && today.since(f.Touches[0].Day()) < 3 && s.Trigger != PromisedFollow {
+				t.Errorf("touched %d days ago", today.since(f.Touches[0].Day()))
 			}
 			sum := int64(0)
 			for _, r := range pb.Terms(m, today, f, s) {

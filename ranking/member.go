@@ -162,11 +162,13 @@ func (l *lens) outturns(f *Facts, own *ownContact) {
 	var all Record
 	var ways [NumChannels]Record
 	for ch, r := range f.Own {
-		ways[ch] = Record{int64(r.Gain), int64(r.Info)}
+		ways[ch] = r.record()
 	}
 	for _, w := range f.Waiting {
 		if a := w.act(); w != (Waiting{}) && a.Channel < NumChannels && a.Closed(l.today) {
-			ways[a.Channel].add(int64(a.P1), a.Won, 1)
+			gain, info := a.outturn()
+			ways[a.Channel].Gain += gain << 6
+			ways[a.Channel].Info += info << 6
 		}
 	}
 	for ch, r := range ways {

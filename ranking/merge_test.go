@@ -107,7 +107,7 @@ func TestAnyOrderDuplicationAndSplitOfEntriesGivesTheSameThree(t *testing.T) {
 		const contacts = 8
 		blank := make([]Facts, contacts)
 		for i := range blank {
-			blank[i] = Facts{Contact: id(seed<<8 + uint64(i)), Stage: Stage(d.below(3)), Channels: uint8(d.below(16)), Created: firstDay - Day(d.below(200))}
+			blank[i] = Facts{Contact: id(seed<<8 + uint64(i)), Stage: Stage(d.below(3)), Channels: uint8(d.below(16)), Created: DateOf(firstDay - Day(d.below(200)))}
 		}
 		var all []note
 		for n := range uint64(d.between(5, 40)) {
@@ -227,7 +227,7 @@ func TestAnActCountsOnceAndOnlyWhenItsWindowIsOver(t *testing.T) {
 		e.Trigger = TriggerID(i)
 		q.with(e)
 	}
-	if q.Own[Text].Gain != -One || q.Waiting[3].act().Trigger != 5 {
+	if q.Own[Text].Gain != -1024 || q.Waiting[3].act().Trigger != 5 {
 		t.Errorf("%+v, waiting %+v", q.Own, q.Waiting)
 	}
 }
@@ -281,7 +281,7 @@ func TestWordsTheCompanyKnowsLittleOfAreTriedByWeekAndMember(t *testing.T) {
 			monday--
 		}
 		for day := monday; day < monday+7; day++ { // the same all week
-			f[0].Created = day
+			f[0].Created = DateOf(day)
 			r.Rank(pb, &Member{Seed: seed}, day, Prospects, f, &out)
 			if out[0].Content != again[0].Content {
 				t.Fatalf("member %d tries %d on %v and %d on %v", seed, again[0].Content, d0, out[0].Content, day)

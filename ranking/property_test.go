@@ -45,13 +45,13 @@ func (b *book) breaks(pb *Playbook, today Day, list List, three []Suggestion) (f
 		if f.Consent == OptedOut {
 			bad("opted out")
 		}
-		if today < f.Snooze {
+		if today < f.Snooze.Day() {
 			bad("snoozed")
 		}
 		if f.Channels>>s.Channel&1 == 0 {
 			bad("no way to reach by %v", s.Channel)
 		}
-		if s.EV < pb.MinEV && !(promised && f.Promised == today) {
+		if s.EV < pb.MinEV && !(promised && f.Promised.Day() == today) {
 			bad("worth %d, below the gate", s.EV)
 		}
 		if s.Expiry < today {

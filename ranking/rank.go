@@ -205,7 +205,7 @@ func (l *lens) bestStep(f *Facts, best *candidate) (ok bool) {
 
 // begin fills in the state of a contact; it says false when nothing may be suggested at all.
 func (l *lens) begin(f *Facts, s *state) bool {
-	if f.Consent >= OptedOut || l.today < f.Snooze || l.today == f.Skipped && f.Skipped != 0 {
+	if f.Consent >= OptedOut || l.today < f.Snooze.Day() || f.Skipped != 0 && l.today == f.Skipped.Day() {
 		return false
 	}
 	l.lookAt(l.today, f, s)
@@ -227,21 +227,25 @@ func (l *lens) may(t TriggerID, f *Facts, s *state) bool {
 	if t != PromisedFollow && (s.resting || s.sinceTouch < rule.Rest) {
 		return false
 	}
-	return (f.Done[t] == 0 || l.today.since(f.Done[t]) >= rule.Cooldown) && (f.Dismissals[t] == 0 || !l.dismissed(l.today, f, t))
+	if f.Used>>t&1 == 0 {
+		return true
+	}
+	p := f.Past(t)
+	return (p.Done == 0 || l.today.since(p.Done.Day()) >= rule.Cooldown) && !l.dismissed(l.today, p)
 }
 
 // dismissed says whether the person's "do not suggest this" still holds: DismissDays, doubled with each repetition.
-func (pb *Playbook) dismissed(today Day, f *Facts, t TriggerID) bool {
-	n := f.Dismissals[t]
-	return n > 0 && today.since(f.Dismissed[t]) < min(max(pb.DismissDays, 0), maxSpan)<<min(n-1, 16)
+func (pb *Playbook) dismissed(today Day, p Past) bool {
+	n := p.dismissals()
+	return n > 0 && today.since(p.Dismissed.Day()) < min(max(pb.DismissDays, 0), maxSpan)<<min(n-1, 16)
 }
 
 // state is what several triggers need to know of a contact today. It is filled in two steps, as most contacts rest.
 type state struct {
 	resting    bool  // touched too lately or too often for anything but a promise
 	sinceTouch int64 // days since the last touch; never when there was none
-	heard      Day   // the last sign of life: reached, signal, order, captured
-	touched    Day
+	heard      Date  // the last sign of life: reached, signal, order, captured
+	touched    Date
 	tries      int64 // touches since then
 	optOut     int64 // cents: the cost of an opt-out times its chance
 	hasCycle   bool
@@ -253,13 +257,13 @@ func (pb *Playbook) lookAt(today Day, f *Facts, s *state) {
 	s.sinceTouch = never
 	if f.TouchCount > 0 {
 		s.touched = f.Touches[0]
-		s.sinceTouch = max(today.since(s.touched), 0)
+		s.sinceTouch = max(today.since(s.touched.Day()), 0)
 	}
 }
 
 // weigh fills in the rest.
 func (pb *Playbook) weigh(today Day, f *Facts, s *state) {
-	s.heard = max(f.Created, f.StageDay, f.ReachedDay, f.FormDay, f.RegisteredDay, f.AttendedDay, f.WatchedDay, f.ClickedDay, f.LastOrder)
+	s.heard = max(f.Created, f.StageDay, f.ReachedDay, f.FormDay, f.RegisteredDay, f.AttendedDay, f.WatchedDay, f.ClickedDay, f.LastOrder())
 	for i := range known(f) {
 		if f.Touches[i] >= s.heard && !(f.Touches[i] == f.ReachedDay && f.ReachedDay != 0) {
 			s.tries++
@@ -274,7 +278,7 @@ func (pb *Playbook) weigh(today Day, f *Facts, s *state) {
 }
 
 // known returns how many entries of Facts.Touches are filled.
-func known(f *Facts) int { return int(min(max(f.TouchCount, 0), int32(len(f.Touches)))) }
+func known(f *Facts) int { return int(min(f.TouchCount, uint16(len(f.Touches)))) }
 
 // touches counts those within the last so many days.
 func (s *state) touches(today Day, f *Facts, days int64) (n int64) {
@@ -282,7 +286,7 @@ func (s *state) touches(today Day, f *Facts, days int64) (n int64) {
 		return 0
 	}
 	for i := range known(f) {
-		if today.since(f.Touches[i]) < days {
+		if today.since(f.Touches[i].Day()) < days {
 			n++
 		}
 	}
@@ -337,7 +341,7 @@ func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
 		o.own = signalRegistered | signalAttended
 		return true
 	case WebinarAbsent:
-		if f.RegisteredDay == 0 || f.WebinarDay >= today || f.AttendedDay >= f.WebinarDay ||
+		if f.RegisteredDay == 0 || f.WebinarDay.Day() >= today || f.AttendedDay >= f.WebinarDay ||
 			reachedSince(f, t, f.WebinarDay) || !rule.event(today, f.WebinarDay, AbsentAgo, o) {
 			return false
 		}
@@ -356,27 +360,27 @@ func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
 		o.own = signalWatched | signalClicked
 		return true
 	case PromisedFollow:
-		late := today.since(f.Promised)
+		late := today.since(f.Promised.Day())
 		if f.Promised == 0 || late < 0 || late > pb.PromiseGrace || f.TouchCount > 0 && s.touched >= f.Promised {
 			return false
 		}
 		*o = opening{
 			why: PromisedAgo, args: [3]int64{late}, age: late, pinned: late == 0,
-			deadline: f.Promised, expiry: f.Promised.plus(pb.PromiseGrace),
+			deadline: f.Promised.Day(), expiry: f.Promised.Day().plus(pb.PromiseGrace),
 		}
 		return true
 	case Nurture, CheckIn:
 		since := max(s.heard, s.touched)
-		quiet := max(today.since(since), 0)
+		quiet := max(today.since(since.Day()), 0)
 		filler := t == Nurture && untouchedImport(f)
 		if since == 0 || quiet < rule.Opens && !filler {
 			return false
 		}
 		*o = opening{why: QuietDays, args: [3]int64{s.sinceTouch}, age: quiet, expiry: today.plus(rule.Expiry), filler: filler}
-		if f.TouchCount <= 0 {
+		if f.TouchCount == 0 {
 			o.why, o.args[0] = NeverContacted, quiet
 			if f.Created != 0 {
-				o.args[0] = max(today.since(f.Created), 0)
+				o.args[0] = max(today.since(f.Created.Day()), 0)
 			}
 		}
 		if filler { // nothing tells how long they have known each other
@@ -386,10 +390,10 @@ func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
 	case RefillDue, Lapsed:
 		return pb.reorder(t, today, f, s, o) && !l.silent(f)
 	case FirstOrder:
-		return f.Orders == 1 && !reachedSince(f, t, f.LastOrder) && rule.event(today, f.LastOrder, FirstOrderAgo, o)
+		return f.Orders == 1 && !reachedSince(f, t, f.LastOrder()) && rule.event(today, f.LastOrder(), FirstOrderAgo, o)
 	case AskPromote:
 		// Who is due is asked about a refill, not about more.
-		if int64(f.Orders) < rule.Opens || s.hasCycle && s.cycle.reached(pb.Reorder.DueFrom) || !rule.event(today, f.LastOrder, LoyalOrders, o) {
+		if int64(f.Orders) < rule.Opens || s.hasCycle && s.cycle.reached(pb.Reorder.DueFrom) || !rule.event(today, f.LastOrder(), LoyalOrders, o) {
 			return false
 		}
 		o.args = [3]int64{int64(f.Orders), o.age}
@@ -400,13 +404,14 @@ func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
 
 // untouchedImport says whether all that is known of a contact is that it came with an address book.
 func untouchedImport(f *Facts) bool {
-	return f.Imported && f.TouchCount <= 0 && f.FormDay|f.RegisteredDay|f.AttendedDay|f.WatchedDay|f.ClickedDay == 0
+	return f.Imported && f.TouchCount == 0 && f.FormDay|f.RegisteredDay|f.AttendedDay|f.WatchedDay|f.ClickedDay == 0
 }
 
 // event opens a trigger that starts with an event on a day and closes some days after.
-func (rule *Rule) event(today, day Day, why ReasonCode, o *opening) bool {
+func (rule *Rule) event(today Day, date Date, why ReasonCode, o *opening) bool {
+	day := date.Day()
 	age := today.since(day)
-	if day == 0 || age < 0 || age > rule.Expiry {
+	if date == 0 || age < 0 || age > rule.Expiry {
 		return false
 	}
 	*o = opening{why: why, args: [3]int64{age}, age: age, expiry: day.plus(rule.Expiry)}
@@ -418,8 +423,8 @@ func (rule *Rule) event(today, day Day, why ReasonCode, o *opening) bool {
 
 // reachedSince says whether the contact was spoken to after an event. A conversation on the day of the event may have
 // come before it, so it only counts when it acted on the suggestion.
-func reachedSince(f *Facts, t TriggerID, day Day) bool {
-	return f.ReachedDay > day || f.ReachedDay == day && f.ReachedDay != 0 && f.Done[t] == day
+func reachedSince(f *Facts, t TriggerID, day Date) bool {
+	return f.ReachedDay > day || f.ReachedDay == day && f.ReachedDay != 0 && f.Past(t).Done == day
 }
 
 // reorder opens RefillDue from three quarters of the cycle and Lapsed from twice the cycle, while there is life.
@@ -436,7 +441,7 @@ func (pb *Playbook) reorder(t TriggerID, today Day, f *Facts, s *state, o *openi
 		o.why, o.args = UsualCycle, [3]int64{c.Own, c.Elapsed}
 	}
 	if t == RefillDue {
-		o.deadline = c.dayAt(f.LastOrder, p.LapseAt)
+		o.deadline = c.dayAt(f.LastOrder().Day(), p.LapseAt)
 		o.expiry = o.deadline.plus(-1)
 	} else {
 		o.expiry = today.plus(pb.Rules[Lapsed].Expiry)
@@ -517,13 +522,15 @@ func clampCents(c int64) int64 { return min(max(c, 0), 1_000_000_000) }
 
 // blocked returns the contents, as bits, that the rule's repetition forbids to send again.
 func (rule *Rule) blocked(f *Facts, t TriggerID) uint8 {
-	switch {
-	case f.Sent[t] == 0 || rule.Repeat == RepeatFree:
+	if f.Used>>t&1 == 0 || rule.Repeat == RepeatFree {
 		return 0
+	}
+	switch p := f.Past(t); {
+	case p.Sent == 0:
 	case rule.Repeat == RepeatNever:
-		return f.Sent[t]
+		return p.Sent
 	case len(rule.Contents) > 1:
-		return 1 << f.LastSent[t]
+		return 1 << p.lastSent()
 	}
 	return 0
 }

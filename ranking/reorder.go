@@ -14,11 +14,10 @@ type Cycle struct {
 	Unasked int64 // the same with the scorecard: what is known of an order that nobody asks for
 }
 
-// maxSpan and maxRepeats bound days and counts, so that damaged facts cannot overflow: 2,700 years, a million orders.
+// maxSpan and maxWeight bound days and numbers of the playbook, so that damaged ones cannot overflow: 2,700 years.
 const (
-	maxSpan    = 1_000_000
-	maxRepeats = 1 << 20
-	maxWeight  = 1 << 24
+	maxSpan   = 1_000_000
+	maxWeight = 1 << 24
 )
 
 // Cycle computes the reorder rhythm; ok is false when the contact has no order yet.
@@ -40,12 +39,12 @@ func (p *Reorder) Cycle(today Day, f *Facts) (c Cycle, ok bool) {
 
 // pace fills in the days of a cycle, up to Due.
 func (p *Reorder) pace(today Day, f *Facts, c *Cycle) bool {
-	if f.Orders <= 0 {
+	if f.Orders == 0 {
 		return false
 	}
-	x := min(int64(f.Orders)-1, maxRepeats)
+	x := int64(f.Orders) - 1
 	k := min(max(p.Prior, 1), maxWeight)
-	sum := min(max(f.GapLog2Sum, 0), x*Log2(maxSpan))
+	sum := min(int64(f.GapLog2Sum), x*Log2(maxSpan))
 	log2Gap := (k*Log2(max(p.MedianGap, 1)) + sum*256) / (k + x*256)
 
 	if x > 0 {
@@ -56,16 +55,16 @@ func (p *Reorder) pace(today Day, f *Facts, c *Cycle) bool {
 	if !c.Sure || x == 0 {
 		c.Gap = max((Exp2(log2Gap)+One/2)/One, 1)
 	}
-	c.Elapsed = clampSpan(today.since(f.LastOrder))
-	c.Due = f.LastOrder.plus(c.Gap)
+	c.Elapsed = clampSpan(today.since(f.LastOrder().Day()))
+	c.Due = f.LastOrder().Day().plus(c.Gap)
 	return true
 }
 
 // life fills in the chances of a cycle.
 func (p *Reorder) life(today Day, f *Facts, c *Cycle) {
 	x := c.Gaps
-	tx := clampSpan(f.LastOrder.since(f.FirstOrder))
-	span := max(clampSpan(today.since(f.FirstOrder)), tx)
+	tx := clampSpan(int64(f.LastOrder()) - int64(f.FirstOrder))
+	span := max(clampSpan(today.since(f.FirstOrder.Day())), tx)
 	alpha := min(max(p.Alpha, 1), maxWeight)
 	a, b := min(max(p.A, 1), maxWeight), min(max(p.B, 1), maxWeight)
 	rate := min(max(p.R, 1), maxWeight) + x<<16 // Q16
@@ -100,11 +99,11 @@ func (c *Cycle) rhythm(r Rhythm, today Day, f *Facts) int64 {
 	case Elapsed:
 		return c.Elapsed
 	case Tenure:
-		return clampSpan(today.since(f.FirstOrder))
+		return clampSpan(today.since(f.FirstOrder.Day()))
 	case Recent:
 		n := int64(0)
 		for i := range min(int(f.Orders), len(f.OrderDays)) {
-			if ago := today.since(f.OrderDays[i]); ago >= 0 && ago < recentDays {
+			if ago := today.since(f.OrderDays[i].Day()); ago >= 0 && ago < recentDays {
 				n++
 			}
 		}

@@ -13,7 +13,7 @@ type person struct {
 }
 
 func someone(n uint64, stage Stage, created Day) *person {
-	return &person{Facts: Facts{Contact: id(n), Stage: stage, Channels: personal, Created: created}}
+	return &person{Facts: Facts{Contact: id(n), Stage: stage, Channels: personal, Created: DateOf(created)}}
 }
 
 func (p *person) with(evs ...Event) *person {
@@ -110,7 +110,7 @@ func TestJoannaIsClearedByAnOrderATouchOrASnooze(t *testing.T) {
 		}
 	}
 	p := joanna()
-	p.Snooze = d0 + 50
+	p.Snooze = DateOf(d0 + 50)
 	wantNone(t, top(d0+49, Members, p), "snoozed")
 	wantOnly(t, top(d0+50, Members, p), RefillDue)
 
@@ -200,7 +200,7 @@ func TestTomIsOfferedAnIntroduction(t *testing.T) {
 	// Enrolled: off the list, history kept, on the other list with what comes next.
 	tom.with(touched(d0, Enrolled))
 	wantNone(t, top(d0+3, Prospects, tom), "enrolled")
-	if tom.Stage != Customer || tom.AttendedDay != d0 || tom.TouchCount != 2 {
+	if tom.Stage != Customer || tom.AttendedDay != DateOf(d0) || tom.TouchCount != 2 {
 		t.Errorf("after enrolment: %+v", tom.Facts)
 	}
 	tom.with(ordered(d0 + 4)...)
@@ -537,7 +537,7 @@ func TestImportsOnlyFillTheList(t *testing.T) {
 	// Whoever was captured or came to the webinar stands above every import for as long as it is shown at all.
 	for kind, others := range map[string]*person{
 		"capture": someone(1, Prospect, d0),
-		"mail":    {Facts: Facts{Contact: id(1), Channels: 1 << Email, Created: d0}},
+		"mail":    {Facts: Facts{Contact: id(1), Channels: 1 << Email, Created: DateOf(d0)}},
 		"webinar": someone(1, Prospect, d0).with(Event{Kind: EventAttended, Day: d0}),
 	} {
 		for day := d0; day < d0+31; day++ {

@@ -39,7 +39,7 @@ func (pb *Playbook) score(t TriggerID, today Day, f *Facts, s *state, o *opening
 			if v == 2 {
 				code = MovedAgo
 			}
-			z += ts.add(score, code, today.since(f.ReachedDay), 0, 0)
+			z += ts.add(score, code, today.since(f.ReachedDay.Day()), 0, 0)
 		case Signals:
 			z += ts.add(score, Interest, v, pb.InterestDays, 0)
 		case OrdersSo:
@@ -61,7 +61,7 @@ func (pb *Playbook) feature(ft Feature, today Day, f *Facts, s *state, o *openin
 	case TriesMade:
 		return s.tries
 	case LastHeard:
-		ago := today.since(f.ReachedDay)
+		ago := today.since(f.ReachedDay.Day())
 		switch {
 		case f.ReachedDay == 0 || ago < 0 || ago >= pb.Memory || f.Reached < Answered:
 			return 0
@@ -74,16 +74,16 @@ func (pb *Playbook) feature(ft Feature, today Day, f *Facts, s *state, o *openin
 			return pb.interest(today, f, o.own)
 		}
 	case OrdersSo:
-		return max(int64(f.Orders), 0)
+		return int64(f.Orders)
 	}
 	return 0
 }
 
 // interest counts the kinds of signals within InterestDays, without those that the trigger speaks of itself.
 func (pb *Playbook) interest(today Day, f *Facts, own uint8) (n int64) {
-	days := [...]Day{f.FormDay, f.RegisteredDay, f.AttendedDay, f.WatchedDay, f.ClickedDay}
+	days := [...]Date{f.FormDay, f.RegisteredDay, f.AttendedDay, f.WatchedDay, f.ClickedDay}
 	for i, d := range days {
-		if ago := today.since(d); own>>i&1 == 0 && d != 0 && ago >= 0 && ago < pb.InterestDays {
+		if ago := today.since(d.Day()); own>>i&1 == 0 && d != 0 && ago >= 0 && ago < pb.InterestDays {
 			n++
 		}
 	}

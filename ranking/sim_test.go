@@ -65,7 +65,7 @@ func newBook(seed uint64, contacts int, today Day) *book {
 			f.Household = id(seed<<20 + uint64(1<<19+d.below(contacts/8+1)))
 		}
 		f.Channels = uint8(d.below(16))
-		f.Created = today - Day(d.below(120))
+		f.Created = DateOf(today - Day(d.below(120)))
 		if d.percent(5) {
 			f.Consent = OptedOut
 		}
@@ -77,7 +77,7 @@ func newBook(seed uint64, contacts int, today Day) *book {
 			}
 			cycle := d.between(15, 90)
 			day := today - Day(d.below(400))
-			f.Created = day
+			f.Created = DateOf(day)
 			for day <= today && d.percent(93) {
 				b.logs[i] = append(b.logs[i], Event{Kind: EventOrder, Day: day, Cents: int64(d.between(500, 20_000))})
 				day += Day(d.between(cycle*2/3, cycle*4/3))
@@ -145,7 +145,7 @@ func (b *book) live(pb *Playbook, r *Ranker, today Day, look func(list List, thr
 			case p < 75:
 				b.log(i, Event{Kind: EventSkipped, Day: today})
 			case p < 77:
-				b.facts[i].Snooze = today + Day(d.between(1, 20))
+				b.facts[i].Snooze = DateOf(today + Day(d.between(1, 20)))
 			}
 		}
 	}

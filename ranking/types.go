@@ -1,5 +1,7 @@
 package ranking
 
+import "math/bits"
+
 // Day is a date in the member's home calendar: days since 1970-01-01. Zero means "never" wherever a Day may be absent.
 type Day int32
 
@@ -64,77 +66,137 @@ const (
 )
 
 // Facts is all that ranking knows of one contact: plain numbers, folded from the merged documents, the same whatever
-// the order in which they arrived. Fixed size, no pointers.
+// the order in which they arrived. Fixed size, no pointers: 256 bytes, as a device holds those of all contacts in memory.
 type Facts struct {
 	Contact   ContactID
 	Household ContactID // zero: none known
-	Stage     Stage
-	Consent   Consent
-	Channels  uint8 // bit set of 1<<Channel: what the contact can be reached by
-	Created   Day   // the day the contact was captured, or of the first entry about it, whichever is earlier
-	StageDay  Day   // the day the stage last changed
-	Imported  bool  // came with an address book: known to the member, nothing captured about it
-	Snooze    Day   // no suggestion before this day
-	Skipped   Day   // "not today": no suggestion on this day
-	Promised  Day   // a follow-up promised for this day ("call me Tuesday")
 
-	// Orders: count of order days (several orders of one day are one), first and last day, sum of log2 of the gaps
-	// in days (Q16, see Log2), the newest days first, and money in cents of the company's currency.
-	Orders     int32
-	FirstOrder Day
-	LastOrder  Day
-	GapLog2Sum int64
-	OrderDays  [8]Day
+	// Orders: money in cents of the company's currency, and the sum of log2 of the gaps between order days (Q16, see Log2).
+	// The days of at most 65,536 dates cannot bring it beyond 32 bits. The other numbers about orders follow below.
 	SpentCents int64
+	GapLog2Sum uint32
 
-	// Touches by the promoter: the newest days first; the last outcome that is known, and its day; the last time the
-	// contact was reached (NotReady or more), and what came of it. Of several outcomes on one day the greatest counts.
-	Touches        [8]Day
-	TouchCount     int32
-	LastOutcome    Outcome
-	Reached        Outcome
-	LastOutcomeDay Day
-	ReachedDay     Day
+	// What was done about the contact for each trigger that was ever used: Pasts holds one for each bit of Used, the lowest
+	// first.
+	Used  uint32
+	Pasts [MaxPasts]Past
 
-	// Per channel: touches whose outcome is known, and those of them that reached the contact.
-	Tries   [NumChannels]uint16
-	Answers [NumChannels]uint16
+	Stage    Stage
+	Consent  Consent
+	Channels uint8 // bit set of 1<<Channel: what the contact can be reached by
+	Imported bool  // came with an address book: known to the member, nothing captured about it
+	Created  Date  // the day the contact was captured, or of the first entry about it, whichever is earlier
+	StageDay Date  // the day the stage last changed
+	Snooze   Date  // no suggestion before this day
+	Skipped  Date  // "not today": no suggestion on this day
+	Promised Date  // a follow-up promised for this day ("call me Tuesday")
 
-	// Acts says what was done on the day Touches[0], so that the same act logged twice counts once: bit
-	// channel*13 + trigger (12: none) for a touch, bit 52 + channel for a try, bit 56 + channel for an answer.
-	Acts uint64
+	// Count of order days (several orders of one day are one), the first, and the newest ones, the last first.
+	Orders     uint16
+	FirstOrder Date
+	OrderDays  [8]Date
+
+	// Touches by the promoter: their count, and the newest ones, the last first: day, and in TouchOf by what channel and for
+	// what trigger, so that the same act logged twice counts once. The last time the contact was reached (NotReady or more),
+	// and what came of it: of several outcomes on one day the greatest counts.
+	TouchCount uint16
+	Touches    [8]Date
+	TouchOf    [8]uint8
+	Marks      uint8 // on the day Touches[0], as bits: 1<<channel was tried, 16<<channel answered
+	Reached    Outcome
+	ReachedDay Date
+
+	// Per channel: touches whose outcome is known, and those of them that reached the contact; of the first 255.
+	Tries   [NumChannels]uint8
+	Answers [NumChannels]uint8
 
 	// Inbound signals, the last day of each (zero: never).
-	FormDay       Day // submitted a capture form
-	RegisteredDay Day // registered for the overview webinar
-	WebinarDay    Day // the day of that webinar
-	AttendedDay   Day // attended it
-	WatchedDay    Day // watched a video to its end
-	ClickedDay    Day // clicked shared content
+	FormDay       Date // submitted a capture form
+	RegisteredDay Date // registered for the overview webinar
+	WebinarDay    Date // the day of that webinar
+	AttendedDay   Date // attended it
+	WatchedDay    Date // watched a video to its end
+	ClickedDay    Date // clicked shared content
 
 	// What became of suggestions that were followed: by channel, those whose window is over (see TriggerID.Window), and
-	// the newest ones, which may still be open. Gain and Info as in Record.
+	// the newest ones, which may still be open.
 	Own     [NumChannels]Outturn
 	Waiting [4]Waiting
-
-	// Per trigger: the last day it was done, the day of the last dismissal and how many dismissals since it was last
-	// done, the contents ever sent (bit set) and the one sent last.
-	Done       [NumTriggers]Day
-	Dismissed  [NumTriggers]Day
-	Dismissals [NumTriggers]uint8
-	Sent       [NumTriggers]uint8
-	LastSent   [NumTriggers]uint8
 }
 
-// Outturn is a Record of one contact: its acts are few.
+// MaxPasts is of how many triggers Facts remembers what was done. Of more, the one that was not used for longest is
+// forgotten: there are hardly as many that one contact passes through.
+const MaxPasts = 13
+
+// Past is what was done about a contact for one trigger.
+type Past struct {
+	Done      Date  // the last day it was done
+	Dismissed Date  // the day of the last dismissal since then
+	Sent      uint8 // the contents ever sent (bit set)
+	Last      uint8 // the content sent last, and in steps of MaxContents the dismissals since it was last done, 31 at most
+}
+
+func (p Past) lastSent() uint8   { return p.Last % MaxContents }
+func (p Past) dismissals() uint8 { return p.Last / MaxContents }
+
+// Past returns what was done for a trigger; the zero value is nothing.
+func (f *Facts) Past(t TriggerID) (p Past) {
+	bit := uint32(1) << t
+	if f.Used&bit == 0 {
+		return p
+	}
+	if i := bits.OnesCount32(f.Used & (bit - 1)); i < MaxPasts { // more are not of our folding
+		p = f.Pasts[i]
+	}
+	return p
+}
+
+// use returns what was done for a trigger, to be written.
+func (f *Facts) use(t TriggerID) *Past {
+	bit := uint32(1) << t
+	if f.Used&bit == 0 {
+		n := bits.OnesCount32(f.Used)
+		if n == MaxPasts {
+			f.forget()
+			n--
+		}
+		at := bits.OnesCount32(f.Used & (bit - 1))
+		copy(f.Pasts[at+1:n+1], f.Pasts[at:n])
+		f.Pasts[at] = Past{}
+		f.Used |= bit
+	}
+	return &f.Pasts[bits.OnesCount32(f.Used&(bit-1))]
+}
+
+// forget drops the past that was not used for longest.
+func (f *Facts) forget() {
+	oldest := 0
+	for i := range f.Pasts {
+		if p, q := &f.Pasts[i], &f.Pasts[oldest]; max(p.Done, p.Dismissed) < max(q.Done, q.Dismissed) {
+			oldest = i
+		}
+	}
+	used := f.Used
+	for range oldest {
+		used &= used - 1
+	}
+	f.Used &^= used & -used
+	copy(f.Pasts[oldest:], f.Pasts[oldest+1:])
+	f.Pasts[MaxPasts-1] = Past{}
+}
+
+// lastOrder returns the newest order day.
+func (f *Facts) LastOrder() Date { return f.OrderDays[0] }
+
+// Outturn is a Record of one contact in 1,024ths: its acts are few.
 type Outturn struct {
-	Gain int32
-	Info int32
+	Gain int16
+	Info uint16
 }
 
 // Waiting is an act on a suggestion whose success is not settled yet. The zero value is none.
 type Waiting struct {
-	Day  Day
+	Day  Date
 	P1   uint16 // Q16: the chance that was given to it, member's experience included
 	What uint16 // trigger, content, channel, and whether it succeeded: see act
 }

@@ -247,10 +247,10 @@ func dueError(train, test []Orders, end ranking.Day) (mean, seven float64) {
 	for _, o := range test {
 		var f ranking.Facts
 		for i, d := range o {
-			if i > 0 && f.LastOrder >= from {
-				c, _ := r.Cycle(f.LastOrder, &f)
-				mean += math.Abs(math.Log(float64(c.Gap) / float64(d-f.LastOrder)))
-				if away := c.Gap - int64(d-f.LastOrder); away >= -7 && away <= 7 {
+			if last := f.LastOrder().Day(); i > 0 && last >= from {
+				c, _ := r.Cycle(last, &f)
+				mean += math.Abs(math.Log(float64(c.Gap) / float64(d-last)))
+				if away := c.Gap - int64(d-last); away >= -7 && away <= 7 {
 					seven++
 				}
 				n++

@@ -289,7 +289,7 @@ func benchMails(t *testing.T, r *report) {
 		pb = Weights(parent, pb, tuples, today)
 	}
 	choose := func(pb *ranking.Playbook, rk *ranking.Ranker, seed uint64, day ranking.Day) int {
-		f := []ranking.Facts{{Channels: 1 << ranking.Email, Created: day - 60}}
+		f := []ranking.Facts{{Channels: 1 << ranking.Email, Created: ranking.DateOf(day - 60)}}
 		var out [3]ranking.Suggestion
 		if rk.Rank(pb, &ranking.Member{Seed: seed}, day, ranking.Prospects, f, &out) != 1 {
 			t.Fatal("nothing is suggested")

@@ -244,7 +244,7 @@ func TestReorderFindsTheNumbersThatMadeTheOrders(t *testing.T) {
 func TestObserveSeesActsOnTheFactsOfTheirMorning(t *testing.T) {
 	pb := plainPlaybook()
 	pb.Silent = 1 // every week is without asking
-	c := Contact{Facts: ranking.Facts{Contact: ranking.ContactID{1}, Channels: 15, Stage: ranking.Customer, Created: simDay0}}
+	c := Contact{Facts: ranking.Facts{Contact: ranking.ContactID{1}, Channels: 15, Stage: ranking.Customer, Created: ranking.DateOf(simDay0)}}
 	day := func(n int) ranking.Day { return simDay0 + ranking.Day(n) }
 	c.Events = []ranking.Event{
 		{Kind: ranking.EventForm, Day: day(2)},

@@ -151,14 +151,14 @@ func (w *world) people(members int, salt uint64) {
 			c.cycle = 35 * math.Exp(.4*d.normal())
 			c.signal = 10 + d.below(80)
 			c.alive = true
-			f.Created = simDay0 - ranking.Day(d.below(300))
+			f.Created = ranking.DateOf(simDay0 - ranking.Day(d.below(300)))
 			if d.below(100) < 40 { // a customer, some of them promoters, with orders since
 				f.Stage = ranking.Customer
 				if d.below(4) == 0 {
 					f.Stage = ranking.Promoter
 				}
-				c.order(d, f, f.Created)
-				past := Orders{f.Created}
+				c.order(d, f, f.Created.Day())
+				past := Orders{f.Created.Day()}
 				for c.alive && c.next < float64(simDay0) {
 					past = append(past, ranking.Day(c.next))
 					c.order(d, f, ranking.Day(c.next))
@@ -197,7 +197,7 @@ func (c *contact) unasked(f *ranking.Facts, today ranking.Day) float64 {
 		x := 3 * t / c.cycle
 		return math.Exp(-x) * (1 + x + x*x/2)
 	}
-	t := float64(today - f.LastOrder)
+	t := float64(today - f.LastOrder().Day())
 	return min(max(1-still(t+7)/max(still(t), 1e-12), silentFloor), .99)
 }
 
@@ -316,15 +316,15 @@ func atRandom(w *world, m *member, today ranking.Day) (top []pick) {
 func naive(w *world, m *member, today ranking.Day) []pick {
 	return best(w, m, today, -1e9, func(k int, s *ranking.Step) float64 {
 		f := &m.facts[k]
-		newest := max(f.Created, f.FormDay, f.WebinarDay, f.AttendedDay, f.WatchedDay, f.ClickedDay)
+		newest := max(f.Created, f.FormDay, f.WebinarDay, f.AttendedDay, f.WatchedDay, f.ClickedDay).Day()
 		switch {
-		case s.Channel != ranking.Text && f.Channels>>ranking.Text&1 == 1 || s.Content != 0 && f.Sent[s.Trigger] == 0:
+		case s.Channel != ranking.Text && f.Channels>>ranking.Text&1 == 1 || s.Content != 0 && f.Past(s.Trigger).Sent == 0:
 			return -1e9
 		case s.Trigger == ranking.RefillDue || s.Trigger == ranking.Lapsed:
-			if today-f.LastOrder < 45 {
+			if today-f.LastOrder().Day() < 45 {
 				return -1e9
 			}
-			newest = f.LastOrder + 45
+			newest = f.LastOrder().Day() + 45
 		}
 		return -float64(today-newest) - float64(s.Content)/10
 	})
@@ -413,7 +413,7 @@ func (m *member) controls(pb *ranking.Playbook, today ranking.Day, done []Contro
 			waiting = append(waiting, c)
 			continue
 		}
-		last := m.facts[c.fact].LastOrder
+		last := m.facts[c.fact].LastOrder().Day()
 		c.Won = last >= c.Day && int64(last-c.Day) <= c.Trigger.Window()
 		done = append(done, c.Control)
 	}
