@@ -119,6 +119,10 @@ func event(ev *ranking.Event, e *crdt.Entry) bool {
 		ev.Kind = ranking.EventWatched
 	case crdt.Clicked:
 		ev.Kind = ranking.EventClicked
+	case crdt.SiteVisited:
+		ev.Kind = ranking.EventVisited
+	case crdt.WebinarJoined:
+		ev.Kind = ranking.EventJoined
 	case crdt.Promise:
 		ev.Kind = ranking.EventPromise
 		ev.For, _ = ranking.ParseDay(e.Due)

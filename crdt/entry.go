@@ -61,6 +61,8 @@ const (
 	WebinarAttended   Kind = "webinar.attended"
 	Watched           Kind = "video.watched"
 	Clicked           Kind = "link.clicked"
+	SiteVisited       Kind = "site.visited"   // is on the promoter's website, in a webinar or at a video
+	WebinarJoined     Kind = "webinar.joined" // clicked "join now"
 
 	StageChanged Kind = "stage"      // Stage holds the new stage
 	Suggestion   Kind = "suggestion" // Choice says what became of it

@@ -14,7 +14,7 @@ type Attempt struct {
 // counts nowhere.
 func (t TriggerID) Window() int64 {
 	switch t {
-	case NewLead, NextStep, Watched, PromisedFollow, Nurture:
+	case NewLead, NextStep, Watched, PromisedFollow, Nurture, Registered, Joined, Visiting:
 		return 3
 	}
 	return 7

@@ -16,6 +16,8 @@ const (
 	EventDismissed                   // Trigger: "do not suggest this"
 	EventPromise                     // For: the day a follow-up was promised for
 	EventStage                       // Stage
+	EventVisited                     // is on the promoter's website, in a webinar or at a video
+	EventJoined                      // clicked "join now" of a webinar
 	NumEventKinds
 )
 
@@ -88,7 +90,16 @@ func (f *Facts) Apply(ev Event) {
 	case EventPromise:
 		f.Promised = DateOf(ev.For)
 	case EventStage:
+		if f.Stage == ev.Stage && f.StageDay == 0 { // the stage is known already, the log dates it
+			f.StageDay = day
+		}
 		f.moveTo(ev.Stage, day)
+	case EventVisited:
+		f.VisitedDay = max(f.VisitedDay, day)
+		f.Live |= signalVisited
+	case EventJoined:
+		f.JoinedDay = max(f.JoinedDay, day)
+		f.Live |= signalJoined
 	}
 }
 
@@ -105,6 +116,7 @@ func (f *Facts) touch(ev Event, day Date) {
 	if f.Touches[0] != day {
 		f.Marks = 0
 	}
+	f.Live = 0
 	what := uint8(ev.Channel)<<touchChannel | untold
 	if ev.Prompted && ev.Trigger < NumTriggers {
 		what = uint8(ev.Channel)<<touchChannel | uint8(ev.Trigger)

@@ -85,7 +85,7 @@ func checkInvariants(t *testing.T, pb *Playbook, m *Member, today Day, list List
 			t.Errorf("list %v, %d reasons", s.List, s.NReasons)
 		}
 		for _, r := range s.Reasons[:s.NReasons] {
-			if r.Sentence("en") == "" || r.Sentence("es") == "" {
+			if pb.Sentence(r, "en") == "" || pb.Sentence(r, "es") == "" {
 				t.Errorf("no sentence for %v", r.Code)
 			}
 		}

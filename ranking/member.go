@@ -82,7 +82,7 @@ func (l *lens) set(pb *Playbook, m *Member, today Day) {
 	l.ofN = [Promoter + 1]int{}
 	for t := range NumTriggers {
 		for stage := range l.of {
-			if pb.Rules[t].Stages>>stage&1 == 1 {
+			if pb.Rules[t].Stages>>stage&1 == 1 && !pb.Rules[t].Automate {
 				l.of[stage][l.ofN[stage]] = t
 				l.ofN[stage]++
 			}

@@ -114,7 +114,9 @@ func TestAnyOrderDuplicationAndSplitOfEntriesGivesTheSameThree(t *testing.T) {
 			at := int64(firstDay-Day(d.below(120)))*100 + int64(d.below(100))
 			e := note{id: n + 1, at: at, contact: d.below(contacts), ev: Event{Day: Day(at / 100)}}
 			ev := &e.ev
-			switch d.below(8) {
+			switch d.below(9) {
+			case 8:
+				ev.Kind, ev.Stage = EventKind(d.between(int(EventStage), int(NumEventKinds)-1)), Promoter
 			case 0, 1:
 				ev.Kind, ev.Cents = EventOrder, 100
 			case 2:

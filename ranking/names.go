@@ -1,10 +1,11 @@
 package ranking
 
-// The names below travel in log entries and playbooks: once used they never change, and a new one goes to the end.
+// The names below travel in log entries and playbooks: once used they never change, and a new trigger goes to the end.
 var (
 	triggerNames = [NumTriggers]string{
 		"new_lead", "webinar_follow", "webinar_absent", "next_step", "watched", "promised_follow", "nurture",
-		"refill_due", "lapsed", "first_order", "ask_promote", "check_in",
+		"refill_due", "lapsed", "first_order", "ask_promote", "check_in", "registered", "joined", "visiting",
+		"own1", "own2", "own3", "own4", "own5", "own6", "own7", "own8",
 	}
 	outcomeNames = [...]string{"none", "no_answer", "not_ready", "answered", "replied", "moved", "enrolled"}
 	channelNames = [NumChannels]string{"call", "text", "email", "in_person"}
@@ -13,6 +14,7 @@ var (
 	reasonNames  = [NumReasons]string{
 		"none", "captured_ago", "form_ago", "attended_ago", "absent_ago", "not_ready_ago", "watched_ago", "clicked_ago",
 		"promised_ago", "quiet_days", "never_contacted", "usual_cycle", "company_cycle", "first_order_ago", "loyal_orders",
+		"registered_ago", "webinar_today", "joined_ago", "visited_ago", "own_moment",
 		"answers_by", "spoke_ago", "moved_ago", "interest", "order_likely", "tries_so_far", "by_channel", "by_content",
 		"own_way", "own_words", "own_contact", "own_contact_way", "tried", "orders_so_far",
 	}

@@ -104,7 +104,7 @@ func impurities(fset *token.FileSet, files []*ast.File) (found []string) {
 }
 
 func TestNamesAreStableAndReadBack(t *testing.T) {
-	snake := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
+	snake := regexp.MustCompile(`^[a-z]+[1-8]?(_[a-z]+)*$`)
 	seen := map[string]bool{}
 	check := func(kind, name string, back bool) {
 		t.Helper()
@@ -192,8 +192,16 @@ func TestWordsAreFinishedInBothLanguagesForEveryStep(t *testing.T) {
 	pb := DefaultPlaybook()
 	seen := map[string]string{}
 	for tr := range NumTriggers {
-		if len(pb.Rules[tr].Contents) != len(wordings[tr]) || len(wordings[tr]) == 0 || len(wordings[tr]) > MaxContents {
-			t.Errorf("%v: %d contents, %d wordings", tr, len(pb.Rules[tr].Contents), len(wordings[tr]))
+		if pb.Rules[tr].Stages == 0 {
+			continue
+		}
+		if n := len(pb.Rules[tr].Contents); n != len(defaultWords[tr].contents) || n == 0 || n > MaxContents {
+			t.Errorf("%v: %d contents, %d wordings", tr, n, len(defaultWords[tr].contents))
+		}
+		for i, texts := range []Texts{pb.Rules[tr].Label, pb.Rules[tr].Purpose} {
+			if !texts.whole() || len(texts) != 2 {
+				t.Errorf("%v: no label or purpose (%d)", tr, i)
+			}
 		}
 		for ch := range NumChannels {
 			for _, lang := range []string{"en", "es"} {
@@ -208,7 +216,7 @@ func TestWordsAreFinishedInBothLanguagesForEveryStep(t *testing.T) {
 					}
 					for _, sender := range []string{"", "Rosa"} {
 						for ct := range pb.Rules[tr].Contents {
-							w := pb.Wording(tr, ch, uint16(ct), lang, name, sender)
+							w := pb.Wording(tr, ch, uint16(ct), lang, name, sender, 5)
 							where := tr.String() + " " + strconv.Itoa(ct) + " by " + ch.String() + " in " + lang
 							checkWords(t, where, w, lang, ch, strings.Join(strings.Fields(name), " "), sender)
 							voice := tr.String() + strconv.Itoa(ct) + map[Channel]string{Call: "spoken", InPerson: "spoken"}[ch]
@@ -222,18 +230,22 @@ func TestWordsAreFinishedInBothLanguagesForEveryStep(t *testing.T) {
 			}
 		}
 	}
-	if pb.Wording(NewLead, Text, 99, "en", "", "") != "" || pb.Wording(NumTriggers, Text, 0, "en", "", "") != "" ||
-		pb.Wording(NewLead, NumChannels, 0, "en", "", "") != "" || pb.Step(NumTriggers, Text, "en", "") != "" {
+	if pb.Wording(NewLead, Text, 99, "en", "", "", 5) != "" || pb.Wording(NumTriggers, Text, 0, "en", "", "", 5) != "" ||
+		pb.Wording(NewLead, NumChannels, 0, "en", "", "", 5) != "" || pb.Step(NumTriggers, Text, "en", "") != "" {
 		t.Error("words for what is not there")
 	}
-	if pb.Wording(NewLead, Text, 0, "fr", "A", "B") != pb.Wording(NewLead, Text, 0, "en", "A", "B") ||
-		pb.Wording(NewLead, Text, 0, "es_AR", "A", "B") != pb.Wording(NewLead, Text, 0, "es", "A", "B") {
+	if pb.Wording(NewLead, Text, 0, "fr", "A", "B", 5) != pb.Wording(NewLead, Text, 0, "en", "A", "B", 5) ||
+		pb.Wording(NewLead, Text, 0, "es_AR", "A", "B", 5) != pb.Wording(NewLead, Text, 0, "es", "A", "B", 5) {
 		t.Error("a language is taken for another")
 	}
 	for code := CapturedAgo; code < NumReasons; code++ {
 		for _, n := range []int64{0, 1, 2, 45, -3} {
 			for _, lang := range []string{"en", "es"} {
-				if s := (Reason{Code: code, Args: [3]int64{n, n, n}}).Sentence(lang); s == "" || strings.Contains(s, "{") {
+				args := [3]int64{n, n, n}
+				if code == OwnMoment {
+					args[1] = 1
+				}
+				if s := pb.Sentence(Reason{Code: code, Args: args}, lang); s == "" || strings.Contains(s, "{") {
 					t.Errorf("%v with %d in %s: %q", code, n, lang, s)
 				}
 			}
@@ -269,11 +281,11 @@ func TestGreetings(t *testing.T) {
 		{"es", "Joanna", "", "¡Hola, Joanna! ¿Te"},
 		{"es", "", "", "¡Hola! ¿Te"},
 	} {
-		if w := pb.Wording(Watched, Text, 1, c.lang, c.name, c.sender); !strings.HasPrefix(w, c.want) {
+		if w := pb.Wording(Watched, Text, 1, c.lang, c.name, c.sender, 5); !strings.HasPrefix(w, c.want) {
 			t.Errorf("%q, want %q …", w, c.want)
 		}
 	}
-	if w := pb.Wording(Watched, InPerson, 0, "en", "Joanna", "Rosa"); !strings.HasPrefix(w, "Hi Joanna! Thanks") {
+	if w := pb.Wording(Watched, InPerson, 0, "en", "Joanna", "Rosa", 5); !strings.HasPrefix(w, "Hi Joanna! Thanks") {
 		t.Errorf("%q", w)
 	}
 }
@@ -297,10 +309,14 @@ func TestDefaultPlaybookIsAFreshCopy(t *testing.T) {
 	a := DefaultPlaybook()
 	a.Rules[NewLead].Contents[0].Arm[0] = 77
 	a.Rules[NewLead].Weights[TriesMade][0].Score = 77
-	if b := DefaultPlaybook(); b.Rules[NewLead].Contents[0].Arm[0] == 77 || b.Rules[NewLead].Weights[TriesMade][0].Score == 77 || b.Version != 3 {
+	a.Rules[NewLead].Contents[0].Write[0].Text = "x"
+	if b := DefaultPlaybook(); b.Rules[NewLead].Contents[0].Arm[0] == 77 || b.Rules[NewLead].Weights[TriesMade][0].Score == 77 || b.Version != 4 || len(b.Rules[NewLead].Contents[0].Write) != 2 || b.Rules[NewLead].Contents[0].Write[0].Text == "x" {
 		t.Error("a change to one playbook shows in another")
 	}
 	for tr, rule := range a.Rules {
+		if rule.Stages == 0 {
+			continue
+		}
 		best := int64(-1 << 62)
 		for ch := range NumChannels {
 			if rule.Channels>>ch&1 == 1 {

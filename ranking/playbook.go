@@ -55,7 +55,8 @@ type Notice struct {
 // Quantity is a number that a company's own trigger may look at.
 type Quantity uint8
 
-// Quantities. The first group are days since something happened, and what never happened meets no Test. The others are counts.
+// Quantities. The first group are days since something happened; of a day to come they are below zero, and what never
+// happened meets no Test. The others are counts.
 const (
 	SinceCreated Quantity = iota
 	SinceStage            // the stage last changed
@@ -84,7 +85,8 @@ type Test struct {
 	Min, Max int64
 }
 
-// When is the condition of a company's own trigger (Own1 …): all tests hold, and a step of the cadence is due. A step of Cadence
+// When is the condition of a company's own trigger (Own1 …): all tests hold, the event in Since has a day, and a step of the
+// cadence is due. A step of Cadence
 // (ascending days since the event in Since) is due from its day on for Open days, until the trigger was done since that
 // day or the next step begins. Without a cadence the trigger opens whenever the tests hold.
 type When struct {
@@ -281,9 +283,21 @@ func of(all []Content, number int, why ReasonCode, from, until int64) []Content 
 	return all
 }
 
+// atSteps returns a content for each step of a cadence.
+func atSteps(days ...int64) []Content {
+	c := contents(len(days))
+	for i, d := range days {
+		c[i].From = d
+		if i+1 < len(days) {
+			c[i].Until = days[i+1] - 1
+		}
+	}
+	return c
+}
+
 // DefaultPlaybook returns the playbook that a company starts with, before anything is fitted to its own log: a fresh
 // copy at each call. Where a number comes from public data, its comment says which; the others are judgement, chosen so
-// that the scenarios R58–R62 rank as a top leader would rank them, and are the first to be replaced by fitted ones.
+// that the scenarios R58–R68 rank as a top leader would rank them, and are the first to be replaced by fitted ones.
 func DefaultPlaybook() *Playbook {
 	// Wins per 1,000 leads and day in the Olist funnel (8,000 leads): 4.4 on days 0-3, 4.5 on 4-7, 2.7 on 8-14, 1.05 on
 	// 15-30, 0.41 on 31-60, 0.20 on 61-90; made isotonic, as ln(rate / rate on days 8-14).
@@ -294,7 +308,7 @@ func DefaultPlaybook() *Playbook {
 	const lead = -2600
 
 	pb := &Playbook{
-		Version: 3,
+		Version: 4,
 		Rules: [NumTriggers]Rule{
 			NewLead: {
 				// On the first two days the chance is greatest, by far (Oldroyd 2007: direction sure, size not ours): a
@@ -302,14 +316,14 @@ func DefaultPlaybook() *Playbook {
 				Stages: 1 << Prospect, Base: lead, Weights: [NumFeatures][]Bin{Age: {{2, 1800}, {8, 494}, {15, 0}, {31, -944}, {never, -1885}}},
 				Value: 6000, Cooldown: 4, Deadline: 7, Expiry: 30,
 				// A call, while the interest is warm (R60).
-				Channels: personal, ByWay: [NumChannels]int64{0, -500, -900, -300},
+				Channels: personal, ByWay: [NumChannels]int64{0, -500, -900, -300}, Notice: &Notice{Minutes: 4 * 60},
 				// Thanks for the interest to whoever filled in a form; "good to meet you" to a captured contact.
 				Contents: of(contents(3, Content{For: CapturedAgo}), 0, FormAgo, 0, 0),
 			},
 			WebinarFollow: {
 				Stages: 1 << Prospect, Base: lead + 700, Weights: [NumFeatures][]Bin{Age: fresh},
 				Value: 6000, Cooldown: 5, Deadline: 7, Expiry: 30,
-				Channels: personal, ByWay: [NumChannels]int64{-200, 0, -400, -300},
+				Channels: personal, ByWay: [NumChannels]int64{-200, 0, -400, -300}, Notice: &Notice{Minutes: 4 * 60},
 				// "So glad you made it" in the first week only, then the third.
 				Contents: of(contents(2, Content{From: 8}), 0, NoReason, 0, 7),
 			},
@@ -328,7 +342,7 @@ func DefaultPlaybook() *Playbook {
 			Watched: {
 				Stages: 1 << Prospect, Base: lead + 400, Weights: [NumFeatures][]Bin{Age: fresh},
 				Value: 6000, Cooldown: 5, Deadline: 7, Expiry: 14,
-				Channels: personal &^ (1 << InPerson), ByWay: [NumChannels]int64{-100, 0, -400, 0}, Contents: contents(3),
+				Channels: personal &^ (1 << InPerson), ByWay: [NumChannels]int64{-100, 0, -400, 0}, Contents: contents(3), Notice: &Notice{Minutes: 2 * 60},
 			},
 			PromisedFollow: {
 				// Whoever names a day has said half a yes: as a contact with an earlier success, at half its weight.
@@ -339,7 +353,9 @@ func DefaultPlaybook() *Playbook {
 			Nurture: {
 				Stages: 1 << Prospect, Base: lead, Weights: [NumFeatures][]Bin{Age: fresh},
 				Value: 6000, Rest: 21, Cooldown: 21, Opens: 21, Expiry: 6,
-				Channels: personal, ByWay: [NumChannels]int64{-300, 0, -300, -200}, Contents: contents(3, Content{For: NeverContacted}),
+				Channels: personal, ByWay: [NumChannels]int64{-300, 0, -300, -200},
+				// "It's been a while" is for whom there was something before.
+				Contents: of(of(contents(3, Content{For: NeverContacted}), 0, QuietDays, 0, 0), 1, QuietDays, 0, 0),
 			},
 			RefillDue: {
 				// By how much a friendly question raises the odds of an order within the week; most around the customer's own day.
@@ -368,6 +384,45 @@ func DefaultPlaybook() *Playbook {
 				Stages: 1 << Promoter, Base: -1400, Weights: [NumFeatures][]Bin{Age: {{31, 0}, {61, -300}, {91, -800}, {never, -1600}}},
 				Value: 3000, Rest: 14, Cooldown: 21, Opens: 21, Expiry: 6,
 				Channels: personal, ByWay: [NumChannels]int64{0, -100, -600, 0}, Contents: contents(2), Repeat: RepeatNotRunning,
+			},
+			Registered: {
+				// Whoever signs up has taken a step; a confirmation and a word on the day make it likelier that they come (R63).
+				Stages: 1 << Prospect, Base: lead + 500, Weights: [NumFeatures][]Bin{Age: {{2, 300}, {15, 0}, {never, -300}}},
+				Value: 6000, Cooldown: 2, Expiry: 90,
+				Channels: personal &^ (1 << InPerson), ByWay: [NumChannels]int64{-300, 0, -200, 0}, Notice: &Notice{Minutes: 12 * 60},
+				Contents: of(of(contents(2, Content{For: RegisteredAgo, From: 3}), 0, RegisteredAgo, 0, 0), 1, WebinarToday, 0, 0),
+			},
+			Joined: {
+				// Live, so above all but what was promised (R64). A call would ring into the webinar.
+				Stages: 1 << Prospect, Base: lead + 2200, Value: 6000, Cooldown: 3,
+				Channels: personal &^ (1 << InPerson), ByWay: [NumChannels]int64{-900, 0, -600, 0}, Notice: &Notice{Minutes: 60},
+				Contents: contents(2),
+			},
+			Visiting: {
+				// A hello while somebody looks around, at most once a week: nobody likes to feel watched (R65).
+				Stages: 1<<Prospect | 1<<Customer, Base: lead + 1000, Value: 6000, Cooldown: 7,
+				Channels: personal &^ (1 << InPerson), ByWay: [NumChannels]int64{-200, 0, -600, 0}, Notice: &Notice{Minutes: 20},
+				Contents: contents(2),
+			},
+			// The company's own triggers that come with the playbook: a newcomer's first 90 days …
+			Own1: {
+				Stages: 1 << Promoter, Base: -1000, Value: 3000, Cooldown: 2,
+				Channels: personal, ByWay: [NumChannels]int64{0, -100, -600, 0},
+				Contents: atSteps(2, 7, 14), When: &When{Since: SinceStage, Cadence: []int64{2, 7, 14}, Open: 5},
+			},
+			Own2: {
+				Stages: 1 << Promoter, Base: -1200, Value: 3000, Cooldown: 2,
+				Channels: personal, ByWay: [NumChannels]int64{0, -100, -600, 0},
+				Contents: atSteps(30, 60, 90), When: &When{Since: SinceStage, Cadence: []int64{30, 60, 90}, Open: 7},
+			},
+			// … and a thank-you to whoever still orders (R68).
+			Own3: {
+				Stages: 1 << Customer, Base: -1600, Value: 2500, Cooldown: 60,
+				Channels: personal, ByWay: [NumChannels]int64{0, -200, -500, 0},
+				Contents: atSteps(180, 365, 730), When: &When{
+					Since: SinceFirstOrder, Cadence: []int64{180, 365, 730}, Open: 14,
+					Tests: []Test{{Of: OrderDays, Min: 2, Max: 10_000}, {Of: SinceLastOrder, Min: 0, Max: 60}},
+				},
 			},
 		},
 		// A form is filled in by someone who waits for an answer: on its day the top of the list (R60).
@@ -400,7 +455,11 @@ func DefaultPlaybook() *Playbook {
 
 		Rest: 3, CapTouches: 4, CapDays: 30, OptOutDays: 14, DismissDays: 14, PerTrigger: 2, PromiseGrace: 7,
 	}
+	pb.speak()
 	for t := range pb.Rules {
+		if pb.Rules[t].Stages == 0 {
+			continue
+		}
 		w := &pb.Rules[t].Weights
 		// Yes-rate by attempt in the bank set: 13.0, 11.5, 10.8, 9.4, 7.5, 7.7, 6.0, 4.3 … 2.2 % from the twelfth; made
 		// isotonic, as the difference of ln-odds to the first attempt. (Observational: hard cases remain.)

@@ -209,8 +209,8 @@ func (l *lens) begin(f *Facts, s *state) bool {
 		return false
 	}
 	l.lookAt(l.today, f, s)
-	s.resting = s.sinceTouch < l.Rest || s.touches(l.today, f, l.CapDays) >= l.CapTouches
-	if s.resting && f.Promised == 0 {
+	s.resting, s.capped = s.sinceTouch < l.Rest, s.touches(l.today, f, l.CapDays) >= l.CapTouches
+	if f.Promised == 0 && (s.capped || s.resting && f.Live == 0) {
 		return false
 	}
 	l.weigh(l.today, f, s)
@@ -223,9 +223,17 @@ func (l *lens) may(t TriggerID, f *Facts, s *state) bool {
 	if rule.Stages>>f.Stage&1 == 0 {
 		return false
 	}
-	// A promise is what the contact asked for: it waits for no rest.
-	if t != PromisedFollow && (s.resting || s.sinceTouch < rule.Rest) {
-		return false
+	// A promise is what the contact asked for: it waits for no rest. Nor does who is there right now for the company's.
+	switch t {
+	case PromisedFollow:
+	case Joined, Visiting:
+		if s.capped || s.sinceTouch < rule.Rest {
+			return false
+		}
+	default:
+		if s.capped || s.resting || s.sinceTouch < rule.Rest {
+			return false
+		}
 	}
 	if f.Used>>t&1 == 0 {
 		return true
@@ -242,7 +250,8 @@ func (pb *Playbook) dismissed(today Day, p Past) bool {
 
 // state is what several triggers need to know of a contact today. It is filled in two steps, as most contacts rest.
 type state struct {
-	resting    bool  // touched too lately or too often for anything but a promise
+	resting    bool  // touched too lately for most steps
+	capped     bool  // touched too often for anything but a promise
 	sinceTouch int64 // days since the last touch; never when there was none
 	heard      Date  // the last sign of life: reached, signal, order, captured
 	touched    Date
@@ -263,7 +272,7 @@ func (pb *Playbook) lookAt(today Day, f *Facts, s *state) {
 
 // weigh fills in the rest.
 func (pb *Playbook) weigh(today Day, f *Facts, s *state) {
-	s.heard = max(f.Created, f.StageDay, f.ReachedDay, f.FormDay, f.RegisteredDay, f.AttendedDay, f.WatchedDay, f.ClickedDay, f.LastOrder())
+	s.heard = max(f.Created, f.StageDay, f.ReachedDay, f.FormDay, f.RegisteredDay, f.AttendedDay, f.WatchedDay, f.ClickedDay, f.VisitedDay, f.JoinedDay, f.LastOrder())
 	for i := range known(f) {
 		if f.Touches[i] >= s.heard && !(f.Touches[i] == f.ReachedDay && f.ReachedDay != 0) {
 			s.tries++
@@ -300,6 +309,8 @@ const (
 	signalAttended
 	signalWatched
 	signalClicked
+	signalVisited
+	signalJoined
 )
 
 // opening is an open trigger: why, since when, until when.
@@ -325,7 +336,7 @@ func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
 		day, why, own, extra := f.Created, CapturedAgo, 0, int64(0)
 		if f.FormDay != 0 && f.FormDay >= f.Created {
 			day, why, own, extra = f.FormDay, FormAgo, signalForm, pb.Form
-		} else if f.Imported || f.WatchedDay != 0 || f.ClickedDay != 0 || f.AttendedDay != 0 {
+		} else if f.Imported || f.WatchedDay != 0 || f.ClickedDay != 0 || f.AttendedDay != 0 || f.JoinedDay != 0 {
 			return false // what the contact did says more than that there is a contact
 		}
 		// Whoever was reached on the day itself is no new lead any more.
@@ -335,13 +346,17 @@ func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
 		o.own, o.extra = uint8(own), extra
 		return true
 	case WebinarFollow:
-		if reachedSince(f, t, f.AttendedDay) || !rule.event(today, f.AttendedDay, AttendedAgo, o) {
+		day, why := f.AttendedDay, AttendedAgo
+		if f.JoinedDay > day && f.JoinedDay.Day() < today { // as far as is known, they stayed
+			day, why = f.JoinedDay, JoinedAgo
+		}
+		if reachedSince(f, t, day) || !rule.event(today, day, why, o) {
 			return false
 		}
-		o.own = signalRegistered | signalAttended
+		o.own = signalRegistered | signalAttended | signalJoined
 		return true
 	case WebinarAbsent:
-		if f.RegisteredDay == 0 || f.WebinarDay.Day() >= today || f.AttendedDay >= f.WebinarDay ||
+		if f.RegisteredDay == 0 || f.WebinarDay.Day() >= today || max(f.AttendedDay, f.JoinedDay) >= f.WebinarDay ||
 			reachedSince(f, t, f.WebinarDay) || !rule.event(today, f.WebinarDay, AbsentAgo, o) {
 			return false
 		}
@@ -398,13 +413,139 @@ func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
 		}
 		o.args = [3]int64{int64(f.Orders), o.age}
 		return true
+	case Registered:
+		// Who was spoken to since needs no confirmation, but on the day itself anybody is glad of the link.
+		toGo := f.WebinarDay.Day().since(today)
+		if f.WebinarDay == 0 || toGo < 0 || max(f.AttendedDay, f.JoinedDay) >= f.WebinarDay ||
+			toGo > 0 && reachedSince(f, t, f.RegisteredDay) || !rule.event(today, f.RegisteredDay, RegisteredAgo, o) {
+			return false
+		}
+		o.args[1], o.own = toGo, signalRegistered
+		if toGo == 0 {
+			o.why, o.args[1] = WebinarToday, 0
+		}
+		o.deadline = f.WebinarDay.Day()
+		o.expiry = min(o.expiry, o.deadline)
+		return true
+	case Joined:
+		if f.Live&signalJoined == 0 || f.AttendedDay >= f.JoinedDay {
+			return false
+		}
+		o.live(today, f.JoinedDay, JoinedAgo, signalRegistered|signalAttended|signalJoined)
+		return o.age == 0
+	case Visiting:
+		if f.Live&signalVisited == 0 {
+			return false
+		}
+		o.live(today, f.VisitedDay, VisitedAgo, signalVisited|signalClicked)
+		return o.age == 0
 	}
-	return false
+	return pb.own(t, today, f, s, o)
+}
+
+// live opens a trigger for a single day.
+func (o *opening) live(today Day, date Date, why ReasonCode, own uint8) {
+	age := today.since(date.Day())
+	*o = opening{why: why, args: [3]int64{age}, age: age, own: own, deadline: today, expiry: today}
+}
+
+// own opens a company's own trigger.
+func (pb *Playbook) own(t TriggerID, today Day, f *Facts, s *state, o *opening) bool {
+	rule := &pb.Rules[t]
+	w := rule.When
+	if w == nil {
+		return false
+	}
+	date := w.Since.date(f)
+	if date == 0 {
+		return false
+	}
+	day := date.Day()
+	age := today.since(day)
+	due, expiry := day, today.plus(rule.Expiry)
+	if len(w.Cadence) > 0 {
+		step := -1
+		for step+1 < len(w.Cadence) && w.Cadence[step+1] <= age {
+			step++
+		}
+		if step < 0 {
+			return false
+		}
+		due = day.plus(w.Cadence[step])
+		expiry = due.plus(w.Open - 1)
+		if today > expiry || f.Past(t).Done >= DateOf(due) {
+			return false
+		}
+		if step+1 < len(w.Cadence) {
+			expiry = min(expiry, day.plus(w.Cadence[step+1]-1))
+		}
+	}
+	for i := range w.Tests {
+		if n, known := w.Tests[i].Of.value(today, f, s); !known || n < w.Tests[i].Min || n > w.Tests[i].Max {
+			return false
+		}
+	}
+	*o = opening{why: OwnMoment, args: [3]int64{max(age, -age), int64(t-Own1) + 1}, age: age, expiry: expiry}
+	if rule.Deadline > 0 {
+		o.deadline = due.plus(rule.Deadline)
+	}
+	return true
+}
+
+// value returns a quantity on a day; of a day to come it is below zero. It is false for what never happened.
+func (q Quantity) value(today Day, f *Facts, s *state) (n int64, known bool) {
+	switch q {
+	case OrderDays:
+		return int64(f.Orders), true
+	case SpentCents:
+		return f.SpentCents, true
+	case TouchesMade:
+		return int64(f.TouchCount), true
+	case TriesMadeSo:
+		return s.tries, true
+	}
+	date := q.date(f)
+	return today.since(date.Day()), date != 0
+}
+
+// date returns the day that a quantity of the first group counts from.
+func (q Quantity) date(f *Facts) Date {
+	switch q {
+	case SinceCreated:
+		return f.Created
+	case SinceStage:
+		return f.StageDay
+	case SinceForm:
+		return f.FormDay
+	case SinceRegistered:
+		return f.RegisteredDay
+	case SinceWebinar:
+		return f.WebinarDay
+	case SinceAttended:
+		return f.AttendedDay
+	case SinceWatched:
+		return f.WatchedDay
+	case SinceClicked:
+		return f.ClickedDay
+	case SinceVisited:
+		return f.VisitedDay
+	case SinceJoined:
+		return f.JoinedDay
+	case SinceFirstOrder:
+		return f.FirstOrder
+	case SinceLastOrder:
+		return f.LastOrder()
+	case SinceTouched:
+		return f.Touches[0]
+	case SinceReached:
+		return f.ReachedDay
+	}
+	return 0
 }
 
 // untouchedImport says whether all that is known of a contact is that it came with an address book.
 func untouchedImport(f *Facts) bool {
-	return f.Imported && f.TouchCount == 0 && f.FormDay|f.RegisteredDay|f.AttendedDay|f.WatchedDay|f.ClickedDay == 0
+	return f.Imported && f.TouchCount == 0 && f.FormDay|f.RegisteredDay|f.AttendedDay|f.WatchedDay|f.ClickedDay|f.VisitedDay|f.JoinedDay == 0
 }
 
 // event opens a trigger that starts with an event on a day and closes some days after.

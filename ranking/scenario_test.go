@@ -47,6 +47,8 @@ func top(day Day, list List, people ...*person) []Suggestion {
 	return append([]Suggestion(nil), out[:r.Rank(DefaultPlaybook(), &Member{Seed: 1}, day, list, facts, &out)]...)
 }
 
+func say(r Reason, lang string) string { return DefaultPlaybook().Sentence(r, lang) }
+
 // wantOnly checks that exactly one suggestion comes, with the trigger, and returns it.
 func wantOnly(t *testing.T, three []Suggestion, want TriggerID) Suggestion {
 	t.Helper()
@@ -81,11 +83,11 @@ func TestJoannaIsAskedAboutARefillFromDay45(t *testing.T) {
 	if got := pb.Step(s.Trigger, s.Channel, "en", "Joanna"); got != "Text Joanna about a refill" {
 		t.Errorf("step %q", got)
 	}
-	if got := s.Reasons[0].Sentence("en"); got != "customers usually reorder after 60 days, last order 45 days ago" {
+	if got := say(s.Reasons[0], "en"); got != "customers usually reorder after 60 days, last order 45 days ago" {
 		t.Errorf("reason %q", got)
 	}
 	for ct := range pb.Rules[RefillDue].Contents {
-		if w := pb.Wording(RefillDue, Text, uint16(ct), "en", "Ann", "Rosa"); !strings.Contains(w, "last order") || !strings.Contains(w, "refill") {
+		if w := pb.Wording(RefillDue, Text, uint16(ct), "en", "Ann", "Rosa", 5); !strings.Contains(w, "last order") || !strings.Contains(w, "refill") {
 			t.Errorf("wording %d asks neither how the order goes nor for a refill: %q", ct, w)
 		}
 	}
@@ -153,9 +155,9 @@ func TestOwnCycleOpensAtThreeQuartersLapsesAtTwiceAndLetsGo(t *testing.T) {
 	if got, _ := due(open); got != RefillDue {
 		t.Errorf("on %v: %v, want refill_due", open, got)
 	}
-	if got, s := due(last + 45); got != RefillDue || s.Reasons[0].Sentence("en") != "usually every 28 days, last 45 days ago" ||
-		s.Reasons[0].Sentence("es") != "suele pedir cada 28 días, la última vez hace 45 días" {
-		t.Errorf("on day 45: %v because %q", got, s.Reasons[0].Sentence("en"))
+	if got, s := due(last + 45); got != RefillDue || say(s.Reasons[0], "en") != "usually every 28 days, last 45 days ago" ||
+		say(s.Reasons[0], "es") != "suele pedir cada 28 días, la última vez hace 45 días" {
+		t.Errorf("on day 45: %v because %q", got, say(s.Reasons[0], "en"))
 	}
 	if got, _ := due(last + 55); got != RefillDue {
 		t.Errorf("a day before twice the cycle: %v, want refill_due", got)
@@ -190,11 +192,11 @@ func TestTomIsOfferedAnIntroduction(t *testing.T) {
 	if s.Channel != Text {
 		t.Errorf("by %v, want a message", s.Channel)
 	}
-	w := DefaultPlaybook().Wording(s.Trigger, s.Channel, s.Content, "en", "Ann", "Rosa")
+	w := DefaultPlaybook().Wording(s.Trigger, s.Channel, s.Content, "en", "Ann", "Rosa", 5)
 	if !strings.Contains(w, "introduce") || !strings.Contains(w, "a moment today") {
 		t.Errorf("wording %q offers no introduction or asks for no moment today", w)
 	}
-	if got := s.Reasons[0].Sentence("en"); got != "attended the webinar today" {
+	if got := say(s.Reasons[0], "en"); got != "attended the webinar today" {
 		t.Errorf("reason %q", got)
 	}
 	// Enrolled: off the list, history kept, on the other list with what comes next.
@@ -222,7 +224,7 @@ func TestTheAbsentGetAnotherPromptOnlyOnceTheWebinarHasPassed(t *testing.T) {
 	}
 	s := wantOnly(t, top(d0+1, Prospects, p), WebinarAbsent)
 	pb := DefaultPlaybook()
-	if pb.Wording(s.Trigger, s.Channel, s.Content, "en", "Ann", "Rosa") == pb.Wording(WebinarFollow, s.Channel, 0, "en", "Ann", "Rosa") {
+	if pb.Wording(s.Trigger, s.Channel, s.Content, "en", "Ann", "Rosa", 5) == pb.Wording(WebinarFollow, s.Channel, 0, "en", "Ann", "Rosa", 5) {
 		t.Error("the absent get the words for those who attended")
 	}
 	p.with(Event{Kind: EventAttended, Day: d0})
@@ -260,7 +262,7 @@ func TestNotReadyIsInvitedToTheNextStep(t *testing.T) {
 	}
 	s := wantOnly(t, top(d0+3, Prospects, p), NextStep)
 	pb := DefaultPlaybook()
-	words := pb.Wording(NextStep, s.Channel, 0, "en", "Ann", "Rosa") + pb.Wording(NextStep, s.Channel, 1, "en", "Ann", "Rosa")
+	words := pb.Wording(NextStep, s.Channel, 0, "en", "Ann", "Rosa", 5) + pb.Wording(NextStep, s.Channel, 1, "en", "Ann", "Rosa", 5)
 	if !strings.Contains(words, "video") || !strings.Contains(words, "webinar") {
 		t.Errorf("neither video nor webinar: %q", words)
 	}
@@ -285,7 +287,7 @@ func TestAPromiseStandsAboveScoringOnItsDay(t *testing.T) {
 		touched(d0-1, Answered), Event{Kind: EventPromise, Day: d0 - 1, For: d0})
 	wantNone(t, top(d0-1, Prospects, p), "before its day")
 	three := top(d0, Prospects, append(people, p)...)
-	if len(three) != 3 || three[0].Contact != p.Contact || three[0].Trigger != PromisedFollow || three[0].Reasons[0].Sentence("en") != "you promised to get back today" {
+	if len(three) != 3 || three[0].Contact != p.Contact || three[0].Trigger != PromisedFollow || say(three[0].Reasons[0], "en") != "you promised to get back today" {
 		t.Fatalf("%+v, want the promise first", three)
 	}
 	wantOnly(t, top(d0+2, Prospects, p), PromisedFollow)
@@ -411,7 +413,7 @@ func TestReasonsSpeakForTheStepWithNumbers(t *testing.T) {
 	s := wantOnly(t, top(d0, Prospects, p), WebinarFollow)
 	var got []string
 	for _, r := range s.Reasons[:s.NReasons] {
-		got = append(got, r.Sentence("en"), r.Sentence("es-MX"))
+		got = append(got, say(r, "en"), say(r, "es-MX"))
 	}
 	want := "attended the webinar today|asistió al webinar hoy|you were in touch 60 days ago|hablaron hace 60 días|" +
 		"answers texts: 3 of 4|responde mensajes: 3 de 4"
@@ -480,7 +482,7 @@ func TestTheNumberShownExplainsWhyItIsDue(t *testing.T) {
 			}
 		}
 		s := wantOnly(t, top(d0+c.due, Members, few(c.orders, c.gap)), RefillDue)
-		if got := s.Reasons[0].Sentence("en"); got != c.want {
+		if got := say(s.Reasons[0], "en"); got != c.want {
 			t.Errorf("%d orders, %d days apart: %q, want %q", c.orders, c.gap, got, c.want)
 		}
 		for _, r := range s.Reasons[:s.NReasons] {
@@ -506,7 +508,7 @@ func TestWhoIsDueIsNotAskedToPromote(t *testing.T) {
 func TestItHasBeenAWhileOnlyAfterThirtyDaysWithoutATouch(t *testing.T) {
 	p := few(5, 28).with(touched(d0+40, NoAnswer)) // lapsed from day 56 on
 	for day := d0 + 56; day < d0+70; day++ {
-		wantNone(t, top(day, Members, p), "in touch "+Reason{Code: QuietDays, Args: [3]int64{int64(day - d0 - 40)}}.Sentence("en"))
+		wantNone(t, top(day, Members, p), "in touch "+say(Reason{Code: QuietDays, Args: [3]int64{int64(day - d0 - 40)}}, "en"))
 	}
 	wantOnly(t, top(d0+70, Members, p), Lapsed)
 }
@@ -524,10 +526,10 @@ func TestImportsOnlyFillTheList(t *testing.T) {
 	}
 	s := three[0]
 	pb := DefaultPlaybook()
-	if en, es := s.Reasons[0].Sentence("en"), s.Reasons[0].Sentence("es"); en != "in your book, not yet contacted" || es != "en tu agenda, todavía sin contactar" {
+	if en, es := say(s.Reasons[0], "en"), say(s.Reasons[0], "es"); en != "in your book, not yet contacted" || es != "en tu agenda, todavía sin contactar" {
 		t.Errorf("reason %q, %q", en, es)
 	}
-	if w := pb.Wording(s.Trigger, s.Channel, s.Content, "en", "Ann", "Rosa"); w != "Hi Ann, it's Rosa. It's been a while and I thought of you. How are things with you?" {
+	if w := pb.Wording(s.Trigger, s.Channel, s.Content, "en", "Ann", "Rosa", 5); w != "Hi Ann, it's Rosa. I've been meaning to get in touch with you. How are things with you?" {
 		t.Errorf("wording %q", w)
 	}
 	fresh := someone(1, Prospect, d0)
@@ -559,8 +561,8 @@ func TestImportsOnlyFillTheList(t *testing.T) {
 	for day := d0; day < d0+21; day++ {
 		wantNone(t, top(day, Prospects, p), "an import that was called")
 	}
-	if s := wantOnly(t, top(d0+21, Prospects, p), Nurture); s.Reasons[0].Sentence("en") != "last in touch 21 days ago" {
-		t.Errorf("reason %q", s.Reasons[0].Sentence("en"))
+	if s := wantOnly(t, top(d0+21, Prospects, p), Nurture); say(s.Reasons[0], "en") != "last in touch 21 days ago" {
+		t.Errorf("reason %q", say(s.Reasons[0], "en"))
 	}
 }
 
@@ -579,7 +581,7 @@ func TestThanksForTheInterestGoesToWhoFilledInAForm(t *testing.T) {
 				if s.Trigger != NewLead {
 					continue
 				}
-				w := pb.Wording(s.Trigger, s.Channel, s.Content, "en", "Ann", "Rosa")
+				w := pb.Wording(s.Trigger, s.Channel, s.Content, "en", "Ann", "Rosa", 5)
 				if seen[s.Content] || strings.Contains(w, c.want) != (len(seen) == 0) || strings.Contains(w, "Thanks for") != (len(seen) == 0 && c.p.FormDay != 0) {
 					t.Errorf("after %d other messages: %q", len(seen), w)
 				}
@@ -631,7 +633,7 @@ func TestTheWebinarIsNoNewsAfterAWeek(t *testing.T) {
 			p := someone(1, Prospect, d0-40).with(touched(d0-20, Answered)).with(evs...)
 			s := wantOnly(t, top(day, Prospects, p), []TriggerID{EventAttended: WebinarFollow, EventRegistered: WebinarAbsent}[evs[0].Kind])
 			if want := day-d0 <= 7; (s.Content == 0) != want {
-				w := pb.Wording(s.Trigger, s.Channel, s.Content, "en", "Tom", "Rosa")
+				w := pb.Wording(s.Trigger, s.Channel, s.Content, "en", "Tom", "Rosa", 5)
 				t.Errorf("%d days later: %q", day-d0, w)
 			}
 		}
@@ -652,8 +654,8 @@ func TestAConversationIsNotToldTwice(t *testing.T) {
 	// What the contact did is no contact: last in touch is the touch.
 	p = someone(1, Promoter, d0-100).with(touched(d0-50, Answered)).with(ordered(d0 - 25)...)
 	p.with(Event{Kind: EventDismissed, Day: d0 - 1, Trigger: RefillDue})
-	if s := wantOnly(t, top(d0, Members, p), CheckIn); s.Reasons[0].Sentence("en") != "last in touch 50 days ago" {
-		t.Errorf("reason %q", s.Reasons[0].Sentence("en"))
+	if s := wantOnly(t, top(d0, Members, p), CheckIn); say(s.Reasons[0], "en") != "last in touch 50 days ago" {
+		t.Errorf("reason %q", say(s.Reasons[0], "en"))
 	}
 	// The order on the day of the call is the step forward.
 	p = someone(1, Customer, d0-100).with(ordered(d0 - 5)[0], touched(d0-5, Moved))

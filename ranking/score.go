@@ -81,7 +81,7 @@ func (pb *Playbook) feature(ft Feature, today Day, f *Facts, s *state, o *openin
 
 // interest counts the kinds of signals within InterestDays, without those that the trigger speaks of itself.
 func (pb *Playbook) interest(today Day, f *Facts, own uint8) (n int64) {
-	days := [...]Date{f.FormDay, f.RegisteredDay, f.AttendedDay, f.WatchedDay, f.ClickedDay}
+	days := [...]Date{f.FormDay, f.RegisteredDay, f.AttendedDay, f.WatchedDay, f.ClickedDay, f.VisitedDay, f.JoinedDay}
 	for i, d := range days {
 		if ago := today.since(d.Day()); own>>i&1 == 0 && d != 0 && ago >= 0 && ago < pb.InterestDays {
 			n++

@@ -104,7 +104,7 @@ func (b *book) log(i int, ev Event) {
 
 // signal lets a contact do something.
 func (b *book) signal(i int, day Day) {
-	kinds := [...]EventKind{EventForm, EventRegistered, EventAttended, EventWatched, EventClicked}
+	kinds := [...]EventKind{EventForm, EventRegistered, EventAttended, EventWatched, EventClicked, EventVisited, EventJoined}
 	ev := Event{Kind: kinds[b.dice.below(len(kinds))], Day: day}
 	if ev.Kind == EventRegistered {
 		ev.For = day + Day(b.dice.below(5))

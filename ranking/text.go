@@ -5,11 +5,12 @@ import (
 	"strings"
 )
 
-// This file holds every word that ranking can say, in English and Spanish.
+// This file holds every word that ranking can say, in English and Spanish: those of steps as DefaultPlaybook has them, where a
+// company puts its own, and the sentences of reasons, which are made of codes and numbers.
 
 // tongue picks Spanish for "es" and its regions ("es-MX"), English for all else.
 func tongue(lang string) int {
-	if lang == "es" || strings.HasPrefix(lang, "es-") || strings.HasPrefix(lang, "es_") {
+	if sameTag(base(lang), "es") {
 		return 1
 	}
 	return 0
@@ -17,6 +18,13 @@ func tongue(lang string) int {
 
 // phrase is one text in each language.
 type phrase [2]string
+
+func (p phrase) texts() Texts {
+	if p[0] == "" {
+		return nil
+	}
+	return inBoth(p[0], p[1])
+}
 
 // wording is one content, without the greeting: what to write, what to say on the phone, and what to say face to face.
 // An empty meet means that the words for the phone also suit someone who stands before you.
@@ -26,49 +34,76 @@ type wording struct {
 	meet  phrase
 }
 
+// ruleWords are the words of a rule.
+type ruleWords struct {
+	label, purpose, because, notice phrase
+	contents                        []wording
+}
+
+// speak gives a playbook the words that it starts with.
+func (pb *Playbook) speak() {
+	for ch, p := range defaultVerbs {
+		pb.Verbs[ch] = p.texts()
+	}
+	pb.Greeting = Greeting{
+		Both:    inBoth("Hi {name}, it's {sender}.", "Hola, {name}, soy {sender}."),
+		Name:    inBoth("Hi {name}!", "¡Hola, {name}!"),
+		Sender:  inBoth("Hi, it's {sender}.", "Hola, soy {sender}."),
+		Neither: inBoth("Hi!", "¡Hola!"),
+	}
+	for t := range pb.Rules {
+		rule, w := &pb.Rules[t], &defaultWords[t]
+		rule.Label, rule.Purpose, rule.Because = w.label.texts(), w.purpose.texts(), w.because.texts()
+		if rule.Notice != nil {
+			rule.Notice.Words = w.notice.texts()
+		}
+		for ct := range w.contents {
+			c := &rule.Contents[ct]
+			c.Write, c.Say, c.Meet = w.contents[ct].write.texts(), w.contents[ct].say.texts(), w.contents[ct].meet.texts()
+		}
+	}
+}
+
 // Wording returns the finished words for a step: a message for Text and Email, an opening sentence for Call and
-// InPerson. name is the contact's first name, sender the promoter's (see FirstName); either may be empty. It is empty
-// for a content that the trigger does not have.
-func (pb *Playbook) Wording(t TriggerID, ch Channel, content uint16, lang, name, sender string) string {
-	if t >= NumTriggers || ch >= NumChannels || int(content) >= len(pb.Rules[t].Contents) || int(content) >= len(wordings[t]) {
+// InPerson. name is the contact's first name, sender the promoter's (see FirstName); either may be empty. days is what
+// {days} stands for, see Suggestion.Days. It is empty for a content that the trigger does not have.
+func (pb *Playbook) Wording(t TriggerID, ch Channel, content uint16, lang, name, sender string, days int64) string {
+	if t >= NumTriggers || ch >= NumChannels || int(content) >= len(pb.Rules[t].Contents) {
 		return ""
 	}
-	l := tongue(lang)
-	w := &wordings[t][content]
-	name, sender = oneLine(name), oneLine(sender)
+	c := &pb.Rules[t].Contents[content]
+	b := blanks{oneLine(name), oneLine(sender), days}
+	greet, words := b, c.Say
 	switch {
 	case ch == Text || ch == Email:
-		return greeting(l, name, sender) + w.write[l]
-	case ch == Call:
-		return greeting(l, name, sender) + w.say[l]
-	case w.meet[l] != "":
-		return greeting(l, name, "") + w.meet[l]
-	default:
-		return greeting(l, name, "") + w.say[l]
+		words = c.Write
+	case ch == InPerson: // someone whom you meet needs not be told who you are
+		greet.sender = ""
+		if len(c.Meet) > 0 {
+			words = c.Meet
+		}
 	}
-}
-
-// greeting opens what is said: with the contact's name and with the promoter's, as far as they are known. Someone whom
-// you meet needs not be told who you are.
-func greeting(l int, name, sender string) string {
-	switch {
-	case l == 1 && sender != "":
-		return "Hola" + after(", ", name) + ", soy " + sender + ". "
-	case l == 1:
-		return "¡Hola" + after(", ", name) + "! "
-	case sender != "":
-		return "Hi" + after(" ", name) + ", it's " + sender + ". "
-	default:
-		return "Hi" + after(" ", name) + "! "
-	}
-}
-
-// after puts a separator before a word, if there is one.
-func after(sep, word string) string {
-	if word == "" {
+	p := words.pick(lang)
+	if p.Text == "" {
 		return ""
 	}
-	return sep + word
+	if hello := greet.fill(pb.Greeting.of(&greet).In(p.Lang)); hello != "" {
+		return hello + " " + b.fill(p.Text)
+	}
+	return b.fill(p.Text)
+}
+
+// of chooses the greeting by the names that are known.
+func (g *Greeting) of(b *blanks) Texts {
+	switch {
+	case b.name != "" && b.sender != "":
+		return g.Both
+	case b.name != "":
+		return g.Name
+	case b.sender != "":
+		return g.Sender
+	}
+	return g.Neither
 }
 
 // oneLine trims a name and makes its spaces single, so that it fits into a sentence. It takes away the full stop or
@@ -83,11 +118,31 @@ func (pb *Playbook) Step(t TriggerID, ch Channel, lang, name string) string {
 	if t >= NumTriggers || ch >= NumChannels {
 		return ""
 	}
-	l := tongue(lang)
-	if name = oneLine(name); name == "" {
-		name = phrase{"this contact", "este contacto"}[l]
+	p := pb.Rules[t].Purpose.pick(lang)
+	if p.Lang == "" {
+		p.Lang = lang
 	}
-	return verbs[ch][l] + " " + name + " " + purposes[t][l]
+	verb := pb.Verbs[ch].pick(p.Lang)
+	b := blanks{oneLine(name), "", -1}
+	if b.name == "" {
+		b.name = inStead(thisContact, verb.Lang)
+	}
+	return strings.TrimSpace(b.fill(verb.Text) + " " + b.fill(p.Text))
+}
+
+// What stands for a name that is not known, in the languages that this file speaks.
+var (
+	thisContact = phrase{"this contact", "este contacto"}
+	someContact = phrase{"A contact", "Un contacto"}
+)
+
+func inStead(p phrase, lang string) string {
+	for i, l := range [...]string{"en", "es"} {
+		if sameTag(base(lang), l) {
+			return p[i]
+		}
+	}
+	return ""
 }
 
 // The titles that FirstName drops, in lower case and without a full stop. Behind the second kind people put the family
@@ -134,378 +189,617 @@ func FirstName(full string) string {
 // isLetter takes everything beyond ASCII for a letter.
 func isLetter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || r >= 0x80 }
 
-var verbs = [NumChannels]phrase{
-	Call:     {"Call", "Llama a"},
-	Text:     {"Text", "Escribe a"},
-	Email:    {"E-mail", "Envía un correo a"},
-	InPerson: {"See", "Ve a ver a"},
+var defaultVerbs = [NumChannels]phrase{
+	Call:     {"Call {name}", "Llama a {name}"},
+	Text:     {"Text {name}", "Escribe a {name}"},
+	Email:    {"E-mail {name}", "Envía un correo a {name}"},
+	InPerson: {"See {name}", "Ve a ver a {name}"},
 }
 
-var purposes = [NumTriggers]phrase{
-	NewLead:        {"to say hello", "para saludar"},
-	WebinarFollow:  {"about the webinar and offer an introduction", "por el webinar y ofrécele presentarle a alguien"},
-	WebinarAbsent:  {"about another date for the webinar", "para ofrecerle otra fecha del webinar"},
-	NextStep:       {"with an easy next step", "para proponerle un paso sencillo"},
-	Watched:        {"about what caught the eye", "para saber qué le llamó la atención"},
-	PromisedFollow: {"as you promised", "como le prometiste"},
-	Nurture:        {"just to catch up", "para ponerse al día"},
-	RefillDue:      {"about a refill", "por un nuevo pedido"},
-	Lapsed:         {"to ask how things are going", "para saber cómo le va"},
-	FirstOrder:     {"to say thanks and lend a hand", "para dar las gracias y echar una mano"},
-	AskPromote:     {"about sharing what works", "para hablarle de compartir lo que le funciona"},
-	CheckIn:        {"to see how it is going", "para ver cómo va todo"},
-}
-
-var wordings = [NumTriggers][]wording{
+// defaultWords are the words of DefaultPlaybook.
+var defaultWords = [NumTriggers]ruleWords{
 	NewLead: {
-		{
-			write: phrase{
-				"Thanks for your interest! I'd love to hear what caught your eye. When is a good time for a quick call?",
-				"¡Gracias por tu interés! Me encantaría saber qué te llamó la atención. ¿Cuándo te va bien una llamada corta?",
+		label:   phrase{"A new lead", "Un contacto nuevo"},
+		purpose: phrase{"to say hello", "para saludar"},
+		notice:  phrase{"{name} has just filled in your form: a call now comes at the best moment", "{name} acaba de rellenar tu formulario: una llamada ahora llega en el mejor momento"},
+		contents: []wording{
+			{
+				write: phrase{
+					"Thanks for your interest! I'd love to hear what caught your eye. When is a good time for a quick call?",
+					"¡Gracias por tu interés! Me encantaría saber qué te llamó la atención. ¿Cuándo te va bien una llamada corta?",
+				},
+				say: phrase{
+					"Thanks for reaching out! What made you curious?",
+					"¡Gracias por ponerte en contacto! ¿Qué te dio curiosidad?",
+				},
 			},
-			say: phrase{
-				"Thanks for reaching out! What made you curious?",
-				"¡Gracias por ponerte en contacto! ¿Qué te dio curiosidad?",
+			{
+				write: phrase{
+					"I tried to reach you and I don't want to crowd you. Is text easier, or is there a better time to talk?",
+					"Intenté hablar contigo y no quiero molestarte. ¿Prefieres por mensaje o hay un mejor momento para hablar?",
+				},
+				say: phrase{
+					"Did I catch you at a good moment? I just wanted to say hello and answer any questions.",
+					"¿Te llamo en buen momento? Solo quería saludarte y resolver cualquier duda.",
+				},
+				meet: phrase{
+					"Do you have a minute? I just wanted to say hello and answer any questions.",
+					"¿Tienes un minuto? Solo quería saludarte y resolver cualquier duda.",
+				},
 			},
-		},
-		{
-			write: phrase{
-				"I tried to reach you and I don't want to crowd you. Is text easier, or is there a better time to talk?",
-				"Intenté hablar contigo y no quiero molestarte. ¿Prefieres por mensaje o hay un mejor momento para hablar?",
+			{
+				write: phrase{
+					"No rush at all. Whenever you'd like to know more, just reply here and I'll be glad to help.",
+					"Sin ninguna prisa. Cuando quieras saber más, contéstame por aquí y con gusto te ayudo.",
+				},
+				say: phrase{
+					"I know days get full, so just one question: what would help you most right now?",
+					"Sé que los días vuelan, así que solo una pregunta: ¿qué es lo que más te ayudaría ahora?",
+				},
 			},
-			say: phrase{
-				"Did I catch you at a good moment? I just wanted to say hello and answer any questions.",
-				"¿Te llamo en buen momento? Solo quería saludarte y resolver cualquier duda.",
-			},
-			meet: phrase{
-				"Do you have a minute? I just wanted to say hello and answer any questions.",
-				"¿Tienes un minuto? Solo quería saludarte y resolver cualquier duda.",
-			},
-		},
-		{
-			write: phrase{
-				"No rush at all. Whenever you'd like to know more, just reply here and I'll be glad to help.",
-				"Sin ninguna prisa. Cuando quieras saber más, contéstame por aquí y con gusto te ayudo.",
-			},
-			say: phrase{
-				"I know days get full, so just one question: what would help you most right now?",
-				"Sé que los días vuelan, así que solo una pregunta: ¿qué es lo que más te ayudaría ahora?",
-			},
-		},
-		{
-			write: phrase{
-				"It was good to meet you! I'd love to stay in touch. When is a good time for a quick call?",
-				"¡Me dio gusto conocerte! Me encantaría seguir en contacto. ¿Cuándo te va bien una llamada corta?",
-			},
-			say: phrase{
-				"It was good to meet you! I'd love to hear a little more about you. Is this a good moment?",
-				"¡Me dio gusto conocerte! Me encantaría saber un poco más de ti. ¿Es buen momento?",
-			},
-			meet: phrase{
-				"It's good to see you again! I'd love to hear a little more about you. Do you have a minute?",
-				"¡Qué gusto verte otra vez! Me encantaría saber un poco más de ti. ¿Tienes un minuto?",
+			{
+				write: phrase{
+					"It was good to meet you! I'd love to stay in touch. When is a good time for a quick call?",
+					"¡Me dio gusto conocerte! Me encantaría seguir en contacto. ¿Cuándo te va bien una llamada corta?",
+				},
+				say: phrase{
+					"It was good to meet you! I'd love to hear a little more about you. Is this a good moment?",
+					"¡Me dio gusto conocerte! Me encantaría saber un poco más de ti. ¿Es buen momento?",
+				},
+				meet: phrase{
+					"It's good to see you again! I'd love to hear a little more about you. Do you have a minute?",
+					"¡Qué gusto verte otra vez! Me encantaría saber un poco más de ti. ¿Tienes un minuto?",
+				},
 			},
 		},
 	},
 	WebinarFollow: {
-		{
-			write: phrase{
-				"So glad you made it to the overview! I'd love to introduce you to someone whose start was a lot like yours. Do you have a moment today?",
-				"¡Qué bueno que viste la presentación! Me encantaría presentarte a alguien que empezó como tú. ¿Tienes un momento hoy?",
+		label:   phrase{"Attended the webinar", "Asistió al webinar"},
+		purpose: phrase{"about the webinar and offer an introduction", "por el webinar y ofrécele presentarle a alguien"},
+		notice:  phrase{"{name} was at the webinar: a good moment to ask what stood out", "{name} estuvo en el webinar: es buen momento para preguntarle qué le gustó"},
+		contents: []wording{
+			{
+				write: phrase{
+					"So glad you made it to the overview! I'd love to introduce you to someone whose start was a lot like yours. Do you have a moment today?",
+					"¡Qué bueno que viste la presentación! Me encantaría presentarte a alguien que empezó como tú. ¿Tienes un momento hoy?",
+				},
+				say: phrase{
+					"Thanks for joining the overview! What did you like best? I'd love to introduce you to someone on our team. Do you have a moment today?",
+					"¡Gracias por venir a la presentación! ¿Qué fue lo que más te gustó? Me encantaría presentarte a alguien del equipo. ¿Tienes un momento hoy?",
+				},
 			},
-			say: phrase{
-				"Thanks for joining the overview! What did you like best? I'd love to introduce you to someone on our team. Do you have a moment today?",
-				"¡Gracias por venir a la presentación! ¿Qué fue lo que más te gustó? Me encantaría presentarte a alguien del equipo. ¿Tienes un momento hoy?",
+			{
+				write: phrase{
+					"The overview covers a lot in a short time. If any question stayed with you, I can bring in a friend who knows the answers. Would a few minutes today suit you?",
+					"La presentación cuenta mucho en poco tiempo. Si te quedó alguna pregunta, te puedo presentar a alguien que conoce las respuestas. ¿Te van bien unos minutos hoy?",
+				},
+				say: phrase{
+					"Which question stayed with you after the overview? I'd gladly introduce you to someone who can answer it. Is now a good moment?",
+					"¿Qué pregunta te quedó de la presentación? Con gusto te presento a alguien que puede responderla. ¿Es buen momento?",
+				},
 			},
-		},
-		{
-			write: phrase{
-				"The overview covers a lot in a short time. If any question stayed with you, I can bring in a friend who knows the answers. Would a few minutes today suit you?",
-				"La presentación cuenta mucho en poco tiempo. Si te quedó alguna pregunta, te puedo presentar a alguien que conoce las respuestas. ¿Te van bien unos minutos hoy?",
-			},
-			say: phrase{
-				"Which question stayed with you after the overview? I'd gladly introduce you to someone who can answer it. Is now a good moment?",
-				"¿Qué pregunta te quedó de la presentación? Con gusto te presento a alguien que puede responderla. ¿Es buen momento?",
-			},
-		},
-		{
-			write: phrase{
-				"I've been thinking about the overview you joined. Has a question come up since? I'd gladly introduce you to someone on our team, whenever it suits you.",
-				"Me quedé pensando en la presentación que viste. ¿Te ha surgido alguna pregunta desde entonces? Con gusto te presento a alguien del equipo, cuando te venga bien.",
-			},
-			say: phrase{
-				"You joined our overview a while ago. What has stayed with you? I'd gladly introduce you to someone on our team, whenever it suits you.",
-				"Hace unos días viste nuestra presentación. ¿Con qué te quedaste? Con gusto te presento a alguien del equipo, cuando te venga bien.",
+			{
+				write: phrase{
+					"I've been thinking about the overview you joined. Has a question come up since? I'd gladly introduce you to someone on our team, whenever it suits you.",
+					"Me quedé pensando en la presentación que viste. ¿Te ha surgido alguna pregunta desde entonces? Con gusto te presento a alguien del equipo, cuando te venga bien.",
+				},
+				say: phrase{
+					"You joined our overview a while ago. What has stayed with you? I'd gladly introduce you to someone on our team, whenever it suits you.",
+					"Hace unos días viste nuestra presentación. ¿Con qué te quedaste? Con gusto te presento a alguien del equipo, cuando te venga bien.",
+				},
 			},
 		},
 	},
 	WebinarAbsent: {
-		{
-			write: phrase{
-				"I saved you a seat at the webinar and life happens! Shall I send you the next date, or the recording?",
-				"Te guardé un lugar en el webinar y ya sé cómo son los días. ¿Te mando la próxima fecha o la grabación?",
+		label:   phrase{"Signed up for the webinar, was not there", "Se apuntó al webinar y no asistió"},
+		purpose: phrase{"about another date for the webinar", "para ofrecerle otra fecha del webinar"},
+		contents: []wording{
+			{
+				write: phrase{
+					"I saved you a seat at the webinar and life happens! Shall I send you the next date, or the recording?",
+					"Te guardé un lugar en el webinar y ya sé cómo son los días. ¿Te mando la próxima fecha o la grabación?",
+				},
+				say: phrase{
+					"No worries about the webinar, it happens to all of us. Would the next date or the recording suit you better?",
+					"No te preocupes por el webinar, a todos nos pasa. ¿Te viene mejor la próxima fecha o la grabación?",
+				},
 			},
-			say: phrase{
-				"No worries about the webinar, it happens to all of us. Would the next date or the recording suit you better?",
-				"No te preocupes por el webinar, a todos nos pasa. ¿Te viene mejor la próxima fecha o la grabación?",
+			{
+				write: phrase{
+					"If the webinar isn't your thing, I can tell you the main points in five minutes. Which day works for you?",
+					"Si el webinar no es lo tuyo, te cuento lo principal en cinco minutos. ¿Qué día te va bien?",
+				},
+				say: phrase{
+					"I can give you the five-minute version of the webinar whenever you like. Would now work?",
+					"Te puedo contar el webinar en cinco minutos cuando quieras. ¿Te va bien ahora?",
+				},
 			},
-		},
-		{
-			write: phrase{
-				"If the webinar isn't your thing, I can tell you the main points in five minutes. Which day works for you?",
-				"Si el webinar no es lo tuyo, te cuento lo principal en cinco minutos. ¿Qué día te va bien?",
-			},
-			say: phrase{
-				"I can give you the five-minute version of the webinar whenever you like. Would now work?",
-				"Te puedo contar el webinar en cinco minutos cuando quieras. ¿Te va bien ahora?",
-			},
-		},
-		{
-			write: phrase{
-				"There will be more dates for the webinar you signed up for, and the recording is an easy way to start. Which would you like me to send you?",
-				"Habrá más fechas del webinar al que te apuntaste, y la grabación es una forma fácil de empezar. ¿Cuál de las dos te mando?",
-			},
-			say: phrase{
-				"You once signed up for our webinar. Are you still curious? I can send you the next date or the recording.",
-				"Hace un tiempo te apuntaste a nuestro webinar. ¿Todavía te da curiosidad? Te puedo mandar la próxima fecha o la grabación.",
+			{
+				write: phrase{
+					"There will be more dates for the webinar you signed up for, and the recording is an easy way to start. Which would you like me to send you?",
+					"Habrá más fechas del webinar al que te apuntaste, y la grabación es una forma fácil de empezar. ¿Cuál de las dos te mando?",
+				},
+				say: phrase{
+					"You once signed up for our webinar. Are you still curious? I can send you the next date or the recording.",
+					"Hace un tiempo te apuntaste a nuestro webinar. ¿Todavía te da curiosidad? Te puedo mandar la próxima fecha o la grabación.",
+				},
 			},
 		},
 	},
 	NextStep: {
-		{
-			write: phrase{
-				"Thanks for being honest that it's not the moment. May I send you a short video, to watch whenever it suits you?",
-				"Gracias por decirme con franqueza que no es el momento. ¿Te mando un video corto, para verlo cuando te venga bien?",
+		label:   phrase{"Said “not yet”", "Dijo «todavía no»"},
+		purpose: phrase{"with an easy next step", "para proponerle un paso sencillo"},
+		contents: []wording{
+			{
+				write: phrase{
+					"Thanks for being honest that it's not the moment. May I send you a short video, to watch whenever it suits you?",
+					"Gracias por decirme con franqueza que no es el momento. ¿Te mando un video corto, para verlo cuando te venga bien?",
+				},
+				say: phrase{
+					"No decision needed today. Could I send you a short video, so you can look at it in your own time?",
+					"Hoy no hay nada que decidir. ¿Te mando un video corto, para que lo veas con calma?",
+				},
 			},
-			say: phrase{
-				"No decision needed today. Could I send you a short video, so you can look at it in your own time?",
-				"Hoy no hay nada que decidir. ¿Te mando un video corto, para que lo veas con calma?",
-			},
-		},
-		{
-			write: phrase{
-				"There's an easy webinar this week where you can just listen. Shall I save you a seat? If not, that's fine too.",
-				"Esta semana hay un webinar sencillo en el que solo hay que escuchar. ¿Te guardo un lugar? Si no, también está bien.",
-			},
-			say: phrase{
-				"We have a webinar where you can listen in with your camera off. Would you like me to save you a seat?",
-				"Tenemos un webinar en el que puedes escuchar con la cámara apagada. ¿Quieres que te guarde un lugar?",
+			{
+				write: phrase{
+					"There's an easy webinar this week where you can just listen. Shall I save you a seat? If not, that's fine too.",
+					"Esta semana hay un webinar sencillo en el que solo hay que escuchar. ¿Te guardo un lugar? Si no, también está bien.",
+				},
+				say: phrase{
+					"We have a webinar where you can listen in with your camera off. Would you like me to save you a seat?",
+					"Tenemos un webinar en el que puedes escuchar con la cámara apagada. ¿Quieres que te guarde un lugar?",
+				},
 			},
 		},
 	},
 	Watched: {
-		{
-			write: phrase{
-				"Thanks for taking a look! What stood out to you?",
-				"¡Gracias por echarle un vistazo! ¿Qué te llamó la atención?",
+		label:   phrase{"Looked at what was shared", "Vio lo que se compartió"},
+		purpose: phrase{"about what caught the eye", "para saber qué le llamó la atención"},
+		notice:  phrase{"{name} has just looked at what you shared: ask what stood out", "{name} acaba de ver lo que compartiste: pregúntale qué le llamó la atención"},
+		contents: []wording{
+			{
+				write: phrase{
+					"Thanks for taking a look! What stood out to you?",
+					"¡Gracias por echarle un vistazo! ¿Qué te llamó la atención?",
+				},
+				say: phrase{
+					"Thanks for taking a look! What did you like best?",
+					"¡Gracias por echarle un vistazo! ¿Qué fue lo que más te gustó?",
+				},
 			},
-			say: phrase{
-				"Thanks for taking a look! What did you like best?",
-				"¡Gracias por echarle un vistazo! ¿Qué fue lo que más te gustó?",
+			{
+				write: phrase{
+					"Did it raise any questions? I'm happy to answer them, big or small.",
+					"¿Te surgió alguna duda? Con gusto te la resuelvo, grande o pequeña.",
+				},
+				say: phrase{
+					"I wondered whether anything you saw raised a question. I'm happy to help.",
+					"Pensé que quizá te surgió alguna duda con lo que viste. Con gusto te ayudo.",
+				},
 			},
-		},
-		{
-			write: phrase{
-				"Did it raise any questions? I'm happy to answer them, big or small.",
-				"¿Te surgió alguna duda? Con gusto te la resuelvo, grande o pequeña.",
-			},
-			say: phrase{
-				"I wondered whether anything you saw raised a question. I'm happy to help.",
-				"Pensé que quizá te surgió alguna duda con lo que viste. Con gusto te ayudo.",
-			},
-		},
-		{
-			write: phrase{
-				"I found something else you may like, along the same lines. Shall I send it over?",
-				"Encontré algo más que te puede gustar, en la misma línea. ¿Te lo mando?",
-			},
-			say: phrase{
-				"I came across something along the same lines that made me think of you. May I tell you about it?",
-				"Encontré algo en la misma línea que me hizo pensar en ti. ¿Te cuento?",
+			{
+				write: phrase{
+					"I found something else you may like, along the same lines. Shall I send it over?",
+					"Encontré algo más que te puede gustar, en la misma línea. ¿Te lo mando?",
+				},
+				say: phrase{
+					"I came across something along the same lines that made me think of you. May I tell you about it?",
+					"Encontré algo en la misma línea que me hizo pensar en ti. ¿Te cuento?",
+				},
 			},
 		},
 	},
 	PromisedFollow: {
-		{
-			write: phrase{
-				"I'm getting back to you as promised. Is this a good moment?",
-				"Te escribo como quedamos. ¿Es buen momento?",
-			},
-			say: phrase{
-				"I'm calling back as promised. Is this a good moment?",
-				"Te llamo como quedamos. ¿Es buen momento?",
-			},
-			meet: phrase{
-				"Here I am, as promised. Is this a good moment?",
-				"Aquí estoy, como quedamos. ¿Es buen momento?",
+		label:   phrase{"A promise to keep", "Una promesa por cumplir"},
+		purpose: phrase{"as you promised", "como le prometiste"},
+		contents: []wording{
+			{
+				write: phrase{
+					"I'm getting back to you as promised. Is this a good moment?",
+					"Te escribo como quedamos. ¿Es buen momento?",
+				},
+				say: phrase{
+					"I'm calling back as promised. Is this a good moment?",
+					"Te llamo como quedamos. ¿Es buen momento?",
+				},
+				meet: phrase{
+					"Here I am, as promised. Is this a good moment?",
+					"Aquí estoy, como quedamos. ¿Es buen momento?",
+				},
 			},
 		},
 	},
 	Nurture: {
-		{
-			write: phrase{
-				"You crossed my mind today. How have you been?",
-				"Hoy me acordé de ti. ¿Cómo has estado?",
+		label:   phrase{"A prospect gone quiet", "Un prospecto sin contacto reciente"},
+		purpose: phrase{"just to catch up", "para ponerse al día"},
+		contents: []wording{
+			{
+				write: phrase{
+					"You crossed my mind today. How have you been?",
+					"Hoy me acordé de ti. ¿Cómo has estado?",
+				},
+				say: phrase{
+					"You crossed my mind, so I thought I'd call. How have you been?",
+					"Me acordé de ti y quise llamarte. ¿Cómo has estado?",
+				},
+				meet: phrase{
+					"How good to see you! How have you been?",
+					"¡Qué gusto verte! ¿Cómo has estado?",
+				},
 			},
-			say: phrase{
-				"You crossed my mind, so I thought I'd call. How have you been?",
-				"Me acordé de ti y quise llamarte. ¿Cómo has estado?",
+			{
+				write: phrase{
+					"It's been a while! What's new with you?",
+					"¡Cuánto tiempo! ¿Qué hay de nuevo?",
+				},
+				say: phrase{
+					"It's been a while and I wanted to hear how you are.",
+					"Hace tiempo que no hablamos y quería saber cómo estás.",
+				},
+				meet: phrase{
+					"It's been a while since we talked! What's new with you?",
+					"¡Cuánto tiempo sin hablar! ¿Qué hay de nuevo?",
+				},
 			},
-			meet: phrase{
-				"How good to see you! How have you been?",
-				"¡Qué gusto verte! ¿Cómo has estado?",
+			{
+				write: phrase{
+					"I read something today that made me think of you. Would you like me to share it?",
+					"Hoy leí algo que me hizo pensar en ti. ¿Te lo comparto?",
+				},
+				say: phrase{
+					"I read something that made me think of you. Do you have a minute?",
+					"Leí algo que me hizo pensar en ti. ¿Tienes un minuto?",
+				},
 			},
-		},
-		{
-			write: phrase{
-				"It's been a while! What's new with you?",
-				"¡Cuánto tiempo! ¿Qué hay de nuevo?",
-			},
-			say: phrase{
-				"It's been a while and I wanted to hear how you are.",
-				"Hace tiempo que no hablamos y quería saber cómo estás.",
-			},
-			meet: phrase{
-				"It's been a while since we talked! What's new with you?",
-				"¡Cuánto tiempo sin hablar! ¿Qué hay de nuevo?",
-			},
-		},
-		{
-			write: phrase{
-				"I read something today that made me think of you. Would you like me to share it?",
-				"Hoy leí algo que me hizo pensar en ti. ¿Te lo comparto?",
-			},
-			say: phrase{
-				"I read something that made me think of you. Do you have a minute?",
-				"Leí algo que me hizo pensar en ti. ¿Tienes un minuto?",
-			},
-		},
-		{
-			write: phrase{
-				"It's been a while and I thought of you. How are things with you?",
-				"Hace tiempo que no hablamos y pensé en ti. ¿Cómo va todo?",
-			},
-			say: phrase{
-				"I thought of you and realised how long it's been. How are things with you?",
-				"Pensé en ti y me di cuenta del tiempo que ha pasado. ¿Cómo va todo?",
-			},
-			meet: phrase{
-				"How nice to see you, it's been a while! How are things with you?",
-				"¡Qué gusto verte después de tanto tiempo! ¿Cómo va todo?",
+			{
+				write: phrase{
+					"I've been meaning to get in touch with you. How are things with you?",
+					"Tenía ganas de ponerme en contacto contigo. ¿Cómo va todo?",
+				},
+				say: phrase{
+					"I've been meaning to get in touch, so I'm glad to reach you. How are things with you?",
+					"Tenía ganas de ponerme en contacto, así que me alegra encontrarte. ¿Cómo va todo?",
+				},
+				meet: phrase{
+					"I've been meaning to get in touch, so how nice to see you! How are things with you?",
+					"Tenía ganas de ponerme en contacto, ¡qué gusto verte! ¿Cómo va todo?",
+				},
 			},
 		},
 	},
 	RefillDue: {
-		{
-			write: phrase{
-				"How is everything going with your last order? If you're running low, I'm happy to set up a refill.",
-				"¿Cómo te va con tu último pedido? Si ya te queda poco, con gusto te preparo otro.",
+		label:   phrase{"A refill is due", "Toca un nuevo pedido"},
+		purpose: phrase{"about a refill", "por un nuevo pedido"},
+		contents: []wording{
+			{
+				write: phrase{
+					"How is everything going with your last order? If you're running low, I'm happy to set up a refill.",
+					"¿Cómo te va con tu último pedido? Si ya te queda poco, con gusto te preparo otro.",
+				},
+				say: phrase{
+					"How are you enjoying your last order? Would a refill help?",
+					"¿Qué tal te va con tu último pedido? ¿Te preparo otro?",
+				},
 			},
-			say: phrase{
-				"How are you enjoying your last order? Would a refill help?",
-				"¿Qué tal te va con tu último pedido? ¿Te preparo otro?",
-			},
-		},
-		{
-			write: phrase{
-				"I was wondering how you're liking your last order. Would you like a refill, or is there plenty left?",
-				"Quería saber qué te va pareciendo tu último pedido. ¿Quieres que te lo reponga o todavía tienes?",
-			},
-			say: phrase{
-				"How is your last order working out? Is it time for a refill, or do you have plenty left?",
-				"¿Cómo te ha ido con tu último pedido? ¿Ya toca reponer o todavía tienes?",
+			{
+				write: phrase{
+					"I was wondering how you're liking your last order. Would you like a refill, or is there plenty left?",
+					"Quería saber qué te va pareciendo tu último pedido. ¿Quieres que te lo reponga o todavía tienes?",
+				},
+				say: phrase{
+					"How is your last order working out? Is it time for a refill, or do you have plenty left?",
+					"¿Cómo te ha ido con tu último pedido? ¿Ya toca reponer o todavía tienes?",
+				},
 			},
 		},
 	},
 	Lapsed: {
-		{
-			write: phrase{
-				"It's been a while and I'd love to hear how you're doing. Is there anything I can help you with?",
-				"Hace tiempo que no sé de ti y me encantaría saber cómo estás. ¿Te puedo ayudar en algo?",
+		label:   phrase{"A customer who has not come back", "Un cliente que no ha vuelto a pedir"},
+		purpose: phrase{"to ask how things are going", "para saber cómo le va"},
+		contents: []wording{
+			{
+				write: phrase{
+					"It's been a while and I'd love to hear how you're doing. Is there anything I can help you with?",
+					"Hace tiempo que no sé de ti y me encantaría saber cómo estás. ¿Te puedo ayudar en algo?",
+				},
+				say: phrase{
+					"It's been a while, so I wanted to hear how you are and how everything worked out for you.",
+					"Hace tiempo que no hablamos y quería saber cómo estás y cómo te fue con todo.",
+				},
+				meet: phrase{
+					"It's good to see you again! How are you, and how did everything work out for you?",
+					"¡Qué gusto verte de nuevo! ¿Cómo estás? ¿Cómo te fue con todo?",
+				},
 			},
-			say: phrase{
-				"It's been a while, so I wanted to hear how you are and how everything worked out for you.",
-				"Hace tiempo que no hablamos y quería saber cómo estás y cómo te fue con todo.",
-			},
-			meet: phrase{
-				"It's good to see you again! How are you, and how did everything work out for you?",
-				"¡Qué gusto verte de nuevo! ¿Cómo estás? ¿Cómo te fue con todo?",
-			},
-		},
-		{
-			write: phrase{
-				"Honest question: was there something about your last order I could make better? I'd really like to know.",
-				"Una pregunta sincera: ¿hay algo de tu último pedido que pueda mejorar? Me gustaría mucho saberlo.",
-			},
-			say: phrase{
-				"I'd value your honest view: how did your last order work for you?",
-				"Me importa tu opinión sincera: ¿cómo te funcionó tu último pedido?",
+			{
+				write: phrase{
+					"Honest question: was there something about your last order I could make better? I'd really like to know.",
+					"Una pregunta sincera: ¿hay algo de tu último pedido que pueda mejorar? Me gustaría mucho saberlo.",
+				},
+				say: phrase{
+					"I'd value your honest view: how did your last order work for you?",
+					"Me importa tu opinión sincera: ¿cómo te funcionó tu último pedido?",
+				},
 			},
 		},
 	},
 	FirstOrder: {
-		{
-			write: phrase{
-				"Thank you for your first order! Did everything arrive as it should? I'm here if you'd like a tip for getting started.",
-				"¡Gracias por tu primer pedido! ¿Llegó todo bien? Aquí estoy si quieres algún consejo para empezar.",
+		label:   phrase{"The first order", "El primer pedido"},
+		purpose: phrase{"to say thanks and lend a hand", "para dar las gracias y echar una mano"},
+		contents: []wording{
+			{
+				write: phrase{
+					"Thank you for your first order! Did everything arrive as it should? I'm here if you'd like a tip for getting started.",
+					"¡Gracias por tu primer pedido! ¿Llegó todo bien? Aquí estoy si quieres algún consejo para empezar.",
+				},
+				say: phrase{
+					"Thank you for your first order! Did it all arrive well, and can I help you get started?",
+					"¡Gracias por tu primer pedido! ¿Llegó todo bien? ¿Te ayudo a empezar?",
+				},
 			},
-			say: phrase{
-				"Thank you for your first order! Did it all arrive well, and can I help you get started?",
-				"¡Gracias por tu primer pedido! ¿Llegó todo bien? ¿Te ayudo a empezar?",
-			},
-		},
-		{
-			write: phrase{
-				"How are the first days going? Any question is welcome.",
-				"¿Qué tal los primeros días? Cualquier pregunta es bienvenida.",
-			},
-			say: phrase{
-				"How have the first days been? I'm glad to help with anything.",
-				"¿Qué tal los primeros días? Con gusto te ayudo en lo que sea.",
+			{
+				write: phrase{
+					"How are the first days going? Any question is welcome.",
+					"¿Qué tal los primeros días? Cualquier pregunta es bienvenida.",
+				},
+				say: phrase{
+					"How have the first days been? I'm glad to help with anything.",
+					"¿Qué tal los primeros días? Con gusto te ayudo en lo que sea.",
+				},
 			},
 		},
 	},
 	AskPromote: {
-		{
-			write: phrase{
-				"You know our products so well by now. Have you ever thought of sharing them with friends? I'd be glad to tell you how it works, no strings attached.",
-				"Ya conoces muy bien nuestros productos. ¿Has pensado en compartirlos con tus amigos? Con gusto te cuento cómo funciona, sin compromiso.",
+		label:   phrase{"A loyal customer who may like to share", "Un cliente fiel a quien le puede gustar compartir"},
+		purpose: phrase{"about sharing what works", "para hablarle de compartir lo que le funciona"},
+		contents: []wording{
+			{
+				write: phrase{
+					"You know our products so well by now. Have you ever thought of sharing them with friends? I'd be glad to tell you how it works, no strings attached.",
+					"Ya conoces muy bien nuestros productos. ¿Has pensado en compartirlos con tus amigos? Con gusto te cuento cómo funciona, sin compromiso.",
+				},
+				say: phrase{
+					"I love how well you know our products. Would you be curious to hear how sharing them works?",
+					"Me encanta lo bien que conoces nuestros productos. ¿Te gustaría saber cómo funciona compartirlos?",
+				},
 			},
-			say: phrase{
-				"I love how well you know our products. Would you be curious to hear how sharing them works?",
-				"Me encanta lo bien que conoces nuestros productos. ¿Te gustaría saber cómo funciona compartirlos?",
-			},
-		},
-		{
-			write: phrase{
-				"Friends probably ask you what you use. If you'd ever like that to earn you something, I can show you in ten minutes. And if not, I'm just happy you enjoy it.",
-				"Seguro que tus amigos te preguntan qué usas. Si algún día quieres que eso te dé un ingreso, te lo muestro en diez minutos. Y si no, me alegra que lo disfrutes.",
-			},
-			say: phrase{
-				"When friends ask what you use, what do you tell them? I can show you how others make something of that.",
-				"Cuando tus amigos te preguntan qué usas, ¿qué les cuentas? Te puedo mostrar cómo otros lo aprovechan.",
+			{
+				write: phrase{
+					"Friends probably ask you what you use. If you'd ever like that to earn you something, I can show you in ten minutes. And if not, I'm just happy you enjoy it.",
+					"Seguro que tus amigos te preguntan qué usas. Si algún día quieres que eso te dé un ingreso, te lo muestro en diez minutos. Y si no, me alegra que lo disfrutes.",
+				},
+				say: phrase{
+					"When friends ask what you use, what do you tell them? I can show you how others make something of that.",
+					"Cuando tus amigos te preguntan qué usas, ¿qué les cuentas? Te puedo mostrar cómo otros lo aprovechan.",
+				},
 			},
 		},
 	},
 	CheckIn: {
-		{
-			write: phrase{
-				"How is your week going? If anything is in your way, tell me and we'll sort it out together.",
-				"¿Cómo va tu semana? Si algo te lo está poniendo difícil, cuéntame y lo resolvemos juntos.",
+		label:   phrase{"A promoter gone quiet", "Un promotor sin contacto reciente"},
+		purpose: phrase{"to see how it is going", "para ver cómo va todo"},
+		contents: []wording{
+			{
+				write: phrase{
+					"How is your week going? If anything is in your way, tell me and we'll sort it out together.",
+					"¿Cómo va tu semana? Si algo te lo está poniendo difícil, cuéntame y lo resolvemos juntos.",
+				},
+				say: phrase{
+					"How are things going? What is one thing I could help you with this week?",
+					"¿Cómo va todo? ¿En qué te puedo ayudar esta semana?",
+				},
 			},
-			say: phrase{
-				"How are things going? What is one thing I could help you with this week?",
-				"¿Cómo va todo? ¿En qué te puedo ayudar esta semana?",
+			{
+				write: phrase{
+					"I'm glad you're on the team. Shall we plan one small step for this week together?",
+					"Me alegra que estés en el equipo. ¿Planeamos juntos un pequeño paso para esta semana?",
+				},
+				say: phrase{
+					"I'd love to catch up. What went well lately, and what comes next?",
+					"Me encantaría que nos pusiéramos al día. ¿Qué te salió bien últimamente y qué viene ahora?",
+				},
 			},
 		},
-		{
-			write: phrase{
-				"I'm glad you're on the team. Shall we plan one small step for this week together?",
-				"Me alegra que estés en el equipo. ¿Planeamos juntos un pequeño paso para esta semana?",
+	},
+	Registered: {
+		label:   phrase{"Signed up for a webinar to come", "Se apuntó a un webinar que está por venir"},
+		purpose: phrase{"about the seat at the webinar", "por su lugar en el webinar"},
+		notice:  phrase{"{name} signed up for the webinar: say that the seat is saved", "{name} se apuntó al webinar: dile que ya tiene su lugar"},
+		contents: []wording{
+			{
+				write: phrase{
+					"Your seat at the webinar is saved, and I'm glad you're coming. Is there anything you'd like to know beforehand?",
+					"Ya tienes tu lugar en el webinar y me alegra que vengas. ¿Hay algo que quieras saber antes?",
+				},
+				say: phrase{
+					"Your seat at the webinar is saved, I'm glad you're coming. What made you curious about it?",
+					"Ya tienes tu lugar en el webinar, me alegra que vengas. ¿Qué te dio curiosidad?",
+				},
 			},
-			say: phrase{
-				"I'd love to catch up. What went well lately, and what comes next?",
-				"Me encantaría que nos pusiéramos al día. ¿Qué te salió bien últimamente y qué viene ahora?",
+			{
+				write: phrase{
+					"The webinar is today and your seat is waiting for you. Shall I send you the link again, so that you have it at hand?",
+					"El webinar es hoy y tu lugar te espera. ¿Te mando otra vez el enlace, para que lo tengas a mano?",
+				},
+				say: phrase{
+					"The webinar is today. Do you have the link at hand, or shall I send it to you again?",
+					"El webinar es hoy. ¿Tienes el enlace a mano o te lo mando otra vez?",
+				},
+			},
+			{
+				write: phrase{
+					"The webinar is coming up. If the day no longer suits you, tell me and we'll find another one.",
+					"Ya se acerca el webinar. Si ese día ya no te va bien, dime y buscamos otro.",
+				},
+				say: phrase{
+					"The webinar is coming up. Does the day still suit you?",
+					"Ya se acerca el webinar. ¿Te sigue viniendo bien el día?",
+				},
+			},
+		},
+	},
+	Joined: {
+		label:   phrase{"Is joining the webinar", "Está entrando al webinar"},
+		purpose: phrase{"while the webinar is on", "mientras dura el webinar"},
+		notice:  phrase{"{name} is joining the webinar right now: a short hello goes a long way", "{name} está entrando al webinar ahora mismo: un saludo corto ayuda mucho"},
+		contents: []wording{
+			{
+				write: phrase{
+					"So good that you're at the webinar! I'm close by the whole time: if a question comes up, just reply here.",
+					"¡Qué bueno que estás en el webinar! Estoy al pendiente todo el tiempo: si te surge una duda, contéstame por aquí.",
+				},
+				say: phrase{
+					"So good that you're at the webinar! Shall we talk for a minute when it ends?",
+					"¡Qué bueno que estás en el webinar! ¿Hablamos un minuto cuando termine?",
+				},
+			},
+			{
+				write: phrase{
+					"I saw you joined the webinar, enjoy it! Would a few minutes afterwards suit you, in case a question stays with you?",
+					"Vi que entraste al webinar, ¡disfrútalo! ¿Te van bien unos minutos después, por si te queda alguna duda?",
+				},
+				say: phrase{
+					"I saw you joined the webinar, enjoy it! Would it help to talk it over when it ends?",
+					"Vi que entraste al webinar, ¡disfrútalo! ¿Te ayudaría comentarlo cuando termine?",
+				},
+			},
+		},
+	},
+	Visiting: {
+		label:   phrase{"Is on the website", "Está en la página"},
+		purpose: phrase{"while the interest is fresh", "ahora que hay interés"},
+		notice:  phrase{"{name} is on your website right now: a good moment to say hello", "{name} está en tu página ahora mismo: es buen momento para saludar"},
+		contents: []wording{
+			{
+				write: phrase{
+					"Thanks for stopping by my page! If there's anything you'd like to ask, I'm right here.",
+					"¡Gracias por pasar por mi página! Si quieres preguntarme algo, aquí estoy.",
+				},
+				say: phrase{
+					"Thanks for stopping by my page! Is there anything I can help you find?",
+					"¡Gracias por pasar por mi página! ¿Te ayudo a encontrar algo?",
+				},
+			},
+			{
+				write: phrase{
+					"I saw you had a look at my page. What would you like to know more about?",
+					"Vi que te diste una vuelta por mi página. ¿De qué te gustaría saber más?",
+				},
+				say: phrase{
+					"You had a look at my page, how nice! What were you curious about?",
+					"Te diste una vuelta por mi página, ¡qué gusto! ¿Qué te dio curiosidad?",
+				},
+			},
+		},
+	},
+	Own1: {
+		label:   phrase{"The first two weeks of a promoter", "Las dos primeras semanas de un promotor"},
+		purpose: phrase{"about the first steps", "por sus primeros pasos"},
+		because: phrase{"{days} days on the team", "{days} días en el equipo"},
+		contents: []wording{
+			{
+				write: phrase{
+					"I'm so glad you're on the team! Shall we take ten minutes to choose your first small step together?",
+					"¡Me alegra mucho que estés en el equipo! ¿Nos tomamos diez minutos para elegir juntos tu primer paso?",
+				},
+				say: phrase{
+					"I'm so glad you're on the team! What would you like to begin with? Let's choose one small step together.",
+					"¡Me alegra mucho que estés en el equipo! ¿Con qué te gustaría empezar? Elijamos juntos un primer paso.",
+				},
+			},
+			{
+				write: phrase{
+					"How was your first week? Tell me one thing that went well, and one that I can help you with.",
+					"¿Qué tal tu primera semana? Cuéntame algo que te salió bien y algo en lo que te pueda ayudar.",
+				},
+				say: phrase{
+					"How was your first week? What went well, and where can I lend you a hand?",
+					"¿Qué tal tu primera semana? ¿Qué te salió bien y en qué te echo una mano?",
+				},
+			},
+			{
+				write: phrase{
+					"Two weeks already! Which conversation did you enjoy most? I'd be glad to practise the next one with you.",
+					"¡Ya van dos semanas! ¿Qué conversación disfrutaste más? Con gusto practicamos juntos la próxima.",
+				},
+				say: phrase{
+					"Two weeks already! What has been easier than you thought, and what would you like to practise together?",
+					"¡Ya van dos semanas! ¿Qué te ha resultado más fácil de lo que pensabas y qué te gustaría practicar juntos?",
+				},
+			},
+		},
+	},
+	Own2: {
+		label:   phrase{"The first three months of a promoter", "Los tres primeros meses de un promotor"},
+		purpose: phrase{"about what comes next", "por lo que sigue"},
+		because: phrase{"{days} days on the team", "{days} días en el equipo"},
+		contents: []wording{
+			{
+				write: phrase{
+					"A month on the team! What would you like the next one to look like? I'd be glad to plan it with you.",
+					"¡Un mes en el equipo! ¿Cómo te gustaría que fuera el próximo? Con gusto lo planeamos juntos.",
+				},
+				say: phrase{
+					"You've been on the team for a month. What are you proud of, and what comes next?",
+					"Llevas un mes en el equipo. ¿Qué te da orgullo y qué sigue ahora?",
+				},
+			},
+			{
+				write: phrase{
+					"Two months on the team, and I'd love to hear how it feels. What shall we do more of, and what less?",
+					"Dos meses en el equipo, y me encantaría saber cómo te sientes. ¿Qué hacemos más y qué menos?",
+				},
+				say: phrase{
+					"Two months on the team already. What works well for you, and where would you like support?",
+					"Ya van dos meses en el equipo. ¿Qué te funciona bien y en qué te gustaría tener apoyo?",
+				},
+			},
+			{
+				write: phrase{
+					"Three months: thank you for being part of this! Shall we look back together and choose your next goal?",
+					"Tres meses: ¡gracias por ser parte de esto! ¿Miramos juntos lo que llevas y elegimos tu próxima meta?",
+				},
+				say: phrase{
+					"It's been three months. Looking back, what are you glad you did? And what is your next goal?",
+					"Han pasado tres meses. Mirando atrás, ¿qué te alegra haber hecho? ¿Y cuál es tu próxima meta?",
+				},
+			},
+		},
+	},
+	Own3: {
+		label:   phrase{"A thank-you to a loyal customer", "Un gracias a quien sigue con nosotros"},
+		purpose: phrase{"just to say thank you", "solo para dar las gracias"},
+		because: phrase{"{days} days since the first order", "{days} días desde el primer pedido"},
+		contents: []wording{
+			{
+				write: phrase{
+					"It's been about half a year since your first order, and I just wanted to say thank you. How are you?",
+					"Ya va como medio año desde tu primer pedido y solo quería darte las gracias. ¿Cómo estás?",
+				},
+				say: phrase{
+					"It's been about half a year since your first order, and I simply wanted to thank you. How are you?",
+					"Ya va como medio año desde tu primer pedido y quería darte las gracias, sin más. ¿Cómo estás?",
+				},
+			},
+			{
+				write: phrase{
+					"It's a year since your first order. Thank you for staying with us! How have you been?",
+					"Se cumple un año de tu primer pedido. ¡Gracias por seguir con nosotros! ¿Cómo has estado?",
+				},
+				say: phrase{
+					"It's a year since your first order, and I wanted to thank you myself. How have you been?",
+					"Se cumple un año de tu primer pedido y quería darte las gracias personalmente. ¿Cómo has estado?",
+				},
+			},
+			{
+				write: phrase{
+					"Two years since your first order: thank you for your trust! Is there anything I could do better for you?",
+					"Dos años desde tu primer pedido: ¡gracias por tu confianza! ¿Hay algo que pueda hacer mejor por ti?",
+				},
+				say: phrase{
+					"It's two years since your first order, thank you! What could I do better for you?",
+					"Se cumplen dos años de tu primer pedido, ¡gracias! ¿Qué podría hacer mejor por ti?",
+				},
 			},
 		},
 	},
@@ -528,6 +822,10 @@ var sentences = [NumReasons]phrase{
 	CompanyCycle:   {"customers usually reorder after {days}, last order {ago1}", "los clientes suelen repetir a los {days}, último pedido {ago1}"},
 	FirstOrderAgo:  {"first order {ago}", "primer pedido {ago}"},
 	LoyalOrders:    {"ordered on {days}, last {ago1}", "ha pedido en {days}, la última vez {ago1}"},
+	RegisteredAgo:  {"signed up {ago} for a webinar, days to go: {1}", "se apuntó {ago} a un webinar, días que faltan: {1}"},
+	WebinarToday:   {"signed up for the webinar, which is today", "se apuntó al webinar, que es hoy"},
+	JoinedAgo:      {"joined the webinar {ago}", "entró al webinar {ago}"},
+	VisitedAgo:     {"was on your website {ago}", "estuvo en tu página {ago}"},
 	AnswersBy:      {"answers {by}: {1} of {2}", "responde {by}: {1} de {2}"},
 	SpokeAgo:       {"you were in touch {ago}", "hablaron {ago}"},
 	MovedAgo:       {"took a step forward {ago}", "dio un paso adelante {ago}"},
@@ -561,11 +859,18 @@ var byChannel = [NumChannels]phrase{
 	InPerson: {"in person", "en persona"},
 }
 
-// Sentence writes the reason out in English or Spanish, with its numbers and without a full stop. It is empty for an
-// unknown code.
-func (r Reason) Sentence(lang string) string {
+// Sentence writes a reason out in English or Spanish, with its numbers and without a full stop; that of a company's own
+// trigger in the languages that the company has. It is empty for an unknown code.
+func (pb *Playbook) Sentence(r Reason, lang string) string {
 	if r.Code >= NumReasons {
 		return ""
+	}
+	if slot := r.Args[1]; r.Code == OwnMoment {
+		if slot < 1 || slot > int64(NumTriggers-Own1) {
+			return ""
+		}
+		b := blanks{days: r.Args[0]}
+		return b.fill(pb.Rules[Own1+TriggerID(slot-1)].Because.In(lang))
 	}
 	l := tongue(lang)
 	s := sentences[r.Code][l]

@@ -111,12 +111,15 @@ type Facts struct {
 	Answers [NumChannels]uint8
 
 	// Inbound signals, the last day of each (zero: never).
-	FormDay       Date // submitted a capture form
-	RegisteredDay Date // registered for the overview webinar
-	WebinarDay    Date // the day of that webinar
-	AttendedDay   Date // attended it
-	WatchedDay    Date // watched a video to its end
-	ClickedDay    Date // clicked shared content
+	FormDay       Date  // submitted a capture form
+	RegisteredDay Date  // registered for the overview webinar
+	WebinarDay    Date  // the day of that webinar
+	AttendedDay   Date  // attended it
+	WatchedDay    Date  // watched a video to its end
+	ClickedDay    Date  // clicked shared content
+	VisitedDay    Date  // was on the promoter's website, in a webinar or at a video
+	JoinedDay     Date  // clicked "join now" of a webinar
+	Live          uint8 // of the last two, as bits (signalVisited, signalJoined): no touch came after it
 
 	// What became of suggestions that were followed: by channel, those whose window is over (see TriggerID.Window), and
 	// the newest ones, which may still be open.
@@ -218,6 +221,17 @@ const (
 	FirstOrder                      // thank and help after the first order
 	AskPromote                      // a loyal customer who might become a promoter
 	CheckIn                         // a promoter gone quiet
+	Registered                      // registered for the overview webinar, its day has not passed
+	Joined                          // clicked "join now" today, the webinar is live
+	Visiting                        // was seen on the website today
+	Own1                            // a company's own triggers, see Rule.When …
+	Own2
+	Own3
+	Own4
+	Own5
+	Own6
+	Own7
+	Own8 // … up to here
 	NumTriggers
 )
 
@@ -243,6 +257,11 @@ const (
 	CompanyCycle              // days of the company's usual cycle, days since the last order, own gaps that moved it
 	FirstOrderAgo             // days since the first order
 	LoyalOrders               // order days so far, days since the last
+	RegisteredAgo             // days since the registration, days until the webinar
+	WebinarToday              // days since the registration
+	JoinedAgo                 // days since "join now" was clicked
+	VisitedAgo                // days since the visit
+	OwnMoment                 // days from or to the event, which of the own triggers (1 to 8)
 
 	AnswersBy   // channel, answered, tried
 	SpokeAgo    // days since the contact was last reached
@@ -285,4 +304,15 @@ type Suggestion struct {
 	Expiry   Day    // the suggestion is withdrawn after this day
 	Reasons  [3]Reason
 	NReasons uint8
+}
+
+// Days returns the days that {days} stands for in the words of the step: since the event that the first reason tells of.
+func (s *Suggestion) Days() int64 { return s.Reasons[0].days() }
+
+func (r *Reason) days() int64 {
+	switch r.Code {
+	case UsualCycle, CompanyCycle, LoyalOrders:
+		return r.Args[1]
+	}
+	return r.Args[0]
 }

@@ -171,10 +171,10 @@ func (r *Replica) TopThree(ctx context.Context, list ranking.List, lang string) 
 		s := Suggestion{
 			Suggestion: p, Contact: c.ID, Name: c.Display(),
 			Step:    r.playbook.Step(p.Trigger, p.Channel, lang, first),
-			Wording: r.playbook.Wording(p.Trigger, p.Channel, p.Content, lang, first, ranking.FirstName(sender)),
+			Wording: r.playbook.Wording(p.Trigger, p.Channel, p.Content, lang, first, ranking.FirstName(sender), p.Days()),
 		}
 		for _, reason := range p.Reasons[:p.NReasons] {
-			s.Reasons = append(s.Reasons, reason.Sentence(lang))
+			s.Reasons = append(s.Reasons, r.playbook.Sentence(reason, lang))
 		}
 		out[i] = s
 	}

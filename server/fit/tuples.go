@@ -341,10 +341,10 @@ func fades(t ranking.TriggerID) bool {
 	case ranking.RefillDue, ranking.Lapsed, ranking.FirstOrder, ranking.AskPromote:
 		return false
 	}
-	return true
+	return t < ranking.Own1
 }
 
-// Copy returns a playbook that shares nothing with the one given.
+// Copy returns a playbook that shares nothing with the one given but its words and conditions, which are only read.
 func Copy(pb *ranking.Playbook) *ranking.Playbook {
 	c := *pb
 	for t := range c.Rules {

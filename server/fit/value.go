@@ -90,7 +90,8 @@ func Values(parent *ranking.Playbook, s *Stages, order, reach float64) *ranking.
 		}
 	}
 	step := min(max(reach, 0), 1) * (worth[ranking.Customer] - worth[ranking.Prospect])
-	set(step, ranking.NewLead, ranking.WebinarFollow, ranking.WebinarAbsent, ranking.NextStep, ranking.Watched, ranking.Nurture, ranking.PromisedFollow)
+	set(step, ranking.NewLead, ranking.WebinarFollow, ranking.WebinarAbsent, ranking.NextStep, ranking.Watched, ranking.Nurture, ranking.PromisedFollow,
+		ranking.Registered, ranking.Joined, ranking.Visiting)
 	set(order, ranking.RefillDue, ranking.Lapsed, ranking.FirstOrder)
 	set(worth[ranking.Promoter]-worth[ranking.Customer], ranking.AskPromote)
 	return pb
