@@ -8,7 +8,7 @@
 //
 //	events of a contact, sorted ── Facts.Fold ──> Facts ── AppendAttempts, Member.Count ──> Member
 //	Facts of all contacts, Playbook, Member, Day ── Ranker.Rank ──> at most three Suggestions
-//	Suggestion and two first names ── Playbook.Step, Playbook.Wording, Reason.Sentence ──> what the promoter reads
+//	Suggestion and two first names ── Playbook.Step, Playbook.Wording, Playbook.Sentence ──> what the promoter reads
 //
 // For each contact, hard rules come first: opted out, snoozed, touched in the last days, touched often this month. Then
 // each trigger of the playbook is asked whether its moment is there (Playbook.open), whether it has been done or
@@ -27,6 +27,19 @@
 // An imported contact of whom nothing else is known is worth the gate and no more: it fills the list when there is
 // nothing better to do. Meeting in person, which is always possible, is only suggested when there is no other way or when
 // it has worked with this contact before.
+//
+// # Moments right now
+//
+// Who clicked "join now" or is on the promoter's website today stands in the list until a touch answers; such a step
+// does not wait for the rest after the last touch, only for the cap, for dismissals and for its own cool-down. Playbook.Alert
+// says of an event that has just arrived whether the promoter is told at once: only with a step to take, only while it is
+// news, and once by its key.
+//
+// # A company's own triggers
+//
+// Own1 to Own8 open by numbers that the playbook names (When), once or in a cadence of days. They obey every rule that the
+// others obey, and their reason is a sentence of the company's. A rule whose Stages are empty is off and costs nothing; one
+// that is left to the company's machinery (Rule.Automate) is not suggested, but Playbook.Steps still tells of it.
 //
 // # What is learnt
 //

@@ -26,13 +26,21 @@ func FuzzRank(f *testing.F) {
 	f.Add(bytes.Repeat([]byte{0xff}, 3*size), int32(0), uint64(0))
 	f.Add(bytes.Repeat([]byte{0x7f}, 3*size), int32(-5), uint64(0))
 	f.Add(bytes.Repeat([]byte{0x01}, 3*size), int32(1<<30), uint64(0))
-	pb := DefaultPlaybook()
+	playbooks := [2]*Playbook{DefaultPlaybook(), fullPlaybook()}
 	f.Fuzz(func(t *testing.T, raw []byte, day int32, seed uint64) {
 		facts := make([]Facts, min(len(raw)/size, 64))
 		if err := binary.Read(bytes.NewReader(raw[:len(facts)*size]), binary.BigEndian, facts); err != nil {
 			t.Fatal(err)
 		}
 		today := Day(day)
+		pb := playbooks[seed>>8&1]
+		for i := range facts {
+			ev := Event{Kind: EventKind(seed % uint64(NumEventKinds)), Day: today}
+			if a, ok := pb.Alert(&Member{Seed: seed}, &facts[i], &ev, 0, 1000); ok &&
+				(facts[i].Consent >= OptedOut || a.Contact != facts[i].Contact || a.NReasons == 0 || a.Until <= 1000 || pb.NoticeWords(a.Trigger, "en", "") == "") {
+				t.Errorf("%+v", a)
+			}
+		}
 		var r Ranker
 		m := &Member{Seed: seed}
 		for list := Prospects; list <= Members; list++ {
@@ -100,7 +108,7 @@ func checkInvariants(t *testing.T, pb *Playbook, m *Member, today Day, list List
 			if f.Consent >= OptedOut || today < f.Snooze.Day() || (f.Stage == Prospect) != (list == Prospects) {
 				t.Errorf("a contact that must be silent: %+v", f)
 			}
-			if f.TouchCount > 0 && today.since(f.Touches[0].Day()) < 3 && s.Trigger != PromisedFollow {
+			if f.TouchCount > 0 && today.since(f.Touches[0].Day()) < 3 && s.Trigger != PromisedFollow && s.Trigger != Joined && s.Trigger != Visiting {
 				t.Errorf("touched %d days ago", today.since(f.Touches[0].Day()))
 			}
 			sum := int64(0)

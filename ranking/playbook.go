@@ -108,7 +108,7 @@ const (
 type Content struct {
 	Channels uint8              // bit set of 1<<Channel it is written for
 	For      ReasonCode         // only when the trigger opened for this reason; NoReason: for any
-	From     int64              // only from so many days after the event …
+	From     int64              // only from so many days after the event; zero: no beginning …
 	Until    int64              // … until so many days after it; zero: no end
 	Arm      [NumChannels]int64 // milli-nats by which it does better than the others, by each channel
 	Doubt    int64              // milli-nats: how little the company knows of that, as a standard deviation; see Playbook.Explore
@@ -119,11 +119,11 @@ type Content struct {
 
 // suits says whether the words are true of an opening.
 func (c *Content) suits(o *opening) bool {
-	return (c.For == NoReason || c.For == o.why) && o.age >= c.From && (c.Until == 0 || o.age <= c.Until)
+	return (c.For == NoReason || c.For == o.why) && (c.From == 0 || o.age >= c.From) && (c.Until == 0 || o.age <= c.Until)
 }
 
 // special says whether the words are written for some openings only.
-func (c *Content) special() bool { return c.For != NoReason || c.From > 0 || c.Until > 0 }
+func (c *Content) special() bool { return c.For != NoReason || c.From != 0 || c.Until != 0 }
 
 // Rule is what the playbook says of one trigger. Log-odds are in milli-nats, money in cents, times in days.
 type Rule struct {

@@ -205,7 +205,7 @@ func (l *lens) bestStep(f *Facts, best *candidate) (ok bool) {
 
 // begin fills in the state of a contact; it says false when nothing may be suggested at all.
 func (l *lens) begin(f *Facts, s *state) bool {
-	if f.Consent >= OptedOut || l.today < f.Snooze.Day() || f.Skipped != 0 && l.today == f.Skipped.Day() {
+	if l.hushed(f) {
 		return false
 	}
 	l.lookAt(l.today, f, s)
@@ -215,6 +215,11 @@ func (l *lens) begin(f *Facts, s *state) bool {
 	}
 	l.weigh(l.today, f, s)
 	return true
+}
+
+// hushed says whether the contact or the member wants no suggestion at all.
+func (l *lens) hushed(f *Facts) bool {
+	return f.Consent >= OptedOut || l.today < f.Snooze.Day() || f.Skipped != 0 && l.today == f.Skipped.Day()
 }
 
 // may says whether the rules about what was done lately let a trigger be asked.
@@ -235,11 +240,16 @@ func (l *lens) may(t TriggerID, f *Facts, s *state) bool {
 			return false
 		}
 	}
+	return l.rested(t, f)
+}
+
+// rested says whether a trigger was neither done within its cool-down nor dismissed lately.
+func (l *lens) rested(t TriggerID, f *Facts) bool {
 	if f.Used>>t&1 == 0 {
 		return true
 	}
 	p := f.Past(t)
-	return (p.Done == 0 || l.today.since(p.Done.Day()) >= rule.Cooldown) && !l.dismissed(l.today, p)
+	return (p.Done == 0 || l.today.since(p.Done.Day()) >= l.Rules[t].Cooldown) && !l.dismissed(l.today, p)
 }
 
 // dismissed says whether the person's "do not suggest this" still holds: DismissDays, doubled with each repetition.
@@ -363,7 +373,11 @@ func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
 		o.own = signalRegistered
 		return true
 	case NextStep:
-		return f.Reached == NotReady && rule.event(today, f.ReachedDay, NotReadyAgo, o)
+		// Whoever took the step since is asked about that.
+		if f.Reached != NotReady || max(f.RegisteredDay, f.AttendedDay, f.JoinedDay, f.WatchedDay) > f.ReachedDay {
+			return false
+		}
+		return rule.event(today, f.ReachedDay, NotReadyAgo, o)
 	case Watched:
 		day, why := f.WatchedDay, WatchedAgo
 		if f.ClickedDay > day {

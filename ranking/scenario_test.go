@@ -67,7 +67,7 @@ func wantNone(t *testing.T, three []Suggestion, why string) {
 
 const d0 = firstDay
 
-func TestJoannaIsAskedAboutARefillFromDay45(t *testing.T) {
+func TestR58JoannaIsAskedAboutARefillFromDay45(t *testing.T) {
 	joanna := func() *person { return someone(1, Customer, d0).with(ordered(d0)...) }
 
 	for _, s := range top(d0+44, Members, joanna()) {
@@ -96,7 +96,7 @@ func TestJoannaIsAskedAboutARefillFromDay45(t *testing.T) {
 	}
 }
 
-func TestJoannaIsClearedByAnOrderATouchOrASnooze(t *testing.T) {
+func TestR58JoannaIsClearedByAnOrderATouchOrASnooze(t *testing.T) {
 	joanna := func() *person { return someone(1, Customer, d0).with(ordered(d0)...) }
 	asked := wantOnly(t, top(d0+45, Members, joanna()), RefillDue)
 
@@ -183,7 +183,7 @@ func TestOwnCycleOpensAtThreeQuartersLapsesAtTwiceAndLetsGo(t *testing.T) {
 	}
 }
 
-func TestTomIsOfferedAnIntroduction(t *testing.T) {
+func TestR59TomIsOfferedAnIntroduction(t *testing.T) {
 	tom := someone(2, Prospect, d0-40).with(
 		touched(d0-20, Answered),
 		Event{Kind: EventRegistered, Day: d0 - 3, For: d0},
@@ -211,7 +211,7 @@ func TestTomIsOfferedAnIntroduction(t *testing.T) {
 	}
 }
 
-func TestTheAbsentGetAnotherPromptOnlyOnceTheWebinarHasPassed(t *testing.T) {
+func TestR59TheAbsentGetAnotherPromptOnlyOnceTheWebinarHasPassed(t *testing.T) {
 	p := someone(2, Prospect, d0-40).with(
 		touched(d0-20, Answered),
 		Event{Kind: EventRegistered, Day: d0 - 10, For: d0})
@@ -231,7 +231,7 @@ func TestTheAbsentGetAnotherPromptOnlyOnceTheWebinarHasPassed(t *testing.T) {
 	wantOnly(t, top(d0+1, Prospects, p), WebinarFollow)
 }
 
-func TestANewLeadIsATopCall(t *testing.T) {
+func TestR60ANewLeadIsATopCall(t *testing.T) {
 	tom := someone(2, Prospect, d0-40).with(touched(d0-20, Answered), Event{Kind: EventAttended, Day: d0 - 1})
 	watcher := someone(3, Prospect, d0-40).with(touched(d0-20, Answered), Event{Kind: EventWatched, Day: d0 - 1})
 	for name, lead := range map[string]*person{
@@ -255,7 +255,7 @@ func TestANewLeadIsATopCall(t *testing.T) {
 	wantNone(t, top(d0+8, Prospects, lead), "reached")
 }
 
-func TestNotReadyIsInvitedToTheNextStep(t *testing.T) {
+func TestR61NotReadyIsInvitedToTheNextStep(t *testing.T) {
 	p := someone(5, Prospect, d0-10).with(touched(d0, NotReady))
 	for day := d0; day < d0+3; day++ {
 		wantNone(t, top(day, Prospects, p), "just touched")
@@ -268,7 +268,7 @@ func TestNotReadyIsInvitedToTheNextStep(t *testing.T) {
 	}
 }
 
-func TestWatchingBringsAFollowUp(t *testing.T) {
+func TestR62WatchingBringsAFollowUp(t *testing.T) {
 	for kind, want := range map[EventKind]ReasonCode{EventWatched: WatchedAgo, EventClicked: ClickedAgo} {
 		p := someone(6, Prospect, d0-40).with(touched(d0-20, Answered), Event{Kind: kind, Day: d0})
 		if s := wantOnly(t, top(d0+1, Prospects, p), Watched); s.Reasons[0] != (Reason{Code: want, Args: [3]int64{1}, Score: s.Reasons[0].Score}) {
@@ -305,7 +305,7 @@ func TestAPromiseStandsAboveScoringOnItsDay(t *testing.T) {
 	wantNone(t, top(d0, Members, p), "opted out")
 }
 
-func TestThreeAtMostTwoOfATriggerOneOfAHousehold(t *testing.T) {
+func TestR50ThreeAtMostTwoOfATriggerOneOfAHousehold(t *testing.T) {
 	var people []*person
 	for i := range uint64(20) {
 		people = append(people, someone(i, Prospect, d0))
@@ -333,7 +333,7 @@ func TestThreeAtMostTwoOfATriggerOneOfAHousehold(t *testing.T) {
 	}
 }
 
-func TestFewerThanThreeAboveTheGateAreFewerAndNoneIsNone(t *testing.T) {
+func TestR50FewerThanThreeAboveTheGateAreFewerAndNoneIsNone(t *testing.T) {
 	wantNone(t, top(d0, Prospects), "no contacts")
 	cold := someone(1, Prospect, d0-400)
 	wantNone(t, top(d0, Prospects, cold), "cold for a year")
