@@ -503,6 +503,44 @@ func TestStageIsOneOnScreenAndInTheLists(t *testing.T) {
 	}
 }
 
+// Events that a company's system brings in as log entries open their moments on the device.
+func TestWhoIsThereRightNowStandsInTheList(t *testing.T) {
+	ctx := t.Context()
+	c := &clock{noon}
+	r := open(t, replica.Config{Now: c.now})
+	tom, err := r.AddContact(ctx, replica.Fields{crdt.FieldName: "Tom Reed", crdt.FieldPhone + "+15550100": "mobile"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		kind crdt.Kind
+		due  string
+		want string // the step and its reason; "": nothing
+	}{
+		{crdt.Call, "", ""},
+		{crdt.WebinarRegistered, noon.Add(48 * time.Hour).Format(time.DateOnly), ""},
+		{crdt.SiteVisited, "", "Text Tom while the interest is fresh: was on your website today"},
+		{crdt.WebinarJoined, "", "Text Tom while the webinar is on: joined the webinar today"},
+		{crdt.Text, "", ""},
+	} {
+		c.t = c.t.Add(time.Minute)
+		if _, err := r.Log(ctx, crdt.Entry{Kind: x.kind, Contact: tom, Due: x.due}); err != nil {
+			t.Fatal(err)
+		}
+		s, err := r.TopThree(ctx, ranking.Prospects, "en")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if len(s) > 0 {
+			got = s[0].Step + ": " + s[0].Reasons[0]
+		}
+		if got != x.want {
+			t.Errorf("after %s: %q, want %q", x.kind, got, x.want)
+		}
+	}
+}
+
 func TestImportKnowsWhoIsInTheBook(t *testing.T) {
 	ctx := t.Context()
 	r := open(t, replica.Config{Now: (&clock{noon}).now})
