@@ -58,6 +58,7 @@ type lens struct {
 	seed  uint64
 	of    [Promoter + 1][NumTriggers]TriggerID // the triggers for each stage …
 	ofN   [Promoter + 1]int                    // … and how many
+	rest  [NumTriggers]int64                   // the least days since a touch
 	way   [NumChannels]int64
 	word  [NumTriggers][MaxContents]int64
 	trial [NumTriggers][MaxContents]int64
@@ -79,6 +80,7 @@ func (l *lens) set(pb *Playbook, m *Member, today Day) {
 	for ch, r := range ways {
 		l.way[ch] = own + r.without(own).offset(pb.Shrink.Way)
 	}
+	l.rests()
 	l.ofN = [Promoter + 1]int{}
 	for t := range NumTriggers {
 		for stage := range l.of {
@@ -105,6 +107,21 @@ func (l *lens) set(pb *Playbook, m *Member, today Day) {
 				l.words[t][ch][ct] = l.scoreWords(t, ch, ct, nil)
 				l.most[t] = max(l.most[t], l.words[t][ch][ct])
 			}
+		}
+	}
+}
+
+// rests fills in how long each trigger waits after a touch. A promise is what the contact asked for: it waits for no
+// rest. Who is there right now does not wait for the company's.
+func (l *lens) rests() {
+	for t := range NumTriggers {
+		switch t {
+		case PromisedFollow:
+			l.rest[t] = 0
+		case Joined, Visiting:
+			l.rest[t] = l.Rules[t].Rest
+		default:
+			l.rest[t] = max(l.Rules[t].Rest, l.Rest)
 		}
 	}
 }

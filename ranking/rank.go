@@ -209,8 +209,8 @@ func (l *lens) begin(f *Facts, s *state) bool {
 		return false
 	}
 	l.lookAt(l.today, f, s)
-	s.resting, s.capped = s.sinceTouch < l.Rest, s.touches(l.today, f, l.CapDays) >= l.CapTouches
-	if f.Promised == 0 && (s.capped || s.resting && f.Live == 0) {
+	s.capped = s.touches(l.today, f, l.CapDays) >= l.CapTouches
+	if f.Promised == 0 && (s.capped || s.sinceTouch < l.Rest && f.Live == 0) {
 		return false
 	}
 	l.weigh(l.today, f, s)
@@ -224,21 +224,8 @@ func (l *lens) hushed(f *Facts) bool {
 
 // may says whether the rules about what was done lately let a trigger be asked.
 func (l *lens) may(t TriggerID, f *Facts, s *state) bool {
-	rule := &l.Rules[t]
-	if rule.Stages>>f.Stage&1 == 0 {
+	if s.sinceTouch < l.rest[t] || s.capped && t != PromisedFollow {
 		return false
-	}
-	// A promise is what the contact asked for: it waits for no rest. Nor does who is there right now for the company's.
-	switch t {
-	case PromisedFollow:
-	case Joined, Visiting:
-		if s.capped || s.sinceTouch < rule.Rest {
-			return false
-		}
-	default:
-		if s.capped || s.resting || s.sinceTouch < rule.Rest {
-			return false
-		}
 	}
 	return l.rested(t, f)
 }
@@ -260,7 +247,6 @@ func (pb *Playbook) dismissed(today Day, p Past) bool {
 
 // state is what several triggers need to know of a contact today. It is filled in two steps, as most contacts rest.
 type state struct {
-	resting    bool  // touched too lately for most steps
 	capped     bool  // touched too often for anything but a promise
 	sinceTouch int64 // days since the last touch; never when there was none
 	heard      Date  // the last sign of life: reached, signal, order, captured
@@ -731,13 +717,14 @@ type Step struct {
 func (pb *Playbook) Steps(today Day, f *Facts, yield func(*Step) bool) {
 	var l lens
 	l.Playbook, l.today = pb, today
+	l.rests()
 	var s state
 	if f.Stage > Promoter || !l.begin(f, &s) {
 		return
 	}
 	for t := range NumTriggers {
 		var o opening
-		if !l.may(t, f, &s) || !l.openAnyway(t, f, &s, &o) {
+		if pb.Rules[t].Stages>>f.Stage&1 == 0 || !l.may(t, f, &s) || !l.openAnyway(t, f, &s, &o) {
 			continue
 		}
 		rule := &pb.Rules[t]
