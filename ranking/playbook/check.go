@@ -8,8 +8,7 @@ import (
 
 // checker looks for what is wrong between the fields of a document, each of which is sound by itself.
 type checker struct {
-	r        *reader
-	wordless bool // all words are left to the program, where that has words of its own beside the playbook's
+	r *reader
 }
 
 // wrong notes a problem, unless something was said already that may be why.
@@ -27,15 +26,6 @@ func (c *checker) check(d *Doc) {
 		c.wrong("fitted", "the numbers were fitted to version "+number(int64(d.Fitted))+", which is no earlier one", "leave \"fitted\" to trio: take it out of what people write")
 	}
 	c.languages(d)
-	c.wordless = d.silent() && len(ranking.DefaultPlaybook().Greeting.Both) == 0
-	if g := &d.Ranking.Greeting; !c.wordless {
-		if len(g.Both)+len(g.Name)+len(g.Sender)+len(g.Neither) == 0 {
-			c.wrong("", "\"greeting\" is missing: how does what is written or said begin?", "add \"greeting\"; trio playbook default has one")
-		}
-		if len(d.Ranking.Verbs[ranking.Call]) == 0 && c.sound("verbs") {
-			c.wrong("", "\"verbs\" is missing: how does a step begin?", "add \"verbs\"; trio playbook default has them")
-		}
-	}
 	if r := &d.Ranking.Reorder; r.LapseAt <= r.DueFrom {
 		c.wrong("reorder.lapsed_percent", "a customer would count as lapsed at "+number(r.LapseAt)+" percent of the cycle, before a refill is due at "+number(r.DueFrom), "write more than "+number(r.DueFrom))
 	}
@@ -98,16 +88,6 @@ func speaks(t ranking.Texts, lang string) bool {
 	return false
 }
 
-// silent says whether a document has neither greeting nor verbs.
-func (d *Doc) silent() bool {
-	g := &d.Ranking.Greeting
-	n := len(g.Both) + len(g.Name) + len(g.Sender) + len(g.Neither)
-	for _, verb := range d.Ranking.Verbs {
-		n += len(verb)
-	}
-	return n == 0
-}
-
 func (c *checker) rule(d *Doc, t ranking.TriggerID) {
 	r, path := &d.Ranking.Rules[t], "triggers."+t.String()
 	for i := range r.Contents {
@@ -133,7 +113,7 @@ func (c *checker) rule(d *Doc, t ranking.TriggerID) {
 		return
 	}
 	need := func(t ranking.Texts, name, why string) {
-		if len(t) == 0 && !c.wordless {
+		if len(t) == 0 {
 			c.wrong(path, "\""+name+"\" is missing: "+why, "add \""+name+"\": { \""+d.main()+"\": \"…\" }")
 		}
 	}
@@ -159,9 +139,7 @@ func (c *checker) rule(d *Doc, t ranking.TriggerID) {
 	case r.Automate && r.Channels&machines == 0:
 		c.wrong(path+".channels", "the mode is \"automate\", but no machine calls or visits people", "add \"text\" or \"email\", or set the mode to \"suggest\"")
 	}
-	if !c.wordless {
-		c.contents(r, path)
-	}
+	c.contents(r, path)
 }
 
 // contents checks that there are words for each channel.

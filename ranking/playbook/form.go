@@ -227,14 +227,14 @@ func document(v visitor, d *Doc) {
 		list(v, "languages", must, &d.Languages, 1, MaxLanguages, "", func(s *string) { v.str(s, &langKind) })
 		list(v, "drafts", quiet, &d.Drafts, 0, MaxLanguages, "", func(s *string) { v.str(s, &langKind) })
 		object(v, "brand", quiet, d.Brand == Brand{}, func() { brand(v, &d.Brand) })
-		object(v, "greeting", quiet, d.silent(), func() {
+		object(v, "greeting", must, false, func() {
 			g := &d.Ranking.Greeting
 			texts(v, "both", must, &g.Both, &bothTexts)
 			texts(v, "name", must, &g.Name, &nameTexts)
 			texts(v, "sender", must, &g.Sender, &senderTexts)
 			texts(v, "neither", must, &g.Neither, &plainTexts)
 		})
-		object(v, "verbs", quiet, d.silent(), func() {
+		object(v, "verbs", must, false, func() {
 			for ch := range ranking.NumChannels {
 				texts(v, ch.String(), must, &d.Ranking.Verbs[ch], &verbTexts)
 			}

@@ -91,7 +91,7 @@ var wrongs = []struct {
 	{"a greeting too few", `"neither": {"en": "Hi!", "es": "¡Hola!"}`, `"note": "later"`, `{`, `greeting: "neither" is missing`, `add "neither"`, true},
 	{"a verb too few", `"call": {"en": "Call {name}", "es": "Llama a {name}"},`, ``, `{`, `verbs: "call" is missing`, `add "call"`, true},
 	{"a verb without the name", `"Call {name}"`, `"Call"`, `"Call"`, `the text has no {name}`, `put {name} where`, false},
-	{"no verbs at all", verbs, ``, `{`, `"verbs" is missing: how does a step begin?`, `add "verbs"`, false},
+	{"no verbs at all", verbs, ``, `{`, `"verbs" is missing`, `add "verbs"`, true},
 	{"lapsed before due", `"lapsed_percent": 200`, `"lapsed_percent": 60`, `60`, `before a refill is due`, `more than 75`, false},
 	{"fitted to itself", `"version": 1,`, `"version": 1, "fitted": 1,`, `1,`, `no earlier one`, `take it out`, false},
 	{"a metric twice", `"name": "followup",` + "\n        " + `"label": {"en": "follow-ups"`, `"name": "outreach", "label": {"en": "follow-ups"`, `"outreach", "label": {"en": "follow-ups"`, `"outreach" is there twice`, `a name of its own`, false},
