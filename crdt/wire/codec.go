@@ -166,6 +166,11 @@ func Encode(f Frame) ([]byte, error) {
 		b = binary.AppendUvarint(b, f.Pending)
 		b = putInt(b, f.Now)
 		b = putText(b, f.App)
+		if f.Version >= 3 {
+			if b = binary.AppendUvarint(b, uint64(f.Playbook.Version)); f.Playbook.Version > 0 {
+				b = append(b, f.Playbook.Hash[:]...)
+			}
+		}
 	case *Welcome:
 		b = binary.AppendUvarint(b, f.Version)
 		b = putReceipt(b, f.Head)
@@ -174,6 +179,9 @@ func Encode(f Frame) ([]byte, error) {
 		b = putBool(b, f.Reconcile)
 		if f.Version >= 2 {
 			b = putBool(b, f.Leave)
+		}
+		if f.Version >= 3 {
+			b = binary.AppendUvarint(b, uint64(f.Playbook))
 		}
 	case *Have:
 		if len(f.Hashes) > MaxHave {
@@ -210,6 +218,8 @@ func Encode(f Frame) ([]byte, error) {
 		}
 		b = putChanges(b, f)
 		b, err = appendBundle(b, f.Items)
+	case *Playbook:
+		b, err = putPlaybook(b, f)
 	case *Error:
 		b = binary.AppendUvarint(b, uint64(f.Code))
 		b = binary.AppendUvarint(b, f.Wait)
@@ -253,7 +263,7 @@ func fits(n, held int, f *Changes) error {
 //
 // What it allocates is bounded by what came in: text, chunks and strings by MaxInflated each and by 256 bytes for each
 // byte of the frame (and 64 KiB), rows by one for each byte of the text and by 2^18, of some 200 bytes. A change that is
-// carried whole takes what automerge.ParseChange states.
+// carried whole takes what automerge.ParseChange states. A playbook takes MaxPlaybook at most, whatever it inflates from.
 func Decode(b []byte) (Frame, error) {
 	if len(b) > MaxFrame {
 		return nil, fmt.Errorf("frame of %d bytes: at most %d", len(b), MaxFrame)
@@ -272,6 +282,11 @@ func Decode(b []byte) (Frame, error) {
 		h.Pending = r.uint()
 		h.Now = r.int()
 		h.App = r.text("the program's name")
+		if h.Version >= 3 {
+			if h.Playbook.Version = r.version(); h.Playbook.Version > 0 {
+				r.fixed(h.Playbook.Hash[:])
+			}
+		}
 		if r.err == nil && h.Version > Version {
 			r.b = nil // a newer Hello may say more
 		}
@@ -281,9 +296,14 @@ func Decode(b []byte) (Frame, error) {
 		if w.Version >= 2 {
 			w.Leave = r.bool()
 		}
+		if w.Version >= 3 {
+			w.Playbook = r.version()
+		}
 		f = w
 	case kindLeft:
 		f = &Left{}
+	case kindPlaybook:
+		f = r.playbook()
 	case kindHave:
 		f = &Have{More: r.bool(), Hashes: r.hashes(MaxHave)}
 	case kindPush:

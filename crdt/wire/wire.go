@@ -17,8 +17,9 @@ import (
 //
 //	1  first
 //	2  Welcome.Leave, Left
+//	3  Hello.Playbook, Welcome.Playbook, Playbook
 const (
-	Version    = 2
+	Version    = 3
 	MinVersion = 1
 )
 
@@ -31,6 +32,7 @@ const (
 	MaxHave     = 16384    // hashes in one Have
 	maxText     = 1 << 10  // bytes of a name or a sentence
 	maxDocs     = 512      // documents in one bundle
+	MaxPlaybook = 1 << 20  // bytes of a company's playbook
 	MaxRows     = 1 << 18  // operations, predecessors and dependencies of one bundle, together
 )
 
@@ -129,6 +131,14 @@ type Hello struct {
 	Pending uint64 // changes without a receipt
 	Now     int64  // the device's clock, ms since 1970
 	App     string // name and version of the program
+	// Playbook (version 3) is the company's playbook that the device holds.
+	Playbook PlaybookID
+}
+
+// PlaybookID names a published playbook. The zero value says that there is none.
+type PlaybookID struct {
+	Version uint32
+	Hash    [32]byte // SHA-256 of its bytes; zero when Version is
 }
 
 // Welcome answers a Hello. Reconcile says that the Receipt of the Hello does not prove anything here: the device forgets
@@ -136,6 +146,9 @@ type Hello struct {
 //
 // Leave (version 2) says that the device's access was taken back: it pushes what is only on it, which is kept apart, empties
 // itself once that was answered, and says so with Left. Nothing else is sent to it. A device of version 1 gets an Error.
+//
+// Playbook (version 3) is the version of the company's newest playbook, 0 when there is none; if the device needs it, it
+// follows once the device was sent what the order has.
 type Welcome struct {
 	Version   uint64
 	Head      Receipt
@@ -143,6 +156,7 @@ type Welcome struct {
 	Conn      string
 	Reconcile bool
 	Leave     bool
+	Playbook  uint32
 }
 
 // Left says that a device that was told to leave is empty (version 2). The server closes the connection with CodeRevoked.
@@ -186,6 +200,17 @@ type Changes struct {
 	Items  []Item
 }
 
+// Playbook (version 3) carries the company's newest playbook, server to device: at the connection, when the device holds an
+// older one, none, or another of the same version, and whenever one is published. It is sent between pieces of the order
+// and never to a device that is to leave; the device keeps the highest version.
+type Playbook struct {
+	Version uint32 // 1 or more
+	Doc     []byte // as it was published: canonical JSON. The decoder has compared its hash
+}
+
+// ID returns the playbook's name.
+func (p *Playbook) ID() PlaybookID { return PlaybookID{p.Version, sha256.Sum256(p.Doc)} }
+
 // Error says why a connection is about to be closed.
 type Error struct {
 	Code Code
@@ -195,25 +220,27 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("%s (code %d)", e.Text, e.Code) }
 
-// Frame is one of *Hello, *Welcome, *Have, *Push, *Answer, *Changes, *Error, *Left.
+// Frame is one of *Hello, *Welcome, *Have, *Push, *Answer, *Changes, *Error, *Left, *Playbook.
 type Frame interface{ kind() byte }
 
 const (
-	kindHello   = 1
-	kindWelcome = 2
-	kindHave    = 3
-	kindPush    = 4
-	kindAnswer  = 5
-	kindChanges = 6
-	kindError   = 7
-	kindLeft    = 8
+	kindHello    = 1
+	kindWelcome  = 2
+	kindHave     = 3
+	kindPush     = 4
+	kindAnswer   = 5
+	kindChanges  = 6
+	kindError    = 7
+	kindLeft     = 8
+	kindPlaybook = 9
 )
 
-func (*Hello) kind() byte   { return kindHello }
-func (*Welcome) kind() byte { return kindWelcome }
-func (*Have) kind() byte    { return kindHave }
-func (*Push) kind() byte    { return kindPush }
-func (*Answer) kind() byte  { return kindAnswer }
-func (*Changes) kind() byte { return kindChanges }
-func (*Error) kind() byte   { return kindError }
-func (*Left) kind() byte    { return kindLeft }
+func (*Hello) kind() byte    { return kindHello }
+func (*Welcome) kind() byte  { return kindWelcome }
+func (*Have) kind() byte     { return kindHave }
+func (*Push) kind() byte     { return kindPush }
+func (*Answer) kind() byte   { return kindAnswer }
+func (*Changes) kind() byte  { return kindChanges }
+func (*Error) kind() byte    { return kindError }
+func (*Left) kind() byte     { return kindLeft }
+func (*Playbook) kind() byte { return kindPlaybook }

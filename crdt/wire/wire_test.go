@@ -24,6 +24,9 @@ func receipt(seq uint64) Receipt {
 	return Receipt{Epoch: Epoch{1, 2, 3}, Seq: seq, Chain: Chain{}.Next(automerge.Hash{byte(seq)})}
 }
 
+// sampleBook is not one: frames carry whatever was published.
+var sampleBook = []byte(`{"version":301,"words":["` + strings.Repeat("a refill, ", 40) + `"]}`)
+
 type named struct {
 	name  string
 	frame Frame
@@ -53,6 +56,13 @@ func frames(tb testing.TB) (usual, extreme []named) {
 		{"welcome of version 2", &Welcome{Version: 2, Head: receipt(301), Now: 1763798400001, Conn: "c-1"}},
 		{"welcome to leave", &Welcome{Version: 2, Head: receipt(301), Now: 1763798400001, Conn: "c-1", Leave: true}},
 		{"left", &Left{}},
+		{"hello without a playbook", &Hello{Version: 3, Member: crdt.MemberID{1}, Device: crdt.DeviceID{2}, Receipt: receipt(300), App: "trio/1"}},
+		{"hello with a playbook", &Hello{
+			Version: 3, Member: crdt.MemberID{1}, Device: crdt.DeviceID{2}, Receipt: receipt(300), Pending: 7, Now: 1763798400000, App: "trio/1",
+			Playbook: PlaybookID{Version: 300, Hash: [32]byte{1, 31: 9}},
+		}},
+		{"welcome of version 3", &Welcome{Version: 3, Head: receipt(301), Now: 1763798400001, Conn: "c-1", Playbook: 301}},
+		{"playbook", &Playbook{Version: 301, Doc: sampleBook}},
 	}
 	held := make([]bool, MaxChanges)
 	for i := range held {
@@ -72,6 +82,8 @@ func frames(tb testing.TB) (usual, extreme []named) {
 		{"zero changes", &Changes{}},
 		{"last changes", &Changes{From: receipt(math.MaxUint64), To: receipt(math.MaxUint64), Held: held, Hashes: make([]automerge.Hash, MaxChanges)}},
 		{"zero error", &Error{}},
+		{"least playbook", &Playbook{Version: 1, Doc: []byte("{")}},
+		{"last playbook", &Playbook{Version: math.MaxUint32, Doc: []byte("}")}},
 		{"last error", &Error{Code: math.MaxUint16, Text: "🙂", Wait: math.MaxUint64}},
 	}
 	return usual, extreme
@@ -138,6 +150,12 @@ func TestFrames(t *testing.T) {
 			}
 			// Whatever it says now, it says it in one way; the changes of a bundle are those that were sent.
 			again := encoded(t, f)
+			if p, ok := f.(*Playbook); ok { // bits that deflate does not look at
+				if q := x.frame.(*Playbook); !bytes.Equal(p.Doc, q.Doc) {
+					t.Fatalf("%s, bit %d: the document is %.60q", x.name, bit, p.Doc)
+				}
+				continue
+			}
 			if h, ok := f.(*Hello); itemsOf(f) == nil && !bytes.Equal(again, c) && !(ok && h.Version > Version) {
 				t.Fatalf("%s, bit %d: read and written again it is\n%x, was\n%x", x.name, bit, again, c)
 			}
@@ -197,6 +215,7 @@ func TestGolden(t *testing.T) {
 func TestDecodeRefuses(t *testing.T) {
 	hash := strings.Repeat("h", 32)
 	head := strings.Repeat("r", 16) + "\x05" + strings.Repeat("c", 16)
+	book := string(encoded(t, &Playbook{Version: 5, Doc: sampleBook}))
 	for _, x := range []struct{ name, frame, want string }{
 		{"nothing", "", "cut short"},
 		{"unknown kind", "\x63", "frame kind 99 is not known: update the program"},
@@ -210,6 +229,15 @@ func TestDecodeRefuses(t *testing.T) {
 		{"leave missing", "\x02\x02" + head + "\x00\x00\x00", "cut short"},
 		{"leave in version 1", "\x02\x01" + head + "\x00\x00\x00\x01", "1 bytes"},
 		{"left with more", "\x08\x01", "1 bytes"},
+		{"playbook in the welcome of version 2", "\x02\x02" + head + "\x00\x00\x00\x00\x07", "1 bytes"},
+		{"playbook missing in a welcome", "\x02\x03" + head + "\x00\x00\x00\x00", "cut short"},
+		{"playbook of a version beyond 32 bits", "\x09\x80\x80\x80\x80\x10" + hash + "\x01\x00", "at most 4294967295"},
+		{"playbook without a version", "\x09\x00" + book[2:], "without a version"},
+		{"playbook without a document", "\x09\x01" + hash + "\x00\x00", "without a version or a document"},
+		{"playbook too large", "\x09\x01" + hash + "\x81\x80\x40\x00", "at most 1048576"},
+		{"playbook of other bytes", book[:2] + hash + book[34:], "altered on the way"},
+		{"playbook that is longer", book[:34] + "\x01" + book[36:], "states 1 bytes and inflates to more"},
+		{"playbook that is no deflate", "\x09\x01" + hash + "\x05\x03\xff\xff\xff", "does not inflate"},
 		{"too many hashes", "\x03\x00\x81\x80\x01", "at most 16384"},
 		{"too many refusals", "\x05\x00\x81\x20", "at most 4096"},
 		{"refusals of nothing", "\x05\x00\x80\x20", "cut short"},
@@ -224,6 +252,15 @@ func TestDecodeRefuses(t *testing.T) {
 	} {
 		if f, err := Decode([]byte(x.frame)); err == nil || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%s: %+v, error %v: want %q", x.name, f, err, x.want)
+		}
+	}
+}
+
+func TestLargestPlaybook(t *testing.T) {
+	for _, doc := range [][]byte{bytes.Repeat([]byte{' '}, MaxPlaybook), bytes.Repeat(sampleBook, MaxPlaybook/len(sampleBook))} {
+		f, err := Decode(encoded(t, &Playbook{Version: 1, Doc: doc}))
+		if err != nil || !bytes.Equal(f.(*Playbook).Doc, doc) {
+			t.Errorf("of %d bytes: %v", len(doc), err)
 		}
 	}
 }
@@ -247,6 +284,9 @@ func TestEncodeRefuses(t *testing.T) {
 		{"hashes", &Have{Hashes: make([]automerge.Hash, MaxHave+1)}, true, "16385 hashes"},
 		{"refusals", &Answer{Refused: make([]Refusal, MaxChanges+1)}, true, "4097 refusals"},
 		{"changes", &Changes{Held: make([]bool, MaxChanges+1)}, true, "4097 changes"},
+		{"playbook", &Playbook{Version: 1, Doc: make([]byte, MaxPlaybook+1)}, false, "at most 1048576"},
+		{"no playbook", &Playbook{Version: 1}, false, "without a document"},
+		{"version missing", &Playbook{Doc: sampleBook}, false, "without a version"},
 		{"bodies missing", &Changes{Held: make([]bool, 1)}, false, "0 bodies"},
 		{"hashes missing", &Changes{Held: []bool{true}}, false, "0 hashes"},
 	} {
