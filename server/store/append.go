@@ -526,7 +526,7 @@ func parseRow(data []byte, size int) (*automerge.Change, error) {
 // inflate is the reverse of deflate, for a size above 0.
 func inflate(data []byte, size int) ([]byte, error) {
 	if size > wire.MaxInflated {
-		return nil, fmt.Errorf("stored change of %d bytes cannot be one: at most %d", size, wire.MaxInflated)
+		return nil, fmt.Errorf("stored data of %d bytes cannot be ours: at most %d", size, wire.MaxInflated)
 	}
 	f := inflaters.Get().(io.ReadCloser)
 	defer inflaters.Put(f)
@@ -535,7 +535,7 @@ func inflate(data []byte, size int) ([]byte, error) {
 	}
 	raw := make([]byte, size)
 	if _, err := io.ReadFull(f, raw); err != nil {
-		return nil, fmt.Errorf("stored change cannot be inflated: %w", err)
+		return nil, fmt.Errorf("stored data cannot be inflated: %w", err)
 	}
 	return raw, nil
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,8 @@ type Carried struct {
 	Members int // that were made since
 	Devices int
 	Kept    int // changes of revoked devices that were kept apart since
+
+	Playbooks int // that were published since
 }
 
 // ErrStranger: two databases do not come from one another.
@@ -20,8 +23,8 @@ var ErrStranger = errors.New("the database that is replaced is not one that this
 
 // CarryOver brings into a restored copy, which nobody has open yet, what the database that it replaces knows of people and
 // what no device has any more: whose access was taken back and which invitations were used since, companies, members,
-// devices and keys that were made since, and what was kept apart of devices that are empty now. Orders of changes and the
-// feed are not touched: devices bring those back. It is one transaction; an error leaves the copy as it was.
+// devices and keys that were made since, the playbooks that were published since, as devices hold them, and what was kept
+// apart of devices that are empty now. Orders of changes and the feed are not touched: devices bring those back. It is one transaction; an error leaves the copy as it was.
 //
 // Both have to be of the same origin: ids mean the same in both, else ErrStranger.
 func CarryOver(ctx context.Context, from, into string) (Carried, error) {
@@ -86,7 +89,8 @@ func carry(c *conn, n *Carried) error {
 		(SELECT count(*) FROM old.members o JOIN main.members m USING (id) WHERE o.uid != m.uid) +
 		(SELECT count(*) FROM old.devices o JOIN main.devices m USING (id) WHERE o.uid != m.uid) +
 		(SELECT count(*) FROM old.apikeys o JOIN main.apikeys m USING (id) WHERE o.hash != m.hash) +
-		(SELECT count(*) FROM old.invites o JOIN main.invites m USING (id) WHERE o.hash != m.hash)`)
+		(SELECT count(*) FROM old.invites o JOIN main.invites m USING (id) WHERE o.hash != m.hash) +
+		(SELECT count(*) FROM old.playbooks o JOIN main.playbooks m USING (tenant, version) WHERE o.hash != m.hash)`)
 	if err != nil {
 		return err
 	}
@@ -98,6 +102,10 @@ func carry(c *conn, n *Carried) error {
 		text  string
 	}{
 		{nil, `INSERT INTO main.tenants SELECT * FROM old.tenants WHERE id NOT IN (SELECT id FROM main.tenants)`},
+		{&n.Playbooks, `INSERT INTO main.playbooks (tenant, version, hash, fitted, published, author, size, data)
+			SELECT tenant, version, hash, fitted, published, author, size, data FROM old.playbooks o
+			WHERE NOT EXISTS (SELECT 1 FROM main.playbooks m WHERE m.tenant = o.tenant AND m.version = o.version) ORDER BY o.id`},
+		{nil, `UPDATE main.tenants AS t SET playbook_taken = max(t.playbook_taken, o.playbook_taken) FROM old.tenants o WHERE o.id = t.id`},
 		// A member that was made since has no changes here: its devices bring them.
 		{&n.Members, `INSERT INTO main.members (id, uid, tenant, name, created, seq, chain, pushes, team, sponsor)
 			SELECT id, uid, tenant, name, created, 0, zeroblob(16), 0, team, sponsor FROM old.members
@@ -148,21 +156,33 @@ func carry(c *conn, n *Carried) error {
 
 // ExpireInvites has all open invitations of a closed database be good no more: in a backup they may have been used since.
 func ExpireInvites(path string) (n int, err error) {
+	return mend(path, "expire invitations", "UPDATE invites SET revoked = unixepoch() * 1000 WHERE used = 0 AND revoked = 0")
+}
+
+// SkipVersions has the next playbooks of a closed database get versions that nobody can have published since the backup
+// that it is: devices may hold those, with other content.
+func SkipVersions(path string) error {
+	_, err := mend(path, "skip versions", skipVersions, int64(MaxPlaybookAhead))
+	return err
+}
+
+// mend runs a statement in a closed database, and says how many rows it changed.
+func mend(path, what, text string, args ...driver.Value) (n int, err error) {
 	c, err := dial(path, "", []pragma{{"journal_mode", "delete"}, {"synchronous", 2}})
 	if err != nil {
-		return 0, fmt.Errorf("store: expire invitations: %w", translate(err))
+		return 0, fmt.Errorf("store: %s: %w", what, translate(err))
 	}
 	defer func() { err = errors.Join(err, translate(c.exec("PRAGMA journal_mode = wal")), c.Close()) }()
 	if err := migrate(c); err != nil {
-		return 0, fmt.Errorf("store: expire invitations: %w", translate(err))
+		return 0, fmt.Errorf("store: %s: %w", what, translate(err))
 	}
-	st, err := c.prepare("UPDATE invites SET revoked = unixepoch() * 1000 WHERE used = 0 AND revoked = 0")
+	st, err := c.prepare(text)
 	if err != nil {
-		return 0, fmt.Errorf("store: expire invitations: %w", translate(err))
+		return 0, fmt.Errorf("store: %s: %w", what, translate(err))
 	}
-	r, err := st.exec()
+	r, err := st.exec(args...)
 	if err != nil {
-		return 0, fmt.Errorf("store: expire invitations: %w", translate(err))
+		return 0, fmt.Errorf("store: %s: %w", what, translate(err))
 	}
 	rows, err := r.RowsAffected()
 	return int(rows), err

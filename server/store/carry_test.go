@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"math/rand/v2"
 	"path/filepath"
@@ -49,7 +50,16 @@ func TestCarryOver(t *testing.T) {
 	_, err = s.Append(ctx, maya, []store.Item{author.Edit(1)})
 	must(err)
 
+	publish := func(s *store.SQLite, version, after uint32, text string) {
+		t.Helper()
+		_, err := s.PublishPlaybook(ctx, store.Playbook{Tenant: tenant, Version: version, Hash: sha256.Sum256([]byte(text)), By: "Ann", Doc: []byte(text)}, after)
+		must(err)
+	}
+	publish(s, 1, 0, "one")
+
 	must(store.Backup(ctx, path, copied, nil))
+	publish(s, 2, 1, "two")
+	must(s.TakePlaybook(ctx, tenant, 7))
 	must(s.RevokeDevice(ctx, phone.ID))
 	must(s.Park(ctx, phone.ID, []store.Item{author.Edit(1)}))
 	must(s.LeaveDevice(ctx, phone.ID))
@@ -64,7 +74,7 @@ func TestCarryOver(t *testing.T) {
 
 	n, err := store.CarryOver(ctx, path, copied)
 	must(err)
-	if want := (store.Carried{Revoked: 3, Members: 1, Devices: 2, Kept: 1}); n != want {
+	if want := (store.Carried{Revoked: 3, Members: 1, Devices: 2, Kept: 1, Playbooks: 1}); n != want {
 		t.Errorf("carried over %+v, want %+v", n, want)
 	}
 	if again, err := store.CarryOver(ctx, path, copied); err != nil || again != (store.Carried{}) {
@@ -94,6 +104,12 @@ func TestCarryOver(t *testing.T) {
 	if m, err := s.MemberByID(ctx, tom); err != nil || m.Sponsor != maya || m.Devices != 1 || m.Changes != 0 {
 		t.Errorf("the new member: %+v, %v", m, err)
 	}
+	if p, err := s.PlaybookOf(ctx, tenant, 0); err != nil || p.Version != 2 || string(p.Doc) != "two" {
+		t.Errorf("the playbook: %+v, %v", p, err)
+	}
+	if heads, err := s.PlaybookHeads(ctx, []store.Tenant{tenant}); err != nil || heads[tenant].Taken != 7 {
+		t.Errorf("playbooks: %+v, %v", heads, err)
+	}
 	if c, err := s.TenantByID(ctx, tenant); err != nil || c.Members != 2 || c.Devices != 4 {
 		t.Errorf("the company: %+v, %v", c, err)
 	}
@@ -120,10 +136,14 @@ func TestCarryOver(t *testing.T) {
 	if n, err := store.ExpireInvites(copied); n != 1 || err != nil {
 		t.Errorf("%d invitations expired, %v", n, err)
 	}
+	must(store.SkipVersions(copied))
 	s = open(copied)
 	defer s.Close()
 	if _, _, err := s.Redeem(ctx, code, "phone"); !errors.Is(err, store.ErrExpired) {
 		t.Errorf("an expired code: %v", err)
+	}
+	if heads, err := s.PlaybookHeads(ctx, []store.Tenant{1}); err != nil || heads[1].Version != 2 || heads[1].Taken != 2+store.MaxPlaybookAhead {
+		t.Errorf("playbooks of a backup in whose place there was nothing: %+v, %v", heads, err)
 	}
 }
 

@@ -205,6 +205,8 @@ type writer struct {
 	park, isParked, parkedRow, take     *stmt
 	keptBy, keptOf                      *stmt
 	waiting, discard                    *stmt
+	bookHead, addBook, takeBook         *stmt
+	skipVersions                        *stmt
 	probeSave, probe, probeUndo, probed *stmt
 	dataVersion                         *stmt
 }
@@ -331,6 +333,10 @@ func (w *writer) texts() []text {
 		{&w.discard, "UPDATE parked SET taken = -? WHERE device = ? AND taken = 0 AND id <= ?"},
 		{&w.keptBy, "UPDATE devices SET kept = kept + ? WHERE id = ?"},
 		{&w.keptOf, "UPDATE members SET kept = kept + ? WHERE id = ?"},
+		{&w.bookHead, bookHead},
+		{&w.addBook, "INSERT INTO playbooks (tenant, version, hash, fitted, published, author, size, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&w.takeBook, "UPDATE tenants SET playbook_taken = max(playbook_taken, ?) WHERE id = ?"},
+		{&w.skipVersions, skipVersions},
 		{&w.probeSave, "SAVEPOINT probe"},
 		{&w.probe, "INSERT INTO meta VALUES ('probe', zeroblob(20000))"},
 		{&w.probeUndo, "ROLLBACK TO probe"},

@@ -16,6 +16,8 @@ var (
 	ErrExpired = errors.New("invitation is not good any more: ask for a new one")
 	// ErrSponsor: the sponsor is of another company, or stands below the member in the tree.
 	ErrSponsor = errors.New("sponsor cannot be: it has to be a member of the same company who does not stand below")
+	// ErrOvertaken: the newest playbook is not the one that the publisher knew; nothing was published.
+	ErrOvertaken = errors.New("another playbook was published meanwhile")
 )
 
 // Quota bounds a company. Zero fields bound nothing.
@@ -53,6 +55,7 @@ const (
 	ScopeFeed      Scope = "feed"      // read the company's activity
 	ScopeRead      Scope = "read"      // read members, devices, invitations, keys (not their secrets) and what was kept apart
 	ScopePeople    Scope = "people"    // make and change members, invite, revoke
+	ScopePlaybook  Scope = "playbook"  // publish the company's playbook, and read what was published
 	ScopeKeys      Scope = "keys"      // make keys with no more scopes than its own, and revoke such keys
 	ScopeCompanies Scope = "companies" // make companies, with a first key each, and set quotas; made on the command line only
 )
@@ -212,12 +215,58 @@ const (
 	MaxParkedMember = 4 * MaxParkedBytes // of all of a member's
 )
 
-// Hint says that something about a member may have changed. It may be lost, repeated or late: the store is the truth.
+// Playbook is one that a company has published. It never changes.
+type Playbook struct {
+	Tenant    Tenant
+	Version   uint32   // 1 or more; the newest is the company's
+	Hash      [32]byte // SHA-256 of Doc
+	Fitted    uint32   // as the document says: 0 when people wrote its numbers
+	By        string   // who published it, for people
+	Published time.Time
+	Size      int    // bytes of Doc
+	Doc       []byte // canonical JSON; nil where only what is known of it was asked for
+}
+
+// PlaybookHead says how far a company's versions go. The zero value is that of a company without a playbook.
+type PlaybookHead struct {
+	Version uint32 // of the newest; 0: none
+	Hash    [32]byte
+	// Taken is the highest version that is never to be published any more: the newest, or a higher one that devices may hold
+	// from before the database was put back from a backup.
+	Taken uint32
+}
+
+// Playbooks are what companies have published. What is published is immutable and is never removed.
+type Playbooks interface {
+	// PublishPlaybook makes a playbook the company's newest one. Of p, Tenant, Version, Hash, Fitted, By and Doc count; its
+	// Version has to be above Taken, by MaxPlaybookAhead at most, and after is the one that was the newest when it was made, 0
+	// for none. Of several publishers at a time one succeeds and the others get ErrOvertaken, also when they give the same
+	// again: who does not know what became of it looks. ErrNotFound: no such company. Invalid.
+	PublishPlaybook(ctx context.Context, p Playbook, after uint32) (Playbook, error)
+	// PlaybookOf returns a version of a company's playbook, 0 for the newest; ErrNotFound for none.
+	PlaybookOf(ctx context.Context, t Tenant, version uint32) (Playbook, error)
+	// PlaybookHistory returns those before a version, or for 0 from the newest on, the newest first and without their Doc;
+	// at most limit. ErrNotFound: no such company.
+	PlaybookHistory(ctx context.Context, t Tenant, before uint32, limit int) ([]Playbook, error)
+	// PlaybookHeads returns how far the versions of companies go, in one read; a company that is not there is left out. Each
+	// is at least as new as every acknowledgement before the call, by whichever process. It is what makes up for lost hints.
+	PlaybookHeads(ctx context.Context, ts []Tenant) (map[Tenant]PlaybookHead, error)
+	// TakePlaybook notes that devices hold a version that the store may not know, so that it is not given to another
+	// playbook. Of a version above the newest by more than MaxPlaybookAhead so much counts: no device spoils all numbers.
+	TakePlaybook(ctx context.Context, t Tenant, version uint32) error
+}
+
+// MaxPlaybookAhead is how many versions may be lost with what a backup lacks: more than two years of nightly fits.
+const MaxPlaybookAhead = 1000
+
+// Hint says that something about a member, or a company, may have changed. It may be lost, repeated or late: the store is
+// the truth.
 type Hint struct {
-	Member crdt.MemberID
-	Head   uint64 // of its order; 0: not said
-	People bool   // its devices, as one was made, revoked or adopted, or has left: look them up again
-	All    bool   // everything may have changed: look everybody up again
+	Member   crdt.MemberID
+	Head     uint64 // of its order; 0: not said
+	People   bool   // its devices, as one was made, revoked or adopted, or has left: look them up again
+	Playbook Tenant // not about a member: this company's playbook; 0: it is about a member
+	All      bool   // everything may have changed: look everybody up again
 }
 
 // Nodes is what several processes on one store need to serve the same members.

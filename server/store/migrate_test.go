@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"compress/gzip"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ func openOld(t *testing.T, layout int) (dir string, old oldDB) {
 // Databases of every layout that there was open, keep all that they hold, and what they hold goes on: it can be
 // overwritten, folded, counted.
 func TestMigration(t *testing.T) {
-	for _, layout := range []int{1, 2} {
+	for _, layout := range []int{1, 2, 3} {
 		t.Run(fmt.Sprint(layout), func(t *testing.T) {
 			dir, old := openOld(t, layout)
 			// Without room for it nothing is touched.
@@ -70,7 +71,8 @@ func TestMigration(t *testing.T) {
 				t.Fatal(err)
 			}
 			var pages int64
-			if err := errors.Join(db.QueryRow("PRAGMA page_count").Scan(&pages), db.Close()); err != nil {
+			_, vacuum := db.Exec("VACUUM") // no page is free
+			if err := errors.Join(vacuum, db.QueryRow("PRAGMA page_count").Scan(&pages), db.Close()); err != nil {
 				t.Fatal(err)
 			}
 			if s, err := store.Open(t.Context(), store.Config{Path: file(dir), MaxPages: pages}); !errors.Is(err, store.ErrFull) {
@@ -81,7 +83,11 @@ func TestMigration(t *testing.T) {
 			}
 			began := time.Now()
 			s := open(t, store.Config{Path: file(dir)})
+			if layout > 2 { // which notes when a device was revoked
+				began = made3
+			}
 			migratedPeople(t, s, old, began)
+			migratedPlaybooks(t, s, old)
 			migratedChanges(t, s, old)
 		})
 	}
@@ -164,6 +170,22 @@ func changesOf(t *testing.T, s store.Store, m crdt.MemberID) (all []store.Stored
 		all, after, more = append(all, cs...), at.Seq, rest
 	}
 	return all
+}
+
+// made3 is when the database of layout 3 was made.
+var made3 = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+
+// migratedPlaybooks: none was published, and the first one can be.
+func migratedPlaybooks(t *testing.T, s *store.SQLite, old oldDB) {
+	t.Helper()
+	heads, err := s.PlaybookHeads(t.Context(), []store.Tenant{old.Company})
+	if head, ok := heads[old.Company]; err != nil || !ok || head != (store.PlaybookHead{}) {
+		t.Errorf("playbooks go to %v, %v", heads, err)
+	}
+	doc := []byte("{}")
+	if _, err := s.PublishPlaybook(t.Context(), store.Playbook{Tenant: old.Company, Version: 1, Hash: sha256.Sum256(doc), By: "Ann", Doc: doc}, 0); err != nil {
+		t.Error(err)
+	}
 }
 
 func migratedChanges(t *testing.T, s *store.SQLite, old oldDB) {

@@ -24,7 +24,7 @@ func (s *SQLite) Watch(ctx context.Context, f func(Hint)) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("store: watch: %w", err)
 	}
-	w := &watcher{wake: make(chan struct{}, 1), hints: map[crdt.MemberID]Hint{}}
+	w := &watcher{wake: make(chan struct{}, 1), hints: map[crdt.MemberID]Hint{}, books: map[Tenant]struct{}{}}
 	if !s.watchers.add(w) {
 		return fmt.Errorf("store: watch: %w", ErrClosed)
 	}
@@ -79,7 +79,8 @@ type watcher struct {
 
 	mu    sync.Mutex
 	hints map[crdt.MemberID]Hint
-	all   bool // instead of hints
+	books map[Tenant]struct{} // companies with a new playbook
+	all   bool                // instead of hints and books
 }
 
 // put adds to what is to be told; of a member the newest head is told, and once.
@@ -88,9 +89,12 @@ func (w *watcher) put(list []Hint) {
 	for _, h := range list {
 		switch {
 		case w.all:
-		case h.All || len(w.hints) == maxHints:
+		case h.All || len(w.hints)+len(w.books) == maxHints:
 			w.all = true
 			clear(w.hints)
+			clear(w.books)
+		case h.Playbook != 0:
+			w.books[h.Playbook] = struct{}{}
 		default:
 			old := w.hints[h.Member]
 			h.Head, h.People = max(h.Head, old.Head), h.People || old.People
@@ -111,11 +115,15 @@ func (w *watcher) take() []Hint {
 		w.all = false
 		return []Hint{{All: true}}
 	}
-	list := make([]Hint, 0, len(w.hints))
+	list := make([]Hint, 0, len(w.hints)+len(w.books))
 	for _, h := range w.hints {
 		list = append(list, h)
 	}
+	for t := range w.books {
+		list = append(list, Hint{Playbook: t})
+	}
 	clear(w.hints)
+	clear(w.books)
 	return list
 }
 

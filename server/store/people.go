@@ -211,18 +211,22 @@ func orNull[T int | int64](n *T) driver.Value {
 }
 
 // NewEpoch says that the database was put back from a backup. Cursors of the feed that were given before are refused from
-// now on (ErrCursor), as their positions are used again for other records. No other process may have the database open.
+// now on (ErrCursor), as their positions are used again for other records; and versions of playbooks are left out that may
+// have been published since the backup. No other process may have the database open.
 func (s *SQLite) NewEpoch(ctx context.Context) error {
 	var epoch wire.Epoch
 	_, _ = rand.Read(epoch[:]) // never fails
 	return s.act(ctx, "new epoch", 1, func(w *writer) (wrong, err error) {
-		_, err = w.newEpoch.exec(epoch[:])
+		if _, err := w.newEpoch.exec(epoch[:]); err != nil {
+			return nil, err
+		}
+		_, err = w.skipVersions.exec(int64(MaxPlaybookAhead))
 		return nil, err
 	})
 }
 
 // Scopes are all that there are, in their order.
-var Scopes = []Scope{ScopeFeed, ScopeRead, ScopePeople, ScopeKeys, ScopeCompanies}
+var Scopes = []Scope{ScopeFeed, ScopeRead, ScopePeople, ScopePlaybook, ScopeKeys, ScopeCompanies}
 
 // Has reports whether the key may do what needs a scope.
 func (k APIKey) Has(s Scope) bool { return slices.Contains(k.Scopes, s) }

@@ -31,6 +31,7 @@ type reader struct {
 	deviceRow, devices       *stmt
 	invites, inviteByHash    *stmt
 	parked                   *stmt
+	bookHead, bookOf, books  *stmt
 }
 
 func (s *SQLite) openReader() (*reader, error) {
@@ -86,6 +87,9 @@ func (r *reader) texts() []text {
 		{&r.invites, "SELECT i.id, p.uid, i.created, i.expires, i.used, d.uid, i.revoked FROM invites i " +
 			"LEFT JOIN devices p ON p.id = i.pairer LEFT JOIN devices d ON d.id = i.device WHERE i.member = ? ORDER BY i.id"},
 		{&r.inviteByHash, "SELECT hash FROM invites WHERE hash = ?"},
+		{&r.bookHead, bookHead},
+		{&r.bookOf, "SELECT " + bookColumns + ", size, data FROM playbooks WHERE tenant = ? AND version = ?"},
+		{&r.books, "SELECT " + bookColumns + " FROM playbooks WHERE tenant = ? AND version < ? ORDER BY version DESC LIMIT 0 + ?"},
 		{&r.parked, "SELECT id, doc, arrived, taken, size, data FROM parked WHERE device = ? AND id > ? ORDER BY id LIMIT 0 + ?"},
 	}...)
 }

@@ -18,7 +18,8 @@ const applicationID = 0x5472696f
 //	2  segments; changes are found by the operations of an actor and no longer by hash
 //	3  quotas, teams, sponsors, scopes of keys, invitations, what is known of devices, what is kept of revoked ones;
 //	   documents of many writers
-const schemaVersion = 3
+//	4  playbooks
+const schemaVersion = 4
 
 // layouts bring a database from each version to the next; a new one goes through all of them.
 var layouts = [schemaVersion]func(*conn) error{
@@ -39,6 +40,7 @@ var layouts = [schemaVersion]func(*conn) error{
 		}
 		return countSegments(c)
 	},
+	func(c *conn) error { return c.exec(layout4) },
 }
 
 // A change's id is its member's row shifted by seqBits plus its number in the member's order: the rows of a member lie
@@ -242,6 +244,25 @@ UPDATE members SET
 UPDATE tenants SET
 	members = (SELECT count(*) FROM members m WHERE m.tenant = tenants.id),
 	devices = (SELECT coalesce(sum(m.devices), 0) FROM members m WHERE m.tenant = tenants.id);
+`
+
+// A playbook's rows are written once; the document is deflated as changes are. tenants.playbook_taken is the highest version
+// that nobody is to publish any more: that of the newest, or more (see PlaybookHead.Taken).
+const layout4 = `
+ALTER TABLE tenants ADD COLUMN playbook_taken INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE playbooks (
+	id        INTEGER PRIMARY KEY AUTOINCREMENT,
+	tenant    INTEGER NOT NULL REFERENCES tenants,
+	version   INTEGER NOT NULL,
+	hash      BLOB NOT NULL,
+	fitted    INTEGER NOT NULL,
+	published INTEGER NOT NULL,
+	author    TEXT NOT NULL,
+	size      INTEGER NOT NULL,
+	data      BLOB NOT NULL,
+	UNIQUE (tenant, version)
+) STRICT;
 `
 
 // crowds has the documents of more than fewWriters writers: how many they are, how many of them nothing builds on, and the

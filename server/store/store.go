@@ -146,6 +146,9 @@ type Store interface {
 	// People are the members, devices and keys of companies.
 	People
 
+	// Playbooks are what companies have published.
+	Playbooks
+
 	// Nodes are the processes that serve one store.
 	Nodes
 

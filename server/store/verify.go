@@ -274,6 +274,9 @@ func (k *verifier) run(ctx context.Context, c *conn) error {
 // whole looks at what is no member's alone.
 func (k *verifier) whole(ctx context.Context, c *conn) (err error) {
 	defer guard(&err)
+	if err := k.playbooks(ctx, c); err != nil {
+		return err
+	}
 	for _, q := range []struct{ query, text string }{
 		{"PRAGMA integrity_check(20)", "SQLite finds the file damaged: "},
 		{"SELECT \"table\" || ' ' || coalesce(rowid, '') || ' names a row of ' || parent || ' that is not there' FROM pragma_foreign_key_check LIMIT 20", ""},
@@ -306,6 +309,10 @@ func (k *verifier) whole(ctx context.Context, c *conn) (err error) {
 			"SELECT 'company ' || id || ': its members or devices are counted wrongly' FROM tenants t " +
 				"WHERE members != (SELECT count(*) FROM members m WHERE m.tenant = t.id) " +
 				"OR devices != (SELECT coalesce(sum(m.devices), 0) FROM members m WHERE m.tenant = t.id) LIMIT 5", "",
+		},
+		{
+			"SELECT 'company ' || id || ': its playbooks go further than the versions that count as taken' FROM tenants t " +
+				"WHERE playbook_taken < (SELECT coalesce(max(version), 0) FROM playbooks p WHERE p.tenant = t.id) LIMIT 5", "",
 		},
 		{
 			"SELECT 'the database has lost its epoch' WHERE NOT EXISTS (" +

@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -86,6 +88,10 @@ func verifiable(t testing.TB, path string) []store.Device {
 	}
 	if err == nil {
 		err = st.Park(t.Context(), lost.ID, []store.Item{storetest.NewAuthor(lost, 1, rand.New(rand.NewPCG(3, 9))).Tap(1)})
+	}
+	if err == nil {
+		doc := bytes.Repeat([]byte("a refill, "), 100)
+		_, err = st.PublishPlaybook(t.Context(), store.Playbook{Tenant: devices[0].Tenant, Version: 1, Hash: sha256.Sum256(doc), By: "Ann", Doc: doc}, 0)
 	}
 	if err := errors.Join(err, st.Close()); err != nil {
 		t.Fatal(err)
@@ -198,6 +204,10 @@ func TestVerify(t *testing.T) {
 		{"bytes of a member", "UPDATE members SET bytes = bytes + 1 WHERE id = 1", []string{member + ": its changes have", "its quota is counted wrongly"}},
 		{"devices of a member", "UPDATE members SET devices = devices + 1 WHERE id = 1", []string{"member 1 in its order of making: its devices"}},
 		{"members of a company", "UPDATE tenants SET members = 9", []string{"company 1: its members or devices are counted wrongly"}},
+		{"bytes of a playbook", "UPDATE playbooks SET data = " + flip("data", 30), []string{"company 1: playbook 1 is not what was published"}},
+		{"size of a playbook", "UPDATE playbooks SET size = 1 << 40", []string{"company 1: playbook 1 is not what was published"}},
+		{"hash of a playbook", "UPDATE playbooks SET hash = " + flip("hash", 3), []string{"company 1: playbook 1 is not what was published"}},
+		{"versions of playbooks", "UPDATE tenants SET playbook_taken = 0", []string{"company 1: its playbooks go further"}},
 		{"kept of a device", "UPDATE devices SET kept = 5 WHERE id = 1", []string{"device with number 1: what is kept of it is counted wrongly"}},
 		{"kept change", "UPDATE parked SET data = " + flip("data", 30), []string{member + ": log-2026-11: kept change 1 of a revoked device: its bytes"}},
 		{"hash of a kept change", "UPDATE parked SET hash = " + flip("hash", 3), []string{"kept change 1 of a revoked device: its bytes have hash"}},

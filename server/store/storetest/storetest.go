@@ -86,6 +86,8 @@ func Run(t *testing.T, h Harness) {
 	t.Run("Bytes", func(t *testing.T) { h.bytes(t) })
 	t.Run("Parked", func(t *testing.T) { h.parked(t) })
 	t.Run("TooMuch", func(t *testing.T) { h.tooMuch(t) })
+	t.Run("Playbooks", func(t *testing.T) { h.playbooks(t) })
+	t.Run("Publishers", func(t *testing.T) { h.publishers(t) })
 	t.Run("Cursors", func(t *testing.T) { h.cursors(t) })
 	t.Run("Close", func(t *testing.T) { h.closing(t) })
 	t.Run("Full", func(t *testing.T) { h.full(t) })
