@@ -88,7 +88,13 @@ func newServed(tb testing.TB, cfg hub.Config) *served {
 	}
 	st, err := store.Open(ctx, store.Config{Path: filepath.Join(tb.TempDir(), "trio.db")})
 	must(err)
-	s.st, cfg.Store, cfg.Log = st, st, slog.New(slog.NewTextHandler(&s.logs, nil))
+	if cfg.Store == nil {
+		cfg.Store = st
+	}
+	if w, ok := cfg.Store.(*whispering); ok {
+		w.SQLite = st
+	}
+	s.st, cfg.Log = st, slog.New(slog.NewTextHandler(&s.logs, nil))
 	tenant, err := st.CreateTenant(ctx, "Acme")
 	must(err)
 	m, err := st.CreateMember(ctx, store.Member{Tenant: tenant, Name: "Maya"})

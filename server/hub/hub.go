@@ -19,7 +19,7 @@ import (
 	"trio/server/store"
 )
 
-// Store is what the hub asks of storage; see store.Store, store.People and store.Nodes.
+// Store is what the hub asks of storage; see store.Store, store.People, store.Playbooks and store.Nodes.
 type Store interface {
 	Append(ctx context.Context, m crdt.MemberID, items []store.Item) (store.Ack, error)
 	Since(ctx context.Context, m crdt.MemberID, after uint64, limit, maxBytes int) (store.Page, error)
@@ -31,6 +31,10 @@ type Store interface {
 	Saw(ctx context.Context, list []store.Sighting) error
 	Park(ctx context.Context, d crdt.DeviceID, items []store.Item) error
 	LeaveDevice(ctx context.Context, d crdt.DeviceID) error
+
+	PlaybookOf(ctx context.Context, t store.Tenant, version uint32) (store.Playbook, error)
+	PlaybookHeads(ctx context.Context, ts []store.Tenant) (map[store.Tenant]store.PlaybookHead, error)
+	TakePlaybook(ctx context.Context, t store.Tenant, version uint32) error
 
 	store.Nodes
 }
@@ -68,9 +72,14 @@ type Hub struct {
 	all     bool // a hint of everything
 	closing bool
 	wg      sync.WaitGroup // of the connections
+	// companies whose playbooks are to be looked at: some, or all
+	newBooks map[store.Tenant]struct{}
+	allBooks bool
 
-	names   atomic.Int64   // that sessions keep
-	hinted  chan struct{}  // there are hints
+	names   atomic.Int64  // that sessions keep
+	hinted  chan struct{} // there are hints
+	books   *books
+	spreads chan struct{}  // there are playbooks to be looked at
 	tasks   sync.WaitGroup // of the hub itself
 	sighted sightings
 }
@@ -97,6 +106,7 @@ func New(cfg Config) *Hub {
 	}
 	h := &Hub{
 		cfg: cfg, conns: map[crdt.MemberID][]*conn{}, hints: map[crdt.MemberID]store.Hint{}, hinted: make(chan struct{}, 1),
+		books: newBooks(cfg.Store, cfg.Log), newBooks: map[store.Tenant]struct{}{}, spreads: make(chan struct{}, 1),
 		sighted: sightings{list: map[crdt.DeviceID]store.Sighting{}, some: make(chan struct{}, 1), end: make(chan struct{})},
 	}
 	if cfg.Caller == nil {
@@ -112,6 +122,7 @@ func New(cfg Config) *Hub {
 	h.upgrader = websocket.Upgrader{ReadBufferSize: 512, WriteBufferSize: 4096, WriteBufferPool: &sync.Pool{}}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.tasks.Go(h.attend)
+	h.tasks.Go(h.spread)
 	h.tasks.Go(h.noteSightings)
 	return h
 }
@@ -154,7 +165,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.log = c.log.With("member", dev.Member, "device", dev.ID)
 	c.token = bearer(r)
 	c.session = NewSession(h.cfg.Store, dev, id, h.cfg.Now)
-	c.session.names.shared = &h.names
+	c.session.names.shared, c.session.books = &h.names, h.books
 	if !h.add(c) {
 		c.hangUp(shutdownError())
 		go c.drain()

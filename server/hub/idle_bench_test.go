@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -27,6 +28,7 @@ import (
 
 	"trio/crdt"
 	"trio/crdt/wire"
+	"trio/ranking/playbook"
 	"trio/server/hub"
 	"trio/server/store"
 )
@@ -148,7 +150,8 @@ func BenchmarkIdle(b *testing.B) {
 		})
 	}
 	wg.Wait()
-	h := hub.New(hub.Config{Store: st})
+	var log logs
+	h := hub.New(hub.Config{Store: st, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	defer h.Shutdown(context.WithoutCancel(ctx)) //nolint:errcheck // all have left
 	srv := httptest.NewServer(h)
 	defer srv.Close()
@@ -186,6 +189,8 @@ func BenchmarkIdle(b *testing.B) {
 		b.ReportMetric((h2-heap)/devices, "heap-B/device")
 		b.ReportMetric((s2-stack)/devices, "stack-B/device")
 		b.ReportMetric(float64(runtime.NumGoroutine())/devices, "goroutines/device")
+		published(b, st, tenant, &log, devices)
+		b.ReportMetric(float64(residentBytes(b)-before)/devices, "B/idle-device-published")
 		_ = in.Close()
 		if err := cmd.Wait(); err != nil {
 			b.Fatal(err)
@@ -204,6 +209,40 @@ func heapAndStacks() (heap, stacks float64) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc), float64(m.StackInuse)
+}
+
+// published publishes the default playbook to devices that are connected, and measures what the server's process takes until
+// it has been written to all of them.
+func published(b *testing.B, st *store.SQLite, t store.Tenant, log *logs, devices int) {
+	b.Helper()
+	heads, err := st.PlaybookHeads(b.Context(), []store.Tenant{t})
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := playbook.Default()
+	d.Version = heads[t].Taken + 1
+	cpu, start := processorTime(b), time.Now()
+	_, err = st.PublishPlaybook(b.Context(), store.Playbook{Tenant: t, Version: d.Version, Hash: d.Hash(), By: "Ann", Doc: d.Encode()}, heads[t].Version)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for want := fmt.Sprintf("version=%d connections=%d", d.Version, devices); !strings.Contains(log.String(), want); time.Sleep(10 * time.Millisecond) {
+		if time.Since(start) > time.Minute {
+			b.Fatal("the playbook was not sent to all")
+		}
+	}
+	b.ReportMetric(time.Since(start).Seconds(), "s/publish")
+	b.ReportMetric(float64((processorTime(b)-cpu).Microseconds())/float64(devices), "µs-cpu/published-device")
+}
+
+// processorTime returns what this process has used.
+func processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // residentBytes returns the resident set of this process after what is garbage has gone.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -51,6 +53,10 @@ type Session struct {
 	leaving   bool   // names are what the order has after the device's receipt, once the reading side has read that
 	orderRead bool
 
+	books  *books
+	newest uint32 // version of the company's newest playbook, as far as is known
+	has    uint32 // version that the device holds or was sent; of one that is sent none, the highest number
+
 	// what the store is told of the device
 	app      unique.Handle[string]
 	pending  uint64 // changes that are only on it: as its hello said, less what it has pushed since
@@ -91,7 +97,7 @@ func (a *answer) own(sent wire.Receipt) (f *wire.Changes, ok bool) {
 
 // NewSession returns the state of a connection of a device that has proved who it is.
 func NewSession(st Store, dev store.Device, conn string, now func() time.Time) *Session {
-	return &Session{store: st, dev: dev, conn: conn, now: now}
+	return &Session{store: st, dev: dev, conn: conn, now: now, books: newBooks(st, slog.Default()), has: math.MaxUint32}
 }
 
 // Close gives back what the session has of what it shares with others. Receive is not to be called after it.
@@ -184,10 +190,18 @@ func (s *Session) hello(ctx context.Context, h *wire.Hello) error {
 		return err
 	}
 	proved := ok && at.Chain == h.Receipt.Chain
+	newest, has := uint32(0), uint32(math.MaxUint32)
+	if h.Version >= 3 && !s.dev.Revoked {
+		if newest, has, err = s.playbookOf(ctx, h); err != nil {
+			return err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.newest, s.has = max(s.newest, newest), has
 	s.welcome = &wire.Welcome{
 		Version: min(h.Version, wire.Version), Head: head, Now: s.now().UnixMilli(), Conn: s.conn, Reconcile: !proved, Leave: s.dev.Revoked,
+		Playbook: newest,
 	}
 	s.app, s.pending, s.known = unique.Make(strings.ToValidUTF8(h.App[:min(len(h.App), maxApp)], "")), h.Pending, head.Seq
 	if proved {
@@ -325,6 +339,15 @@ func (s *Session) ready() bool {
 // Next returns the next frame to send, or nil when there is nothing to send until Wake or Receive was called again. One
 // goroutine at a time calls it.
 func (s *Session) Next(ctx context.Context) ([]byte, error) {
+	b, err := s.next(ctx)
+	if b == nil && err == nil {
+		b, err = s.playbook(ctx)
+	}
+	return b, err
+}
+
+// next is Next but for playbooks.
+func (s *Session) next(ctx context.Context) ([]byte, error) {
 	s.mu.Lock()
 	switch {
 	case s.welcome == nil:

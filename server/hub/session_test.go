@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
@@ -122,6 +123,8 @@ func kinds(fs []wire.Frame) string {
 			b.WriteString("welcome ")
 		case *wire.Answer:
 			b.WriteString("answer ")
+		case *wire.Playbook:
+			fmt.Fprintf(&b, "playbook %d ", f.Version)
 		case *wire.Changes:
 			for _, held := range f.Held {
 				if held {

@@ -21,6 +21,10 @@ const (
 // hint takes a hint of the store. It waits for nothing: what concerns nobody here is dropped, the rest is kept, once for a
 // member, until attend comes to it.
 func (h *Hub) hint(x store.Hint) {
+	if x.Playbook != 0 {
+		h.published(x.Playbook)
+		return
+	}
 	h.mu.Lock()
 	if x.All {
 		h.all = true
@@ -87,6 +91,7 @@ func (h *Hub) attend() {
 			}
 		}
 		if all {
+			h.published(0)
 			h.askHeads()
 		}
 		if look && time.Since(looked) >= lookPause {
