@@ -280,7 +280,7 @@ func TestInvitePair(t *testing.T) {
 	var made admin.NewCompany
 	s.ask("POST", "/v1/admin/companies", s.key, map[string]any{"name": "Sol e Mar", "devices": 2}).into(201, &made)
 	s.key = made.Key.Secret
-	if !slices.Equal(made.Key.Scopes, []store.Scope{store.ScopeFeed, store.ScopeRead, store.ScopePeople, store.ScopeKeys}) || made.Company.Quota.Devices != 2 {
+	if !slices.Equal(made.Key.Scopes, []store.Scope{store.ScopeFeed, store.ScopeRead, store.ScopePeople, store.ScopePlaybook, store.ScopeKeys}) || made.Company.Quota.Devices != 2 {
 		t.Errorf("%+v", made)
 	}
 	var rosa admin.InvitedMember

@@ -27,9 +27,12 @@ const MaxBody = 64 << 10
 // of it is noted, and done says all of it at once.
 type call struct {
 	*http.Request
+	document bool // the body is one, not fields
+
 	by     Caller // of a key; zero for devices and for anybody
 	device store.Device
-	fields map[string]json.RawMessage // of the body
+	body   []byte                     // of a route that takes a document
+	fields map[string]json.RawMessage // of the body of all others
 	query  url.Values
 	known  []string // fields that the handler has asked for
 	asked  []string // parameters likewise
@@ -47,6 +50,10 @@ func (c *call) read() (err error) {
 	}
 	if err != nil {
 		return &Error{http.StatusBadRequest, "body", "the request's body did not come to its end", "send it again"}
+	}
+	if c.document {
+		c.body = b
+		return nil
 	}
 	c.fields, err = parseFields(b)
 	return err

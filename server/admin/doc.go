@@ -1,5 +1,5 @@
 // Package admin is how people come to sync: companies with their quotas and keys, members with teams and sponsors,
-// invitations, devices, and what was kept apart of revoked ones. A Service does each thing once, for the handlers of HTTP and
+// invitations, devices, and what was kept apart of revoked ones; and how a company publishes its playbook. A Service does each thing once, for the handlers of HTTP and
 // for the operator's command line alike.
 //
 // # Who asks
@@ -12,7 +12,7 @@
 // # What it promises
 //
 //   - Bad input is answered with all that is wrong with it, field by field, and what to do. A body is one JSON object of at
-//     most MaxBody bytes, a field that is not known is refused by its name, and so is one that is given twice.
+//     most MaxBody bytes (a playbook is itself the body), a field that is not known is refused by its name, and so is one that is given twice.
 //   - Lists are paged: limit items (1 to MaxPage, default DefaultPage) after the one that the last page named as next.
 //   - A code is redeemed by one caller; it makes one device.
 //   - What a revoked device had not sent is shown as a company may see it: documents, counts, kinds and times of log

@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"trio/crdt"
+	"trio/ranking/playbook"
 	"trio/server/ops"
 	"trio/server/store"
 )
@@ -26,10 +27,11 @@ func (s *Service) Routes(log *slog.Logger) []Route {
 	const get, post, patch, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 	var all []Route
 	add := func(method, path string, rt ops.Route, status int, ask func(*call) (any, error)) {
-		if method != get {
+		document := rt.Body > 0
+		if method != get && !document {
 			rt.Body = MaxBody
 		}
-		all = append(all, Route{method, path, rt, &handler{rt, status, ask, log, method != get}})
+		all = append(all, Route{method, path, rt, &handler{rt, status, ask, log, method != get, document}})
 	}
 	company := func(method, path, name string, scope store.Scope, status int, ask func(*call) (any, error)) {
 		add(method, "/v1/admin/"+path, ops.Route{Name: "admin-" + name, Access: ops.Companies, Scope: scope}, status, ask)
@@ -64,6 +66,12 @@ func (s *Service) Routes(log *slog.Logger) []Route {
 	company(post, "devices/{id}/unsent/accept", "accept", store.ScopePeople, 200, s.postAccept)
 	company(post, "devices/{id}/unsent/discard", "discard", store.ScopePeople, 200, s.postDiscard)
 
+	company(get, "playbook", "playbook", store.ScopePlaybook, 200, s.getPlaybook)
+	company(get, "playbooks", "playbooks", store.ScopePlaybook, 200, s.getPlaybooks)
+	add(post, "/v1/admin/playbook", ops.Route{
+		Name: "admin-playbook", Access: ops.Companies, Scope: store.ScopePlaybook, Body: playbook.MaxBytes,
+	}, 201, s.postPlaybook)
+
 	own(post, "pair", "pair", 201, s.postPair)
 	own(get, "devices", "devices", 200, s.getOwnDevices)
 	own(post, "devices/{id}/revoke", "revoke", 200, s.postOwnRevoke)
@@ -79,6 +87,8 @@ type handler struct {
 	ask    func(*call) (any, error)
 	log    *slog.Logger
 	change bool // it changes something
+
+	document bool // its body is one, not fields
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -113,6 +123,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(h.status)
 		return
 	}
+	if whole, ok := answer.(http.Handler); ok {
+		whole.ServeHTTP(w, r)
+		return
+	}
 	ops.Answer(w, h.status, answer)
 }
 
@@ -123,6 +137,7 @@ func (n NewKey) made() any        { return n.ID }
 func (n InvitedMember) made() any { return n.ID }
 func (n NewInvite) made() any     { return n.ID }
 func (n Joined) made() any        { return n.Device }
+func (p Playbook) made() any      { return p.Version }
 
 func (n NewCompany) failed() *Failure    { return n.Failed }
 func (n InvitedMember) failed() *Failure { return n.Failed }
@@ -161,7 +176,7 @@ func sorry(err error) (status int, code, message, hint string) {
 
 func (h *handler) answer(r *http.Request) (c *call, answer any, err error) {
 	// Who asks goes before what is asked: a stranger is told nothing of how.
-	c = &call{Request: r}
+	c = &call{Request: r, document: h.document}
 	switch h.route.Access {
 	case ops.Companies:
 		err = c.key()
@@ -183,6 +198,10 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		h.log.Info("request refused", "request", ops.RequestID(r.Context()), "route", h.route.Name, "code", e.Code)
 		if e.Status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", "Bearer")
+		}
+		if bad, ok := errors.AsType[*BadPlaybook](err); ok {
+			bad.answer(w, r)
+			return
 		}
 		ops.Refuse(w, r, e.Status, e.Code, e.Message, e.Hint)
 		return

@@ -71,7 +71,7 @@ func TestBadInput(t *testing.T) {
 		{"DELETE /v1/admin/keys/999", nil, 404, "not-found", nil},
 		{"DELETE /v1/admin/invites/999", nil, 404, "not-found", nil},
 		{"DELETE /v1/admin/invites/99999999999999999999", nil, 400, "field", []string{"id in the path"}},
-		{"POST /v1/admin/keys", map[string]any{"name": "x", "scopes": "feed"}, 400, "field", []string{`scopes: "feed": want a list of feed, read, people, keys, companies`}},
+		{"POST /v1/admin/keys", map[string]any{"name": "x", "scopes": "feed"}, 400, "field", []string{`scopes: "feed": want a list of feed, read, people, playbook, keys, companies`}},
 		{"POST /v1/admin/keys", map[string]any{"name": "", "scopes": []any{}}, 400, "field", []string{"name: is missing"}},
 		{"POST /v1/admin/keys", map[string]any{"name": "x"}, 400, "field", []string{"scopes: is missing"}},
 		{"POST /v1/admin/keys", map[string]any{"name": "x", "scopes": []string{"feed", "rule"}}, 400, "field", []string{`scopes: "rule" is not one`}},

@@ -33,6 +33,8 @@ type adminFlags struct {
 	name, team, sponsor, root *string
 	scopes                    string
 	members, devices, bytes   *int64
+	after, version, company   *int64
+	force                     bool
 	depth                     int
 	days                      int
 	invite                    bool
@@ -67,6 +69,14 @@ func (f *adminFlags) define(fs *flag.FlagSet, name string) {
 		number(&f.devices, "")
 	case "bytes":
 		number(&f.bytes, "")
+	case "after":
+		number(&f.after, "")
+	case "version":
+		number(&f.version, "")
+	case "company":
+		number(&f.company, "")
+	case "force":
+		fs.BoolVar(&f.force, name, false, "")
 	case "depth":
 		fs.IntVar(&f.depth, name, admin.MaxDepth, "")
 	case "days":
@@ -135,8 +145,13 @@ func scopeWords() string {
 
 func adminHelp(w io.Writer) {
 	fmt.Fprint(w, adminUsage)
+	listCommands(w, adminCommands())
+}
+
+// listCommands tells the commands, and what is so of all of them.
+func listCommands(w io.Writer, cmds []adminCommand) {
 	group := ""
-	for _, c := range adminCommands() {
+	for _, c := range cmds {
 		if c.group != group {
 			group = c.group
 			fmt.Fprintf(w, "\n%s\n", group)
@@ -166,31 +181,43 @@ type adminRun struct {
 }
 
 func administer(ctx context.Context, args []string) error {
-	fs := flag.NewFlagSet("trio admin", flag.ContinueOnError)
+	return adminProgram{"trio admin", adminCommands(), adminHelp}.run(ctx, args)
+}
+
+// An adminProgram is one of the program's commands that has commands of its own, on the data of a server.
+type adminProgram struct {
+	name string
+	cmds []adminCommand
+	help func(io.Writer)
+}
+
+func (p adminProgram) run(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet(p.name, flag.ContinueOnError)
 	data := fs.String("data", "", "")
 	file := fs.String("config", "", "")
 	asJSON := fs.Bool("json", false, "")
 	fs.SetOutput(io.Discard)
 	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
-		adminHelp(os.Stdout)
+		p.help(os.Stdout)
 		return err
 	case err != nil:
-		return &wrong{err.Error(), "see trio admin -h", 2}
+		return &wrong{err.Error(), "see " + p.name + " -h", 2}
 	case fs.NArg() == 0:
-		adminHelp(os.Stderr)
+		p.help(os.Stderr)
 		return errUsage
 	}
-	cmds := adminCommands()
 	name, rest := fs.Arg(0), fs.Args()[1:]
-	i := slices.IndexFunc(cmds, func(c adminCommand) bool { return c.name == name })
+	i := slices.IndexFunc(p.cmds, func(c adminCommand) bool { return c.name == name })
 	if i < 0 {
-		return &wrong{fmt.Sprintf("command %.60q is not known", name), "see trio admin -h", 2}
+		return &wrong{fmt.Sprintf("command %.60q is not known", name), "see " + p.name + " -h", 2}
 	}
-	cmd := cmds[i]
+	cmd := p.cmds[i]
 	r := &adminRun{Context: ctx, out: os.Stdout}
-	cs := flag.NewFlagSet("trio admin "+name, flag.ContinueOnError)
+	cs := flag.NewFlagSet(p.name+" "+name, flag.ContinueOnError)
 	cs.BoolVar(asJSON, "json", *asJSON, "")
+	cs.StringVar(data, "data", *data, "")
+	cs.StringVar(file, "config", *file, "")
 	for _, f := range strings.Fields(cmd.flags) {
 		r.define(cs, f)
 	}
@@ -198,13 +225,13 @@ func administer(ctx context.Context, args []string) error {
 	var err error
 	switch r.args, err = interleaved(cs, rest); {
 	case errors.Is(err, flag.ErrHelp):
-		adminHelp(os.Stdout)
+		p.help(os.Stdout)
 		return err
 	case err != nil:
-		return &wrong{err.Error(), "see trio admin -h", 2}
+		return &wrong{err.Error(), "see " + p.name + " -h", 2}
 	}
 	if want := strings.Fields(cmd.args); len(want) != len(r.args) {
-		return &wrong{fmt.Sprintf("%s takes %s, not %d arguments", name, cmp.Or(cmd.args, "no argument"), len(r.args)), "a name of several words stands in quotes; see trio admin -h", 2}
+		return &wrong{fmt.Sprintf("%s takes %s, not %d arguments", name, cmp.Or(cmd.args, "no argument"), len(r.args)), "a name of several words stands in quotes; see " + p.name + " -h", 2}
 	}
 	r.json = *asJSON
 	c, err := adminSettings(*data, *file)
@@ -214,7 +241,7 @@ func administer(ctx context.Context, args []string) error {
 	if _, err := os.Stat(filepath.Join(c.Data, dbName)); errors.Is(err, os.ErrNotExist) && name != "company" {
 		return &wrong{
 			fmt.Sprintf("there is no server's data in %s", c.Data),
-			"name the folder: trio admin --data DIR …; trio serve and trio admin company make one", 1,
+			"name the folder: " + p.name + " --data DIR …; trio serve and trio admin company make one", 1,
 		}
 	}
 	st, err := openStore(ctx, c.Data, nil, true)

@@ -17,6 +17,7 @@ import (
 
 	"trio/clients/qr"
 	"trio/crdt"
+	"trio/ranking/playbook"
 	"trio/server/admin"
 	"trio/server/store"
 	"trio/server/store/storetest"
@@ -114,6 +115,7 @@ func TestAdminAPI(t *testing.T) {
 	}
 	must(st.Close())
 
+	doc = playbook.Default().Encode()
 	p := serving(t, c)
 	script := "set -e\n"
 	for line := range strings.Lines(block) {
@@ -127,6 +129,7 @@ func TestAdminAPI(t *testing.T) {
 	cmd.Env = append(os.Environ(),
 		"TRIO=http://"+p.addr, "KEY="+key.Secret, fmt.Sprintf("COMPANY=%d", c.device.Tenant), fmt.Sprintf("ID_OF_KEY=%d", spare.ID), "MEMBER="+c.member.String(),
 		fmt.Sprintf("INVITE=%d", back.ID), "DEVICE="+gone.ID.String(), "CODE="+good.Code, "TOKEN="+c.token, "LOST="+lost.ID.String(),
+		"PLAYBOOK="+write(t, string(doc)),
 	)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -134,7 +137,7 @@ func TestAdminAPI(t *testing.T) {
 	}
 	for _, want := range []string{
 		`"name":"Verdant Trail"`, `"name":"Sol e Mar"`, `"bytes":200000000`, `"key":"trio_k_`, `"team":"South"`, `"depth":0`, `"qr":"\u003csvg `, `"state":"revoked"`,
-		`"taken":0`, `"token":"trio_d_`, "<html", `"name":"laptop"`, "/join#",
+		`"taken":0`, `"token":"trio_d_`, "<html", `"name":"laptop"`, "/join#", `"version":4,"hash":"`, `"name": "First playbook"`,
 	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("%s is not in the answers: %s", want, out)

@@ -437,8 +437,8 @@ func carryOver(ctx context.Context, path, fresh string) (says string, err error)
 	if mustStat(path) != nil {
 		n, err := store.CarryOver(ctx, path, fresh)
 		if err == nil {
-			return fmt.Sprintf("From the database in its place: %d revocations and used invitations, %d new members, %d new devices, %d changes kept apart of revoked devices.\n",
-				n.Revoked, n.Members, n.Devices, n.Kept), nil
+			return fmt.Sprintf("From the database in its place: %d revocations and used invitations, %d new members, %d new devices, %d changes kept apart of revoked devices, %d playbooks.\n",
+				n.Revoked, n.Members, n.Devices, n.Kept, n.Playbooks), nil
 		}
 		if ctx.Err() != nil {
 			return "", &wrong{"ended before anything was restored", "run it again", 1}
@@ -455,9 +455,16 @@ func carryOver(ctx context.Context, path, fresh string) (says string, err error)
 	if err != nil {
 		return "", err
 	}
+	if err := store.SkipVersions(fresh); err != nil {
+		if noRoom(err) {
+			return "", noRoomFor(fresh, fresh)
+		}
+		return "", err
+	}
 	return fmt.Sprintf("Who was revoked since the backup is not known (%s):\n"+
 		"  devices and keys that were revoked since may sync again: revoke them again before the server starts (trio admin devices, keys)\n"+
-		"  %d open invitations are good no more: they may have been used since\n", why, n), nil
+		"  %d open invitations are good no more: they may have been used since\n"+
+		"  playbooks that were published since are not here; devices go on by them: publish again (trio playbook publish)\n", why, n), nil
 }
 
 func closeLock(f *os.File) error {

@@ -37,7 +37,7 @@ usage: trio COMMAND [FLAG ...]
   restore  puts a backup back
   verify   says what is wrong with the server's data, or a backup
   admin    companies, members, invitations, devices and keys of a data folder
-  playbook what a company tells its promoters' devices: begin, check, compare
+  playbook what a company tells its promoters' devices: begin, check, compare, publish
   pull     append a company's new activity to a file
   device   a promoter's book on this computer
   version  which build this is

@@ -30,6 +30,9 @@ func playbookCommands() []playbookCommand {
 		{"check", "FILE", "says what is wrong with one, by line, and what to do", playbookCheck},
 		{"diff", "OLD NEW", "says what a new one changes, and what the log would not survive", playbookDiff},
 		{"schema", "", "prints the JSON Schema, for editors that help while you write", playbookSchema},
+		{"publish", "FILE", "makes one the company's: devices go by it from then on", publishing("publish")},
+		{"history", "", "what was published, the newest first", publishing("history")},
+		{"show", "", "prints what was published, byte for byte", publishing("show")},
 	}
 }
 
@@ -90,6 +93,20 @@ func playbookSchema(_ context.Context, args []string) error {
 
 // readPlaybook reads a playbook from a file and prints what is wrong with it.
 func readPlaybook(path string) (*playbook.Doc, error) {
+	b, err := playbookFile(path)
+	if err != nil {
+		return nil, err
+	}
+	d, err := playbook.Parse(b)
+	var ps playbook.Problems
+	if !errors.As(err, &ps) {
+		return d, err
+	}
+	return nil, tellProblems(path, ps)
+}
+
+// playbookFile reads a file that may be a playbook: one byte more than it may have, so that Parse says so.
+func playbookFile(path string) ([]byte, error) {
 	f := os.Stdin
 	if path != "-" {
 		var err error
@@ -102,11 +119,11 @@ func readPlaybook(path string) (*playbook.Doc, error) {
 	if err != nil {
 		return nil, &wrong{fmt.Sprintf("%s cannot be read: %v", path, err), "name a file", 2}
 	}
-	d, err := playbook.Parse(b)
-	var ps playbook.Problems
-	if !errors.As(err, &ps) {
-		return d, err
-	}
+	return b, nil
+}
+
+// tellProblems prints what is wrong with a playbook, and returns how much it is.
+func tellProblems(path string, ps playbook.Problems) error {
 	for _, p := range ps {
 		fmt.Printf("%s:%d:%d: %s\n  %s\n", path, p.Line, p.Column, p.Said(), p.Remedy)
 	}
@@ -116,7 +133,7 @@ func readPlaybook(path string) (*playbook.Doc, error) {
 	} else if n > 1 {
 		what = fmt.Sprintf("are %d things", n)
 	}
-	return nil, &wrong{fmt.Sprintf("there %s wrong with %s", what, path), "mend what is said above, then check again", 1}
+	return &wrong{fmt.Sprintf("there %s wrong with %s", what, path), "mend what is said above, then check again", 1}
 }
 
 // exactly takes so many arguments behind the flags.

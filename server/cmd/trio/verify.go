@@ -30,7 +30,7 @@ func verify(ctx context.Context, args []string) error {
 usage: trio verify [--data DIR | --config FILE] [--reference] [FILE]
 
 With FILE it is about a backup. For each member the chain over all changes is computed again, every hash, what each change
-builds on, the tables made of them, and the feed. One line for each thing that is wrong goes to standard output; status 1 says
+builds on, the tables made of them, and the feed; of playbooks the hash. One line for each thing that is wrong goes to standard output; status 1 says
 that there are some, 0 that there are none.
 
 `)

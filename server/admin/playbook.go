@@ -1,0 +1,270 @@
+package admin
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"trio/ranking/playbook"
+	"trio/server/ops"
+	"trio/server/store"
+)
+
+// Playbook is what is known of a published playbook.
+type Playbook struct {
+	Version   uint32    `json:"version"`
+	Hash      string    `json:"hash"`   // SHA-256 of the document, in hex
+	Fitted    uint32    `json:"fitted"` // the version by people that its numbers were fitted to; 0: people wrote it
+	By        string    `json:"by"`
+	Published time.Time `json:"published"`
+	Bytes     int       `json:"bytes"`
+}
+
+func playbookView(p store.Playbook) Playbook {
+	return Playbook{
+		Version: p.Version, Hash: hex.EncodeToString(p.Hash[:]), Fitted: p.Fitted, By: p.By, Published: p.Published, Bytes: p.Size,
+	}
+}
+
+// Document is a published playbook with what was published, byte for byte.
+type Document struct {
+	Playbook
+	Doc []byte
+}
+
+// ServeHTTP answers with the document itself: what is read here can be changed and published.
+func (d Document) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("ETag", `"`+d.Hash+`"`)
+	w.Header().Set("X-Playbook-Version", strconv.FormatUint(uint64(d.Version), 10))
+	w.Write(d.Doc) //nolint:errcheck // the caller left
+}
+
+// BadPlaybook is all that is wrong with a document that was to be published.
+type BadPlaybook struct {
+	Refusal  Error
+	Problems playbook.Problems
+}
+
+func (e *BadPlaybook) Error() string { return e.Refusal.Message }
+
+// Unwrap is the error without the problems one by one.
+func (e *BadPlaybook) Unwrap() error { return &e.Refusal }
+
+func badPlaybook(ps playbook.Problems) error {
+	what := ps[0].String()
+	if len(ps) > 1 {
+		what += fmt.Sprintf(" (and %d more)", len(ps)-1)
+	}
+	return &BadPlaybook{Error{http.StatusBadRequest, "playbook", "the playbook is not published: " + what, "mend it and publish again; nothing was changed"}, ps}
+}
+
+func (e *BadPlaybook) answer(w http.ResponseWriter, r *http.Request) {
+	type problem struct {
+		Line   int    `json:"line"`
+		Column int    `json:"column"`
+		Field  string `json:"field"`
+		Reason string `json:"reason"`
+		Remedy string `json:"remedy"`
+	}
+	list := make([]problem, len(e.Problems))
+	for i, p := range e.Problems {
+		list[i] = problem{p.Line, p.Column, p.Path, p.Reason, p.Remedy}
+	}
+	ops.Answer(w, e.Refusal.Status, map[string]any{"error": map[string]any{
+		"code": e.Refusal.Code, "message": e.Refusal.Message, "hint": e.Refusal.Hint, "request": ops.RequestID(r.Context()), "problems": list,
+	}})
+}
+
+// Publishing says how a playbook is published.
+type Publishing struct {
+	After *uint32 // only if the newest has still this version, 0 for none; nil: whichever it is
+	Force bool    // also when contents that the log knows by number are others
+}
+
+// name is who asked, for people.
+func (c Caller) name() string {
+	if c.operator {
+		return "operator"
+	}
+	return fmt.Sprintf("key %d", c.key)
+}
+
+func aboutPlaybook(t store.Tenant, version uint32) string {
+	if version == 0 {
+		return fmt.Sprintf("playbook of company %d", t)
+	}
+	return fmt.Sprintf("playbook %d of company %d", version, t)
+}
+
+// PublishPlaybook makes a document the company's playbook. It gets the next version, whatever the document says, and counts
+// as written by people, also when it came of one that was fitted.
+func (s *Service) PublishPlaybook(ctx context.Context, by Caller, t store.Tenant, b []byte, how Publishing) (Playbook, error) {
+	if err := by.may(store.ScopePlaybook); err != nil {
+		return Playbook{}, err
+	}
+	if !by.sees(t) {
+		return Playbook{}, notFound(aboutCompany(t))
+	}
+	doc, err := playbook.Parse(b)
+	if ps, ok := errors.AsType[playbook.Problems](err); ok && len(ps) > 0 {
+		return Playbook{}, badPlaybook(ps)
+	}
+	if err != nil {
+		return Playbook{}, err
+	}
+	heads, err := s.store.PlaybookHeads(ctx, []store.Tenant{t})
+	if err != nil {
+		return Playbook{}, err
+	}
+	head, ok := heads[t]
+	if !ok {
+		return Playbook{}, notFound(aboutCompany(t))
+	}
+	if how.After != nil && *how.After != head.Version {
+		return Playbook{}, overtaken(head.Version)
+	}
+	if head.Version > 0 && !how.Force {
+		newest, err := s.store.PlaybookOf(ctx, t, head.Version)
+		if err != nil {
+			return Playbook{}, mended(err, aboutPlaybook(t, head.Version))
+		}
+		if old, err := playbook.Parse(newest.Doc); err == nil { // one of a newer build is not compared
+			if w := moved(old, doc); len(w) > 0 {
+				return Playbook{}, &Error{http.StatusConflict, "contents", w.err().Error(), "put them back into their places; or force it, and what was learnt of one is told of another"}
+			}
+		}
+	}
+	// Entries that were logged by what a build brings have that one's version.
+	doc.Version, doc.Fitted = max(head.Taken, playbook.Default().Version)+1, 0
+	if doc.Version == 0 {
+		return Playbook{}, errors.New("all versions of the company's playbook are used up")
+	}
+	out := doc.Encode()
+	p, err := s.store.PublishPlaybook(ctx, store.Playbook{
+		Tenant: t, Version: doc.Version, Hash: sha256.Sum256(out), By: by.name(), Doc: out,
+	}, head.Version)
+	if errors.Is(err, store.ErrOvertaken) {
+		return Playbook{}, overtaken(0)
+	}
+	return playbookView(p), mended(err, aboutCompany(t))
+}
+
+// overtaken refuses who did not know the newest playbook.
+func overtaken(newest uint32) error {
+	what := "another playbook was published meanwhile"
+	if newest > 0 {
+		what += fmt.Sprintf(": version %d", newest)
+	}
+	return &Error{http.StatusConflict, "overtaken", what + "; nothing was changed", "look at it, bring into yours what is to stay, and publish again"}
+}
+
+// moved says which contents of a playbook are not in their place in the next one, by which the log knows them.
+func moved(old, now *playbook.Doc) (w wrong) {
+	for _, d := range playbook.Diff(old, now) {
+		if d.Warning != "" && strings.Contains(d.Path, ".contents[") {
+			w.add(d.Path, "%s", d.Warning)
+		}
+	}
+	return w
+}
+
+// PlaybookOf returns a published playbook, 0 for the newest.
+func (s *Service) PlaybookOf(ctx context.Context, by Caller, t store.Tenant, version uint32) (Document, error) {
+	if !by.sees(t) {
+		return Document{}, notFound(aboutCompany(t))
+	}
+	if _, err := s.store.TenantByID(ctx, t); err != nil {
+		return Document{}, mended(err, aboutCompany(t))
+	}
+	p, err := s.store.PlaybookOf(ctx, t, version)
+	if errors.Is(err, store.ErrNotFound) {
+		if version > 0 {
+			return Document{}, &Error{http.StatusNotFound, "not-found", fmt.Sprintf("playbook %d was not published here", version), "the history has the versions that were"}
+		}
+		return Document{}, &Error{http.StatusNotFound, "not-found", "no playbook was published yet: devices go by the one that they come with", "publish one"}
+	}
+	return Document{playbookView(p), p.Doc}, err
+}
+
+// Playbooks returns what a company has published, the newest first; Page.After is the version to go on behind.
+func (s *Service) Playbooks(ctx context.Context, by Caller, t store.Tenant, p Page) (List[Playbook], error) {
+	if !by.sees(t) {
+		return List[Playbook]{}, notFound(aboutCompany(t))
+	}
+	limit, err := p.limit()
+	if err != nil {
+		return List[Playbook]{}, err
+	}
+	before, err := p.number()
+	if err == nil && before > math.MaxUint32 {
+		err = badPage("after", fmt.Sprintf("%.40q is not one of the list", p.After))
+	}
+	if err != nil {
+		return List[Playbook]{}, err
+	}
+	all, err := s.store.PlaybookHistory(ctx, t, uint32(before), limit+1)
+	if err != nil {
+		return List[Playbook]{}, mended(err, aboutCompany(t))
+	}
+	return cut(all, limit, playbookView, func(p store.Playbook) string { return strconv.FormatUint(uint64(p.Version), 10) }), nil
+}
+
+// PlaybookAhead returns the highest version that devices may hold although it was not published here, as after the
+// database was put back from a backup; 0 for none. The next one that is published stands above it.
+func (s *Service) PlaybookAhead(ctx context.Context, by Caller, t store.Tenant) (uint32, error) {
+	if !by.sees(t) {
+		return 0, notFound(aboutCompany(t))
+	}
+	heads, err := s.store.PlaybookHeads(ctx, []store.Tenant{t})
+	if h := heads[t]; err == nil && h.Taken > h.Version {
+		return h.Taken, nil
+	}
+	return 0, err
+}
+
+func (s *Service) getPlaybook(c *call) (any, error) {
+	version := 0
+	if v := c.parameter("version"); v != "" {
+		version = c.digits("version", v, 1, math.MaxInt32)
+	}
+	if err := c.done(); err != nil {
+		return nil, err
+	}
+	return s.PlaybookOf(c.Context(), c.by, c.by.tenant, uint32(version))
+}
+
+func (s *Service) getPlaybooks(c *call) (any, error) {
+	p := c.page()
+	if err := c.done(); err != nil {
+		return nil, err
+	}
+	return s.Playbooks(c.Context(), c.by, c.by.tenant, p)
+}
+
+func (s *Service) postPlaybook(c *call) (any, error) {
+	var how Publishing
+	if v := c.parameter("after"); v != "" {
+		after := uint32(c.digits("after", v, 0, math.MaxInt32))
+		how.After = &after
+	}
+	switch v := c.parameter("force"); v {
+	case "", "false":
+	case "true":
+		how.Force = true
+	default:
+		c.add("force", "%.40q: want true or false", v)
+	}
+	if err := c.done(); err != nil {
+		return nil, err
+	}
+	return s.PublishPlaybook(c.Context(), c.by, c.by.tenant, c.body, how)
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"trio/server/admin"
+	"trio/server/store"
+)
+
+// publishCommands are those of trio playbook that are about what a server has.
+func publishCommands() []adminCommand {
+	return []adminCommand{
+		{"", "publish", "FILE", "company after force", "make FILE (- is standard input) the company's playbook. It gets the next version; devices that are connected have it at once, " +
+			"others when they connect. --after N: only while N is the newest; --force: also when contents are gone or have other places", (*adminRun).publish},
+		{"", "history", "", "company", "what was published, the newest first", (*adminRun).history},
+		{"", "show", "", "company version", "print what was published, the newest or a version, byte for byte", (*adminRun).showPlaybook},
+	}
+}
+
+func publishHelp(w io.Writer) {
+	fmt.Fprint(w, "usage: trio playbook COMMAND [--data DIR] [--config FILE] [--json] [ARGUMENT ...] [--FLAG VALUE ...]\n\n")
+	listCommands(w, publishCommands())
+	fmt.Fprint(w, "--company is the company's number; it can be left out where there is one only. The server may run meanwhile.\n")
+}
+
+// publishing is one of the commands, for trio playbook.
+func publishing(name string) func(context.Context, []string) error {
+	return func(ctx context.Context, args []string) error {
+		return adminProgram{"trio playbook", publishCommands(), publishHelp}.run(ctx, append([]string{name}, args...))
+	}
+}
+
+// ofCompany is the company that is named, or the only one.
+func (r *adminRun) ofCompany() (store.Tenant, error) {
+	if r.adminFlags.company != nil {
+		return store.Tenant(*r.adminFlags.company), nil
+	}
+	all, err := r.Companies(r, admin.Operator(), admin.Page{Limit: 2})
+	if err != nil {
+		return 0, err
+	}
+	switch len(all.Items) {
+	case 0:
+		return 0, &wrong{"there is no company yet", "trio admin company NAME makes one", 1}
+	case 1:
+		return all.Items[0].ID, nil
+	}
+	return 0, &wrong{"there are several companies", "say which one: --company N; trio admin companies lists them", 2}
+}
+
+// versionFlag reads a version; 0 for none.
+func versionFlag(name string, n *int64, least int64) (uint32, error) {
+	if n == nil {
+		return 0, nil
+	}
+	if *n < least || *n > math.MaxUint32 {
+		return 0, &wrong{fmt.Sprintf("--%s is %d", name, *n), "trio playbook history lists the versions", 2}
+	}
+	return uint32(*n), nil
+}
+
+func (r *adminRun) publish() error {
+	t, err := r.ofCompany()
+	if err != nil {
+		return err
+	}
+	how := admin.Publishing{Force: r.force}
+	after, err := versionFlag("after", r.after, 0)
+	if err != nil {
+		return err
+	}
+	if r.after != nil {
+		how.After = &after
+	}
+	name := r.args[0]
+	b, err := playbookFile(name)
+	if err != nil {
+		return err
+	}
+	p, err := r.PublishPlaybook(r, admin.Operator(), t, b, how)
+	if bad, ok := errors.AsType[*admin.BadPlaybook](err); ok {
+		return fmt.Errorf("nothing is published: %w", tellProblems(name, bad.Problems))
+	}
+	if err != nil {
+		return err
+	}
+	return r.print(p, fmt.Sprintf("version %d, %d bytes: devices that are connected have it in moments, others when they come", p.Version, p.Bytes))
+}
+
+func (r *adminRun) showPlaybook() error {
+	t, err := r.ofCompany()
+	if err != nil {
+		return err
+	}
+	version, err := versionFlag("version", r.version, 1)
+	if err != nil {
+		return err
+	}
+	d, err := r.PlaybookOf(r, admin.Operator(), t, version)
+	if err != nil {
+		return err
+	}
+	if r.json {
+		return r.print(d.Playbook, nil)
+	}
+	_, err = r.out.Write(d.Doc)
+	return err
+}
+
+func (r *adminRun) history() error {
+	t, err := r.ofCompany()
+	if err != nil {
+		return err
+	}
+	if err := printAll(r, "VERSION PUBLISHED BY FITTED BYTES HASH", func(p admin.Page) (admin.List[admin.Playbook], error) {
+		return r.Playbooks(r, admin.Operator(), t, p)
+	}, func(p admin.Playbook) []any {
+		return []any{p.Version, when(p.Published), p.By, bound(int(p.Fitted)), p.Bytes, p.Hash[:16]}
+	}); err != nil || r.json {
+		return err
+	}
+	ahead, err := r.PlaybookAhead(r, admin.Operator(), t)
+	if err == nil && ahead > 0 {
+		fmt.Fprintf(r.out, "Devices may hold versions up to %d that are not here (a backup was put back), and go on by them: the next one that is published is version %d.\n", ahead, ahead+1)
+	}
+	return err
+}
