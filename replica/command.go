@@ -194,7 +194,7 @@ func (r *Replica) Act(ctx context.Context, s Suggestion, outcome ranking.Outcome
 	}
 	touch := crdt.Entry{
 		Kind: kind, Contact: s.Contact, Evidence: crdt.E1, Content: book.ContentName(s.Content), Trigger: s.Trigger.String(),
-		Playbook: r.playbook.Version, P0: s.P0, P1: s.P1,
+		Playbook: s.Playbook, P0: s.P0, P1: s.P1,
 	}
 	if outcome != ranking.NoOutcome {
 		touch.Outcome = outcome.String()
@@ -203,7 +203,7 @@ func (r *Replica) Act(ctx context.Context, s Suggestion, outcome ranking.Outcome
 		if err := t.log(id, touch); err != nil {
 			return err
 		}
-		return t.log(crdt.NewEntryID(), s.choice(crdt.Taken, r.playbook.Version))
+		return t.log(crdt.NewEntryID(), s.choice(crdt.Taken))
 	})
 }
 
@@ -212,13 +212,13 @@ func (r *Replica) Decline(ctx context.Context, s Suggestion, c crdt.Choice) erro
 	if c != crdt.Skipped && c != crdt.Dismissed {
 		return fmt.Errorf("declining a suggestion is skipping or dismissing it, not %q", c)
 	}
-	return r.update(ctx, func(t *tx) error { return t.log(crdt.NewEntryID(), s.choice(c, r.playbook.Version)) })
+	return r.update(ctx, func(t *tx) error { return t.log(crdt.NewEntryID(), s.choice(c)) })
 }
 
-func (s *Suggestion) choice(c crdt.Choice, playbook uint32) crdt.Entry {
+func (s *Suggestion) choice(c crdt.Choice) crdt.Entry {
 	e := crdt.Entry{
 		Kind: crdt.Suggestion, Choice: c, Contact: s.Contact, Trigger: s.Trigger.String(), Channel: s.Channel.String(),
-		Content: book.ContentName(s.Content), Evidence: crdt.E1, Playbook: playbook,
+		Content: book.ContentName(s.Content), Evidence: crdt.E1, Playbook: s.Playbook,
 	}
 	if s.NReasons > 0 {
 		e.Reason = s.Suggestion.Reasons[0].Code.String()

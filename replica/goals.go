@@ -41,6 +41,7 @@ type goalWork struct {
 
 	// for the commit
 	reset   bool
+	rules   *ranking.GoalRules // to count by from now on; nil: as before
 	plan    *ranking.Plan
 	tallies []ranking.Tally
 	cache   map[ranking.Day][]ranking.Act // nil: not to be kept
@@ -55,6 +56,9 @@ type firstTouch struct {
 func (h *habits) put(w *goalWork) {
 	h.Lock()
 	defer h.Unlock()
+	if w.rules != nil {
+		h.rules = w.rules
+	}
 	if w.plan != nil {
 		h.plan = *w.plan
 	}
@@ -101,7 +105,7 @@ func goalForm(r *ranking.GoalRules) string {
 // ensureGoals reads the sums of days into memory, through the commit of this transaction, and makes them anew when other rules or
 // another build made them.
 func (t *tx) ensureGoals() error {
-	form, want := "", goalForm(t.r.habits.rules)
+	form, want := "", goalForm(t.rules())
 	if _, err := t.one([]any{&form}, `SELECT value FROM meta WHERE key='goals'`); err != nil {
 		return err
 	}
@@ -332,7 +336,7 @@ func (t *tx) projectGoals() error {
 		} else {
 			w.cache[d] = acts
 		}
-		if err := t.saveTally(t.r.habits.rules.TallyDay(d, acts)); err != nil {
+		if err := t.saveTally(t.rules().TallyDay(d, acts)); err != nil {
 			return err
 		}
 	}
@@ -423,7 +427,7 @@ func (t *tx) countAll() error {
 			}
 		}
 		if len(day) > 0 {
-			all = append(all, t.r.habits.rules.TallyDay(day[0].Day, day))
+			all = append(all, t.rules().TallyDay(day[0].Day, day))
 		}
 		day = day[:0]
 	}
@@ -474,7 +478,7 @@ func (t *tx) loadPlan() error {
 				p.Goals = p.Goals[:len(p.Goals)-1]
 			}
 			from, err := ranking.ParseDay(date)
-			m, known := t.r.habits.rules.Metric(string(dim))
+			m, known := t.rules().Metric(string(dim))
 			if !known || err != nil { // of other rules
 				keys = keys[:0]
 				return nil
@@ -638,7 +642,7 @@ func (r *Replica) TakeBack(ctx context.Context, id crdt.EntryID) error {
 		if err := t.project(); err != nil {
 			return err
 		}
-		k := ranking.NewKeeper(t.r.habits.rules)
+		k := ranking.NewKeeper(t.rules())
 		k.SetPlan(plan)
 		if err := t.loadTallies(k.Put); err != nil {
 			return err
@@ -665,9 +669,10 @@ func (r *Replica) TakeBack(ctx context.Context, id crdt.EntryID) error {
 
 // Commit commits the member to n a day of a dimension, from today on; 0 ends it.
 func (r *Replica) Commit(ctx context.Context, d crdt.Dimension, n int64) error {
-	if _, ok := r.habits.rules.Metric(string(d)); !ok {
+	rules := r.Playbook().Goals
+	if _, ok := rules.Metric(string(d)); !ok {
 		var names []string
-		for _, m := range r.habits.rules.Metrics {
+		for _, m := range rules.Metrics {
 			names = append(names, m.Name)
 		}
 		return fmt.Errorf("goal %.40q is not one that the company tracks: want one of %v", string(d), names)
@@ -768,10 +773,11 @@ func (r *Replica) suggested(ctx context.Context) (fresh, known int, err error) {
 
 // Nudged logs that a nudge was shown.
 func (r *Replica) Nudged(ctx context.Context, n ranking.Nudge) error {
-	if n.Metric < 0 || n.Metric >= len(r.habits.rules.Metrics) {
+	rules := r.Playbook().Goals
+	if n.Metric < 0 || n.Metric >= len(rules.Metrics) {
 		return errors.New("this nudge is not one that the rules know")
 	}
 	return r.update(ctx, func(t *tx) error {
-		return t.log(crdt.SourceEntryID(r.member, n.Key), crdt.Entry{Kind: crdt.Nudge, Content: r.habits.rules.Metrics[n.Metric].Name, Evidence: crdt.E1})
+		return t.log(crdt.SourceEntryID(r.member, n.Key), crdt.Entry{Kind: crdt.Nudge, Content: rules.Metrics[n.Metric].Name, Evidence: crdt.E1})
 	})
 }

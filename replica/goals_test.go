@@ -12,6 +12,7 @@ import (
 
 	"trio/crdt"
 	"trio/ranking"
+	"trio/ranking/playbook"
 	"trio/replica"
 )
 
@@ -444,13 +445,15 @@ func goalsOnDevices(t *testing.T, seed uint64) {
 	ok(t, a.Close())
 
 	// Other rules sum anew at the next opening, and the old ones again.
-	cfg.Goals = ranking.DefaultGoalRules()
-	cfg.Goals.GraceMinutes = 0
+	rules = ranking.DefaultGoalRules()
+	rules.GraceMinutes = 0
+	cfg.Playbook = playbook.Default()
+	cfg.Playbook.Goals = rules
 	a, err = replica.Open(ctx, cfg)
 	ok(t, err)
-	k = ranking.NewKeeper(cfg.Goals)
+	k = ranking.NewKeeper(rules)
 	k.SetPlan(plan)
-	for _, x := range cfg.Goals.Count(acts) {
+	for _, x := range rules.Count(acts) {
 		k.Put(x)
 	}
 	if h, err := a.Habit(ctx); err != nil || fmt.Sprintf("%+v", h.Habit) != fmt.Sprintf("%+v", k.At(h.Now)) {
@@ -465,9 +468,9 @@ func zoneOf(t time.Time) int {
 }
 
 func TestGoalRulesThatAreWrongAreRefused(t *testing.T) {
-	rules := ranking.DefaultGoalRules()
-	rules.Metrics[0].Kinds = nil
-	if _, err := replica.Open(t.Context(), replica.Config{Path: filepath.Join(t.TempDir(), "r.db"), Member: crdt.MemberID{1}, Device: crdt.DeviceID{1}, Goals: rules}); err == nil ||
+	doc := playbook.Default()
+	doc.Goals.Metrics[0].Kinds = nil
+	if _, err := replica.Open(t.Context(), replica.Config{Path: filepath.Join(t.TempDir(), "r.db"), Member: crdt.MemberID{1}, Device: crdt.DeviceID{1}, Playbook: doc}); err == nil ||
 		!strings.Contains(err.Error(), "metric 1: kinds") {
 		t.Error(err)
 	}

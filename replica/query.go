@@ -150,13 +150,16 @@ type Suggestion struct {
 	Step    string   // what to do: "Text Joanna about a refill"
 	Wording string   // what to say
 	Reasons []string // why, the first is the trigger's own sentence
+
+	Playbook uint32 // version of the playbook that it was made by: the log has it
 }
 
 // TopThree returns today's three of a list, best first; fewer when fewer are worth doing, none when nothing needs doing.
 // lang is the language of the sentences ("en", "es"). It is the same on every device with the same changes.
 func (r *Replica) TopThree(ctx context.Context, list ranking.List, lang string) ([]Suggestion, error) {
 	seed := book.Seed(r.member)
-	picks := r.top.rank(r.playbook, seed, r.Today(), list)
+	pb := r.Playbook().Ranking
+	picks := r.top.rank(pb, seed, r.Today(), list)
 	sender, err := r.Profile(ctx, crdt.ProfileName)
 	if err != nil {
 		return nil, err
@@ -169,12 +172,12 @@ func (r *Replica) TopThree(ctx context.Context, list ranking.List, lang string) 
 		}
 		first := ranking.FirstName(c.Name)
 		s := Suggestion{
-			Suggestion: p, Contact: c.ID, Name: c.Display(),
-			Step:    r.playbook.Step(p.Trigger, p.Channel, lang, first),
-			Wording: r.playbook.Wording(p.Trigger, p.Channel, p.Content, lang, first, ranking.FirstName(sender), p.Days()),
+			Suggestion: p, Contact: c.ID, Name: c.Display(), Playbook: pb.Version,
+			Step:    pb.Step(p.Trigger, p.Channel, lang, first),
+			Wording: pb.Wording(p.Trigger, p.Channel, p.Content, lang, first, ranking.FirstName(sender), p.Days()),
 		}
 		for _, reason := range p.Reasons[:p.NReasons] {
-			s.Reasons = append(s.Reasons, r.playbook.Sentence(reason, lang))
+			s.Reasons = append(s.Reasons, pb.Sentence(reason, lang))
 		}
 		out[i] = s
 	}
@@ -258,14 +261,16 @@ type Status struct {
 	Changes int
 	Folded  int // how many of them Compact put into segments
 	Today   ranking.Day
-	Left    time.Time // when this device, whose access was taken back, emptied itself; zero: it has not
+	// Playbook says by which playbook the replica goes.
+	Playbook PlaybookStatus
+	Left     time.Time // when this device, whose access was taken back, emptied itself; zero: it has not
 }
 
 // Status returns how far the replica has come.
 func (r *Replica) Status(ctx context.Context) (s Status, err error) {
 	st := r.committed.Load()
 	s.Receipt, s.Left = st.cursor, st.left
-	s.Today = r.Today()
+	s.Today, s.Playbook = r.Today(), r.held.Load().status()
 	if !s.Left.IsZero() {
 		return s, nil
 	}

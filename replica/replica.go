@@ -17,6 +17,7 @@ import (
 	"trio/crdt/automerge"
 	"trio/crdt/wire"
 	"trio/ranking"
+	"trio/ranking/playbook"
 )
 
 // Config says which replica to open. Zero fields have the defaults stated behind them.
@@ -26,10 +27,8 @@ type Config struct {
 	// Member and Device own the replica. When given for an existing one they must be its own, else ErrOther.
 	Member crdt.MemberID
 	Device crdt.DeviceID
-	// Playbook ranks. Zero: ranking.DefaultPlaybook.
-	Playbook *ranking.Playbook
-	// Goals are the company's rules for goals. Zero: ranking.DefaultGoalRules.
-	Goals *ranking.GoalRules
+	// Playbook is used until the company's own has come. Zero: playbook.Default.
+	Playbook *playbook.Doc
 	// Now is the device's clock. Zero: time.Now.
 	Now func() time.Time
 	// MaxPages bounds the database (pages of 4 KiB). Zero: the disk does.
@@ -41,13 +40,13 @@ type Config struct {
 // Replica is a member's documents on one device. All methods may be called from many goroutines; commands and arriving
 // changes take turns. Close it before the process ends to leave no write-ahead log behind; a crash loses nothing.
 type Replica struct {
-	db       *sql.DB
-	conn     *sql.Conn // the one connection that writes, under mu
-	rdb      *sql.DB   // connections that read meanwhile
-	member   crdt.MemberID
-	device   crdt.DeviceID
-	now      func() time.Time
-	playbook *ranking.Playbook
+	db     *sql.DB
+	conn   *sql.Conn // the one connection that writes, under mu
+	rdb    *sql.DB   // connections that read meanwhile
+	member crdt.MemberID
+	device crdt.DeviceID
+	now    func() time.Time
+	first  *playbook.Doc // Config.Playbook
 
 	mu      sync.Mutex // one writer; guards what follows
 	stmts   map[string]*sql.Stmt
@@ -66,6 +65,7 @@ type Replica struct {
 
 	// now committed: what commands start from and screens read without waiting for them
 	committed atomic.Pointer[standing]
+	held      atomic.Pointer[held]
 
 	top    topThree
 	habits habits
@@ -97,14 +97,10 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.Playbook == nil {
-		cfg.Playbook = ranking.DefaultPlaybook()
-	}
-	if cfg.Goals == nil {
-		cfg.Goals = ranking.DefaultGoalRules()
-	}
-	if err := cfg.Goals.Check(); err != nil {
-		return nil, err
+	if cfg.Playbook != nil {
+		if err := cfg.Playbook.Goals.Check(); err != nil {
+			return nil, err
+		}
 	}
 	db, err := sql.Open(driverName, cfg.Path)
 	if err != nil {
@@ -117,14 +113,13 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 	}
 	rdb.SetMaxOpenConns(readers)
 	r := &Replica{
-		db: db, rdb: rdb, now: cfg.Now, playbook: cfg.Playbook,
+		db: db, rdb: rdb, now: cfg.Now, first: cfg.Playbook,
 		stmts:  map[string]*sql.Stmt{},
 		actors: map[automerge.ActorID]int64{}, byActor: map[int64]automerge.ActorID{},
 	}
 	if r.foldAt = cfg.FoldAt; r.foldAt <= 0 {
 		r.foldAt = 1000
 	}
-	r.habits.rules, r.habits.keeper = cfg.Goals, ranking.NewKeeper(cfg.Goals)
 	r.watch.subs = map[chan struct{}]struct{}{}
 	if err := r.open(ctx, cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", cfg.Path, err), r.Close())
@@ -239,6 +234,9 @@ func (r *Replica) load(ctx context.Context) error {
 		st.left = time.UnixMilli(left.Int64)
 	}
 	r.committed.Store(&st)
+	if err := r.loadPlaybook(ctx); err != nil {
+		return fmt.Errorf("read the playbook: %w", err)
+	}
 	clear(r.actors)
 	clear(r.byActor)
 	rows, err := r.conn.QueryContext(ctx, `SELECT id, actor FROM actors`)

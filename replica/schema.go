@@ -18,7 +18,8 @@ const applicationID = 0x5472696f
 //	2  segments; changes are found by their place in the member's order, and no more by (document, writer, sequence),
 //	   which nothing asked for and the table of writers keeps unique
 //	3  what goals need: sums of days, badges given, entries that were slips
-const schemaVersion = 3
+//	4  the company's playbook
+const schemaVersion = 4
 
 const schema = `
 -- what this device is and how far it has come
@@ -126,7 +127,12 @@ CREATE TABLE merges(
 	other   TEXT NOT NULL,
 	n       INTEGER NOT NULL
 ) STRICT;
-` + schemaGoals + `
+` + schemaGoals + schemaPlaybooks + `
+`
+
+// schemaPlaybooks is what version 4 added.
+const schemaPlaybooks = `
+CREATE TABLE playbooks(version INTEGER PRIMARY KEY, frame BLOB NOT NULL, at INTEGER NOT NULL) STRICT; -- wire.Playbook as it came; ms
 `
 
 // schemaGoals is what version 3 added.
@@ -155,6 +161,7 @@ CREATE TABLE segments(
 var migrations = []string{
 	`DROP INDEX changes_seq;` + schemaSegments,
 	schemaGoals,
+	schemaPlaybooks,
 }
 
 // Errors of Open that callers tell apart.

@@ -63,7 +63,7 @@ func (s *Session) Hello(ctx context.Context) ([]byte, error) {
 	s.helloAt, s.proved = s.r.now().UnixMilli(), st.Receipt.Seq
 	return wire.Encode(&wire.Hello{
 		Version: wire.Version, Member: s.r.member, Device: s.r.device, Receipt: st.Receipt, Pending: uint64(st.Unsent),
-		Now: s.helloAt, App: s.app,
+		Now: s.helloAt, App: s.app, Playbook: s.r.held.Load().newest(),
 	})
 }
 
@@ -92,6 +92,11 @@ func (s *Session) Receive(ctx context.Context, frame []byte) ([][]byte, error) {
 			err = errors.Join(err, s.r.update(ctx, func(t *tx) error { return t.forgetReceipts(wire.Epoch{}) }))
 		}
 		return nil, err
+	case *wire.Playbook:
+		if s.leaving != nil {
+			break
+		}
+		return nil, s.r.takePlaybook(ctx, f, frame)
 	case *wire.Answer:
 		if !s.underway || f.ID != s.push {
 			return nil, fmt.Errorf("from the server: answer to push %d, which is not under way", f.ID)
@@ -197,12 +202,13 @@ func (s *Session) welcomed(ctx context.Context, w *wire.Welcome) (out [][]byte, 
 	}
 }
 
-// Level reports whether all that the server had when it welcomed us is here, and nothing waits to be sent.
+// Level reports whether all that the server had when it welcomed us is here, the company's playbook included, and nothing
+// waits to be sent.
 func (s *Session) Level(ctx context.Context) (bool, error) {
 	if s.welcome == nil || s.underway || s.leaving != nil {
 		return false, nil
 	}
-	if s.r.committed.Load().cursor.Seq < s.welcome.Head.Seq {
+	if s.r.committed.Load().cursor.Seq < s.welcome.Head.Seq || s.r.held.Load().newest().Version < s.welcome.Playbook {
 		return false, nil
 	}
 	var open bool

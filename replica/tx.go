@@ -45,6 +45,7 @@ type tx struct {
 	rezone   bool
 	home     book.Calendar
 	goals    goalWork
+	held     *held                           // the playbook to go by from now on; nil: as before
 	people   map[crdt.ContactID]*book.Person // nil: not to be ranked any more
 	lost     []lostOp                        // see fork
 	writer   automerge.ActorID
@@ -115,7 +116,11 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 		clear(r.actors)
 		clear(r.byActor)
 		r.top.clear()
-		t.goals = goalWork{reset: true, plan: &ranking.Plan{}}
+		t.held = r.builtIn()
+		t.goals = goalWork{reset: true, plan: &ranking.Plan{}, rules: t.held.doc.Goals}
+	}
+	if t.held != nil {
+		r.held.Store(t.held)
 	}
 	for a, id := range t.actors {
 		r.actors[a], r.byActor[id] = id, a

@@ -445,6 +445,7 @@ func (a *app) status(ctx context.Context) error {
 	}
 	fmt.Fprintf(a.out, "device %s of member %s\n", a.access.Device, a.access.Member)
 	fmt.Fprintf(a.out, "changes: %d here, %d only on this device; receipt up to %d; today is %s\n", st.Changes, st.Unsent, st.Receipt.Seq, st.Today)
+	a.playbook(st.Playbook)
 	unsent, err := a.Unsent(ctx)
 	for _, u := range unsent {
 		if u.Reason != "" {
@@ -452,6 +453,22 @@ func (a *app) status(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// playbook says by which playbook the device goes.
+func (a *app) playbook(p replica.PlaybookStatus) {
+	if p.Version == 0 {
+		fmt.Fprintln(a.out, "playbook: what this build brings; none of the company's has come")
+	} else {
+		brand := ""
+		if p.Brand != "" {
+			brand = " of " + p.Brand
+		}
+		fmt.Fprintf(a.out, "playbook: version %d, %s%s, since %s\n", p.Version, p.Name, brand, p.Since.Format(time.DateTime))
+	}
+	if p.Newer > 0 {
+		fmt.Fprintf(a.out, "playbook %d is here too, and this build cannot read it (%s): update the app\n", p.Newer, p.Why)
+	}
 }
 
 func (a *app) log(ctx context.Context, args []string) error {
