@@ -17,6 +17,7 @@ import (
 	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/ranking"
+	"trio/ranking/playbook"
 	"trio/replica"
 	"trio/replica/importer"
 	"trio/server/hub"
@@ -66,6 +67,7 @@ type world struct {
 	devs   []*device
 	logged map[crdt.EntryID]bool // acknowledged actions
 	people []crdt.ContactID      // acknowledged contacts
+	books  int                   // playbooks published
 	script []string
 }
 
@@ -181,8 +183,10 @@ func (w *world) step() {
 	case p < 50:
 		w.say("%d: cut", n)
 		d.link = nil
-	case p < 90:
+	case p < 89:
 		w.deliver(d)
+	case p < 90:
+		w.publish()
 	case p < 93:
 		n, err := d.r.Compact(w.ctx)
 		w.must(err)
@@ -452,7 +456,46 @@ func (w *world) deliver(d *device) bool {
 	return true
 }
 
+// publish publishes a playbook that counts and suggests in another way than the last one. Some of who is connected is told.
+func (w *world) publish() {
+	heads, err := w.store.PlaybookHeads(w.ctx, []store.Tenant{w.tenant})
+	w.must(err)
+	head := heads[w.tenant]
+	doc := playbook.Default()
+	doc.Version = max(head.Taken, doc.Version) + 1
+	doc.Goals.GraceMinutes = w.rng.IntN(3) * 60
+	i := w.rng.IntN(len(doc.Goals.Metrics))
+	doc.Goals.Metrics[0], doc.Goals.Metrics[i] = doc.Goals.Metrics[i], doc.Goals.Metrics[0]
+	doc.Ranking.Rules[ranking.NewLead].Value += int64(w.rng.IntN(10)) * 1000
+	p, err := w.store.PublishPlaybook(w.ctx, store.Playbook{Tenant: w.tenant, Version: doc.Version, Hash: doc.Hash(), By: "Ann", Doc: doc.Encode()}, head.Version)
+	w.must(err)
+	w.books++
+	w.say("server: publish playbook %d", p.Version)
+	for _, d := range w.devs {
+		if d.link != nil && w.rng.IntN(2) == 0 {
+			d.link.srv.WakePlaybook(p.Version)
+		}
+	}
+}
+
+// heal has all devices come, and once more when there were playbooks: a server that was put back from its backup hears by
+// the first time which versions it has lost, and the second time brings one to all.
 func (w *world) heal() {
+	w.meet()
+	if w.books > 0 {
+		w.publish()
+		w.meet()
+		heads, err := w.store.PlaybookHeads(w.ctx, []store.Tenant{w.tenant})
+		w.must(err)
+		for i, d := range w.devs {
+			if got, want := d.r.Playbook(), heads[w.tenant]; got.Version != want.Version || got.Hash() != want.Hash {
+				w.must(fmt.Errorf("device %d goes by playbook %d, the newest is %d", i, got.Version, want.Version))
+			}
+		}
+	}
+}
+
+func (w *world) meet() {
 	w.say("heal")
 	for i, d := range w.devs {
 		d.link = nil // a fresh hello measures the clock again, without the simulation's hours between two frames

@@ -24,16 +24,19 @@ type live struct {
 	st      *store.SQLite
 	srv     *server.Server
 	http    *http.Server
+	dir     string
 	devs    [2]*replica.Replica
+	paths   [2]string
 	syncers [2]*replica.Syncer
+	away    [2]func() // ends a device's syncer
 }
 
 func newLive(tb testing.TB) *live {
 	l := &live{TB: tb}
 	ctx := tb.Context()
-	dir := tb.TempDir()
+	l.dir = tb.TempDir()
 	var err error
-	l.st, err = store.Open(ctx, store.Config{Path: filepath.Join(dir, "trio.db")})
+	l.st, err = store.Open(ctx, store.Config{Path: filepath.Join(l.dir, "trio.db")})
 	l.must(err)
 	tb.Cleanup(func() { l.st.Close() })
 	l.serve("127.0.0.1:0")
@@ -41,11 +44,10 @@ func newLive(tb testing.TB) *live {
 	l.must(err)
 	member, err := l.st.CreateMember(ctx, store.Member{Tenant: tenant, Name: "Maya"})
 	l.must(err)
-	run, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
 	tb.Cleanup(func() {
-		stop()
-		running.Wait()
+		for i := range l.devs {
+			l.leave(i)
+		}
 		for _, d := range l.devs {
 			d.Close()
 		}
@@ -54,16 +56,31 @@ func newLive(tb testing.TB) *live {
 	for i := range l.devs {
 		d, token, err := l.st.CreateDevice(ctx, member, "device")
 		l.must(err)
-		l.devs[i], err = replica.Open(ctx, replica.Config{Path: filepath.Join(dir, d.ID.String()), Member: member, Device: d.ID})
+		l.paths[i] = filepath.Join(l.dir, d.ID.String())
+		l.devs[i], err = replica.Open(ctx, replica.Config{Path: l.paths[i], Member: member, Device: d.ID})
 		l.must(err)
 		l.syncers[i] = l.devs[i].NewSyncer(replica.SyncerConfig{
 			URL: "ws://" + l.addr + "/v1/sync", Token: token, Log: slog.New(slog.DiscardHandler),
 			MinWait: 10 * time.Millisecond, MaxWait: 100 * time.Millisecond,
 		})
-		running.Go(func() { l.syncers[i].Run(run) }) //nolint:errcheck // State tells
+		l.come(i)
 	}
 	return l
 }
+
+// come has a device sync until it leaves.
+func (l *live) come(i int) {
+	run, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { l.syncers[i].Run(run) }) //nolint:errcheck // State tells
+	l.away[i] = func() {
+		stop()
+		running.Wait()
+	}
+}
+
+// leave returns once a device does not sync any more.
+func (l *live) leave(i int) { l.away[i]() }
 
 func (l *live) must(err error) {
 	if err != nil {
