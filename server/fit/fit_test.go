@@ -19,10 +19,10 @@ func acts(d *dice, pb *ranking.Playbook, n, members int, today ranking.Day, more
 		}
 		t.Member[0], t.Member[1] = byte(i%members), byte(i%members>>8)
 		t.Contact[0], t.Contact[1] = byte(i), byte(i>>8)
-		t.Features[ranking.Age] = int64(d.below(40))
-		t.Features[ranking.TriesMade] = int64(d.below(4))
+		t.Features[ranking.Age] = int32(d.below(40))
+		t.Features[ranking.TriesMade] = int32(d.below(4))
 		z := t.z(pb)
-		t.P0 = int64(sigmoid(z) * ranking.One)
+		t.P0 = uint16(sigmoid(z) * ranking.One)
 		t.P1 = t.P0
 		t.Won = d.unit() < sigmoid(z+more(&t))
 		out = append(out, t)
@@ -119,7 +119,7 @@ func TestOneMemberIsNoCompany(t *testing.T) {
 			one += v
 		}
 	}
-	if one/all > .1 {
+	if one/all > .0501 {
 		t.Errorf("half of the acts are one member's and have %.0f %% of the weight", 100*one/all)
 	}
 }
@@ -135,7 +135,7 @@ func TestTheOffsetFollowsTheDaysAndDoesNotSwing(t *testing.T) {
 		}
 		return 0
 	}))
-	days := drift(pb, tuples, today)
+	days := drift(pb, tuples, fair(tuples, today), today)
 	if v := days.on(ranking.NewLead, today-45); math.Abs(v) > .35 {
 		t.Errorf("before the change the offset was %.2f", v)
 	}

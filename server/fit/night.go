@@ -1,6 +1,7 @@
 package fit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -52,18 +53,10 @@ const (
 // days its log-loss may be half a percent above the old one's at most, and no weight may have moved by more than 500
 // milli-nats. What the two playbooks say of an act is measured with the acts' Extra, so the reorder model is not.
 func Release(old, candidate *ranking.Playbook, tuples []Tuple, today ranking.Day) (*ranking.Playbook, error) {
-	was, is, n := 0.0, 0.0, 0
-	for _, t := range sortTuples(tuples) {
-		if ago := today - t.Day; ago <= 0 || ago > gateDays {
-			continue
-		}
-		was += logLoss(t.z(old), t.y())
-		is += logLoss(t.z(candidate), t.y())
-		n++
-	}
+	n, was, is := Losses(old, candidate, tuples, today)
 	if n > 0 && is > was*gateWorse {
 		return nil, fmt.Errorf("%w: on the %d acts of the last %d days its log-loss is %.4f, that of version %d %.4f: look at what changed, or wait for more acts",
-			ErrWorse, n, gateDays, is/float64(n), old.Version, was/float64(n))
+			ErrWorse, n, gateDays, is, old.Version, was)
 	}
 	for t := range ranking.NumTriggers {
 		a, b := &old.Rules[t], &candidate.Rules[t]
@@ -74,6 +67,27 @@ func Release(old, candidate *ranking.Playbook, tuples []Tuple, today ranking.Day
 	pb := Copy(candidate)
 	pb.Version = old.Version + 1
 	return pb, nil
+}
+
+// Losses measures two playbooks on the acts of the last 14 days: how many there are, and the mean log-loss of each playbook on
+// them, no member being more than its part of a trigger. Without acts the losses are zero.
+func Losses(old, candidate *ranking.Playbook, tuples []Tuple, today ranking.Day) (n int, was, is float64) {
+	tuples = sortTuples(tuples)
+	day := func(t Tuple, d ranking.Day) int { return cmp.Compare(t.Day, d) }
+	from, _ := slices.BinarySearchFunc(tuples, today-gateDays, day)
+	to, _ := slices.BinarySearchFunc(tuples, today, day)
+	tuples = tuples[from:max(from, to)]
+	share := shares(len(tuples), func(i int) (uint8, MemberID) { return uint8(tuples[i].Trigger), tuples[i].Member }, func(int) float64 { return 1 })
+	all := 0.0
+	for i := range tuples {
+		was += share[i] * logLoss(tuples[i].z(old), tuples[i].y())
+		is += share[i] * logLoss(tuples[i].z(candidate), tuples[i].y())
+		all += share[i]
+	}
+	if all == 0 {
+		return 0, 0, 0
+	}
+	return len(tuples), was / all, is / all
 }
 
 // leap names a number of a rule that moved too far.

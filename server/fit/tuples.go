@@ -1,6 +1,7 @@
 package fit
 
 import (
+	"bytes"
 	"cmp"
 	"math"
 	"slices"
@@ -11,17 +12,17 @@ import (
 // MemberID is the 16 bytes of a member's id.
 type MemberID [16]byte
 
-// Tuple is an act on a suggestion whose window is over, as it is learnt from.
+// Tuple is an act on a suggestion whose window is over, as it is learnt from: 72 bytes, as a company has millions.
 type Tuple struct {
 	Member   MemberID
 	Contact  ranking.ContactID
 	Day      ranking.Day
+	Features [ranking.NumFeatures]int32
+	Extra    int32  // milli-nats of the company's score that no weight stands for: a form, answers, an order unasked
+	P0, P1   uint16 // Q16, as the act was logged
 	Trigger  ranking.TriggerID
 	Channel  ranking.Channel
 	Content  uint8
-	Features [ranking.NumFeatures]int64
-	Extra    int64 // milli-nats of the company's score that no weight stands for: a form, answers, an order unasked
-	P0, P1   int64 // Q16, as the act was logged
 	Won      bool
 }
 
@@ -123,12 +124,18 @@ func tupleOf(pb *ranking.Playbook, c *Contact, f *ranking.Facts, a *ranking.Atte
 // NewTuple notes an act that was one of a playbook's steps on its day.
 func NewTuple(pb *ranking.Playbook, m MemberID, contact ranking.ContactID, s *ranking.Step, a *ranking.Attempt) Tuple {
 	t := Tuple{
-		Member: m, Contact: contact, Day: a.Day, Trigger: a.Trigger, Channel: a.Channel, Content: a.Content, Features: s.Features,
-		P0: int64(a.P0), P1: int64(a.P1), Won: a.Won,
+		Member: m, Contact: contact, Day: a.Day, Trigger: a.Trigger, Channel: a.Channel, Content: a.Content,
+		P0: a.P0, P1: a.P1, Won: a.Won,
 	}
-	t.Extra = s.Z - t.known(pb)
+	for f, v := range s.Features {
+		t.Features[f] = small(v)
+	}
+	t.Extra = small(s.Z - t.known(pb))
 	return t
 }
+
+// small is a number in 32 bits: what is beyond has a meaning to nobody.
+func small(v int64) int32 { return int32(min(max(v, math.MinInt32), math.MaxInt32)) }
 
 // known is what a playbook's weights say of a tuple, in milli-nats.
 func (t *Tuple) known(pb *ranking.Playbook) int64 {
@@ -138,16 +145,18 @@ func (t *Tuple) known(pb *ranking.Playbook) int64 {
 		z += rule.Contents[t.Content].Arm[t.Channel]
 	}
 	for f, bins := range rule.Weights {
-		z += look(bins, t.Features[f])
+		z += look(bins, int64(t.Features[f]))
 	}
 	return z
 }
 
 // z is the company's log-odds of a tuple under a playbook, in nats.
-func (t *Tuple) z(pb *ranking.Playbook) float64 { return float64(t.known(pb)+t.Extra) / 1000 }
+func (t *Tuple) z(pb *ranking.Playbook) float64 { return float64(t.known(pb)+int64(t.Extra)) / 1000 }
 
-func (t *Tuple) y() float64 {
-	if t.Won {
+func (t *Tuple) y() float64 { return truth(t.Won) }
+
+func truth(b bool) float64 {
+	if b {
 		return 1
 	}
 	return 0
@@ -183,25 +192,77 @@ const (
 	leastDoubt = 60
 )
 
-// weigh gives each tuple its weight: half for each 90 days of age, and no member more than its part of a trigger.
-func weigh(tuples []Tuple, today ranking.Day) []float64 {
-	type who struct {
-		t ranking.TriggerID
-		m MemberID
+// level is the most that a member may weigh, so that nobody has more than mostOfMember of what all weigh together, those
+// who weigh too much already cut to it. Of fewer members than that allows, nobody weighs more than that part of all that there was.
+func level(sums []float64) float64 {
+	slices.SortFunc(sums, func(a, b float64) int { return cmp.Compare(b, a) })
+	all := 0.0
+	for _, x := range sums {
+		all += x
 	}
-	w := make([]float64, len(tuples))
-	sums, all := map[who]float64{}, [ranking.NumTriggers]float64{}
-	for i := range tuples {
-		t := &tuples[i]
-		w[i] = math.Exp2(-max(float64(today-t.Day), 0) / halfLife)
-		sums[who{t.Trigger, t.Member}] += w[i]
-		all[t.Trigger] += w[i]
-	}
-	for i := range tuples {
-		t := &tuples[i]
-		if sum, most := sums[who{t.Trigger, t.Member}], mostOfMember*all[t.Trigger]; sum > most {
-			w[i] *= most / sum
+	rest := all
+	for cut, x := range sums {
+		left := 1 - mostOfMember*float64(cut)
+		if left < 1e-9 {
+			break
 		}
+		if most := mostOfMember * rest / left; x <= most {
+			return most
+		}
+		rest -= x
+	}
+	return mostOfMember * all
+}
+
+// shares returns by how much each of n things counts, 1 or less, so that no member has more than its part of what has the
+// same kind: a member who says much, or makes it up, is one of many all the same. of tells kind and member of a thing, w what it weighs.
+func shares(n int, of func(i int) (kind uint8, m MemberID), w func(i int) float64) []float64 {
+	type who struct {
+		kind uint8
+		m    MemberID
+	}
+	sums := map[who]float64{}
+	var order []who // no sum depends on the order of a map
+	for i := range n {
+		k, m := of(i)
+		if _, ok := sums[who{k, m}]; !ok {
+			order = append(order, who{k, m})
+		}
+		sums[who{k, m}] += w(i)
+	}
+	byKind := map[uint8][]float64{}
+	for _, k := range order {
+		byKind[k.kind] = append(byKind[k.kind], sums[k])
+	}
+	most := map[uint8]float64{}
+	for k, all := range byKind {
+		most[k] = level(all)
+	}
+	out := make([]float64, n)
+	for i := range out {
+		k, m := of(i)
+		out[i] = 1
+		if sum := sums[who{k, m}]; sum > most[k] {
+			out[i] = most[k] / sum
+		}
+	}
+	return out
+}
+
+// fair is shares of the acts of a trigger, by age.
+func fair(tuples []Tuple, today ranking.Day) []float64 {
+	return shares(len(tuples), func(i int) (uint8, MemberID) { return uint8(tuples[i].Trigger), tuples[i].Member },
+		func(i int) float64 { return fade(tuples[i].Day, today) })
+}
+
+// fade is what age leaves of a weight: half for each 90 days.
+func fade(day, today ranking.Day) float64 { return math.Exp2(-max(float64(today-day), 0) / halfLife) }
+
+// weigh gives each tuple its weight: by age, and no member more than its part of a trigger.
+func weigh(tuples []Tuple, today ranking.Day) []float64 {
+	w := fair(tuples, today)
+	for i := range w {
+		w[i] *= fade(tuples[i].Day, today)
 	}
 	return w
 }
@@ -216,11 +277,11 @@ func weigh(tuples []Tuple, today ranking.Day) []float64 {
 func Weights(parent, old *ranking.Playbook, tuples []Tuple, today ranking.Day) *ranking.Playbook {
 	pb := Copy(old)
 	tuples = sortTuples(tuples)
-	if from, _ := slices.BinarySearchFunc(tuples, today-mostDays, func(t Tuple, d ranking.Day) int { return cmp.Compare(t.Day, d) }); from > 0 {
+	if from, _ := slices.BinarySearchFunc(tuples, today-MostDays, func(t Tuple, d ranking.Day) int { return cmp.Compare(t.Day, d) }); from > 0 {
 		tuples = tuples[from:]
 	}
-	w := weigh(tuples, today)
-	d := drift(old, tuples, today)
+	w, share := weigh(tuples, today), fair(tuples, today)
+	d := drift(old, tuples, share, today)
 	for t := range ranking.NumTriggers {
 		var of []int
 		for i := range tuples {
@@ -230,7 +291,7 @@ func Weights(parent, old *ranking.Playbook, tuples []Tuple, today ranking.Day) *
 		}
 		fitRule(pb, parent, old, t, tuples, of, w, &d)
 	}
-	now := drift(pb, tuples, today)
+	now := drift(pb, tuples, share, today)
 	for t := range ranking.NumTriggers {
 		was := old.Rules[t].Offset
 		pb.Rules[t].Offset = was + min(max(milli(now.on(t, today))-was, -mostMove), mostMove)
@@ -275,9 +336,9 @@ func fitRule(pb, parent, before *ranking.Playbook, t ranking.TriggerID, tuples [
 		ct, ch := int(tu.Content), int(tu.Channel)
 		d.at = append(d.at, 0, uint16(c.way+ch), uint16(c.content+ct), uint16(c.arm+ct*int(ranking.NumChannels)+ch))
 		for f := range rule.Weights {
-			d.at = append(d.at, uint16(c.feature[f]+binOf(rule.Weights[f], tu.Features[f])))
+			d.at = append(d.at, uint16(c.feature[f]+binOf(rule.Weights[f], int64(tu.Features[f]))))
 		}
-		d.y, d.w, d.off = append(d.y, tu.y()), append(d.w, w[i]), append(d.off, float64(tu.known(parent)-from.Offset+tu.Extra)/1000+days.on(t, tu.Day))
+		d.y, d.w, d.off = append(d.y, tu.y()), append(d.w, w[i]), append(d.off, float64(tu.known(parent)-from.Offset+int64(tu.Extra))/1000+days.on(t, tu.Day))
 		for _, col := range d.at[begin:] {
 			if members[col] == nil {
 				members[col] = map[MemberID]struct{}{}
@@ -379,27 +440,28 @@ func (d *drifts) on(t ranking.TriggerID, day ranking.Day) float64 {
 // drift replays the daily correction: each morning the offset of a trigger moves by the correction of the acts whose
 // window ended the evening before, as a playbook without its own offset sees them. What the days taught is so a
 // function of the acts, and the weights are fitted to what is left of them; fitted to all, they would take the correction
-// back each night. The tuples are sorted by day.
-func drift(pb *ranking.Playbook, tuples []Tuple, today ranking.Day) (d drifts) {
+// back each night. The tuples are sorted by day; fair says by how much each counts.
+func drift(pb *ranking.Playbook, tuples []Tuple, fair []float64, today ranking.Day) (d drifts) {
 	if len(tuples) == 0 {
 		return d
 	}
-	d.first = max(tuples[0].Day, today-mostDays)
+	d.first = max(tuples[0].Day, today-MostDays)
 	for t := range ranking.NumTriggers {
-		var of []*Tuple
+		var of []int
 		for i := range tuples {
 			if tuples[i].Trigger == t && tuples[i].Day >= d.first {
-				of = append(of, &tuples[i])
+				of = append(of, i)
 			}
 		}
 		at := make([]float64, max(int(today-d.first)+1, 1))
 		next, now := 0, 0.0
 		for i := range at {
 			gain, info := 0.0, 0.0
-			for ; next < len(of) && int64(of[next].Day-d.first)+t.Window() < int64(i); next++ {
-				p := sigmoid(of[next].z(pb) - float64(pb.Rules[t].Offset)/1000 + at[of[next].Day-d.first])
-				gain += of[next].y() - p
-				info += p * (1 - p)
+			for ; next < len(of) && int64(tuples[of[next]].Day-d.first)+t.Window() < int64(i); next++ {
+				tu, share := &tuples[of[next]], fair[of[next]]
+				p := sigmoid(tu.z(pb) - float64(pb.Rules[t].Offset)/1000 + at[tu.Day-d.first])
+				gain += share * (tu.y() - p)
+				info += share * p * (1 - p)
 			}
 			now += correction(gain, info, t.Window())
 			at[i] = now
@@ -409,8 +471,8 @@ func drift(pb *ranking.Playbook, tuples []Tuple, today ranking.Day) (d drifts) {
 	return d
 }
 
-// mostDays is how far back acts are looked at: five half-lives.
-const mostDays = 5 * halfLife
+// MostDays is how far back acts are looked at: five half-lives.
+const MostDays = 5 * halfLife
 
 // correction is the daily step of an offset, in nats. What is known only days later moves it less, by as much: with the
 // whole step the offset would overshoot for as many days, and swing ever wider.
@@ -424,6 +486,9 @@ var naturalEdges = []int64{100, 125, 150, 200, 300, never}
 // Natural fits how likely orders are that nobody asked for, as far as the controls tell.
 func Natural(parent *ranking.Playbook, controls []Control, today ranking.Day) *ranking.Playbook {
 	pb := Copy(parent)
+	controls = sortControls(controls)
+	share := shares(len(controls), func(i int) (uint8, MemberID) { return uint8(controls[i].Trigger), controls[i].Member },
+		func(i int) float64 { return fade(controls[i].Day, today) })
 	for _, t := range []ranking.TriggerID{ranking.RefillDue, ranking.Lapsed} {
 		d := design{cols: 1 + len(naturalEdges), per: 2, w: []float64{}, off: []float64{}}
 		members := map[MemberID]struct{}{}
@@ -432,14 +497,10 @@ func Natural(parent *ranking.Playbook, controls []Control, today ranking.Day) *r
 			if c.Trigger != t {
 				continue
 			}
-			y := 0.0
-			if c.Won {
-				y = 1
-			}
 			bin, _ := slices.BinarySearch(naturalEdges, c.Age+1)
 			d.at = append(d.at, 0, uint16(1+min(bin, len(naturalEdges)-1)))
-			d.y, d.off = append(d.y, y), append(d.off, float64(c.Unasked)/1000)
-			d.w = append(d.w, math.Exp2(-max(float64(today-c.Day), 0)/halfLife))
+			d.y, d.off = append(d.y, truth(c.Won)), append(d.off, float64(c.Unasked)/1000)
+			d.w = append(d.w, share[i]*fade(c.Day, today))
 			members[c.Member] = struct{}{}
 		}
 		if d.rows() < fewestActs || len(members) < fewestMembers {
@@ -462,15 +523,16 @@ func Natural(parent *ranking.Playbook, controls []Control, today ranking.Day) *r
 	return pb
 }
 
-// group sums what acts gained over what was expected of them, in nats and their information.
-type group struct{ gain, info float64 }
+// group sums what acts gained over what was expected of them, in nats and their information, and by how much chance alone
+// makes the gain vary.
+type group struct{ gain, info, noise float64 }
 
 // spread estimates by moments how much the members of a level differ (tau², nats squared), beginning with .15 as forty
 // of them would have told it, and returns what shrinks them, 1/tau², in Q16.
 func spread(groups []group) int64 {
 	num, den := 40*.15, 40.0
 	for _, g := range groups {
-		num += g.gain*g.gain - g.info
+		num += g.gain*g.gain - g.noise
 		den += g.info * g.info
 	}
 	tau := max(num/den, 1e-3)
@@ -488,7 +550,8 @@ func Shrink(parent *ranking.Playbook, tuples []Tuple) *ranking.Playbook {
 		a, b    uint8
 	}
 	// sums groups the tuples; above says what is taken out of each, in nats.
-	sums := func(chance func(*Tuple) int64, key func(*Tuple) cell, above func(i int) float64) (groups []group, of []int) {
+	share := shares(len(tuples), func(i int) (uint8, MemberID) { return uint8(tuples[i].Trigger), tuples[i].Member }, func(int) float64 { return 1 })
+	sums := func(chance func(*Tuple) uint16, key func(*Tuple) cell, above func(i int) float64) (groups []group, of []int) {
 		at := map[cell]int{}
 		of = make([]int, len(tuples))
 		for i := range tuples {
@@ -501,19 +564,20 @@ func Shrink(parent *ranking.Playbook, tuples []Tuple) *ranking.Playbook {
 			}
 			of[i] = g
 			p := float64(chance(&tuples[i])) / ranking.One
-			groups[g].gain += tuples[i].y() - p - p*(1-p)*above(i)
-			groups[g].info += p * (1 - p)
+			groups[g].gain += share[i] * (tuples[i].y() - p - p*(1-p)*above(i))
+			groups[g].info += share[i] * p * (1 - p)
+			groups[g].noise += share[i] * share[i] * p * (1 - p)
 		}
 		return groups, of
 	}
 	offset := func(g group, shrink int64) float64 { return g.gain / (g.info + float64(shrink)/ranking.One) }
 	nothing := func(int) float64 { return 0 }
-	p0 := func(t *Tuple) int64 { return t.P0 }
-	p1 := func(t *Tuple) int64 { return t.P1 }
+	p0 := func(t *Tuple) uint16 { return t.P0 }
+	p1 := func(t *Tuple) uint16 { return t.P1 }
 	byWay := func(t *Tuple) cell { return cell{a: uint8(t.Channel)} }
 	byWords := func(t *Tuple) cell { return cell{a: uint8(t.Trigger), b: t.Content} }
 	const firm = 20 * ranking.One // what all share is little doubted
-	shared := func(chance func(*Tuple) int64, key func(*Tuple) cell, put func(c cell, v int64)) []float64 {
+	shared := func(chance func(*Tuple) uint16, key func(*Tuple) cell, put func(c cell, v int64)) []float64 {
 		groups, of := sums(chance, key, nothing)
 		out := make([]float64, len(tuples))
 		for i := range tuples {
@@ -556,15 +620,34 @@ func Shrink(parent *ranking.Playbook, tuples []Tuple) *ranking.Playbook {
 	return pb
 }
 
-// sortTuples puts them into an order of their own, so that sums of floats do not depend on how they came.
-func sortTuples(tuples []Tuple) []Tuple {
-	sorted := slices.Clone(tuples)
-	slices.SortFunc(sorted, func(a, b Tuple) int {
+// sortControls puts them into an order of their own.
+func sortControls(controls []Control) []Control {
+	sorted := slices.Clone(controls)
+	slices.SortFunc(sorted, func(a, b Control) int {
 		return cmp.Or(
-			cmp.Compare(a.Day, b.Day), slices.Compare(a.Member[:], b.Member[:]), slices.Compare(a.Contact[:], b.Contact[:]),
-			cmp.Compare(a.Trigger, b.Trigger), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Content, b.Content),
-			cmp.Compare(a.Extra, b.Extra), cmp.Compare(a.P0, b.P0), cmp.Compare(a.P1, b.P1), cmp.Compare(a.y(), b.y()),
+			cmp.Compare(a.Day, b.Day), bytes.Compare(a.Member[:], b.Member[:]), cmp.Compare(a.Trigger, b.Trigger),
+			cmp.Compare(a.Age, b.Age), cmp.Compare(a.Unasked, b.Unasked), cmp.Compare(truth(a.Won), truth(b.Won)),
 		)
 	})
 	return sorted
+}
+
+// sortTuples puts them into an order of their own, so that sums of floats do not depend on how they came. What is in that order already is not copied.
+func sortTuples(tuples []Tuple) []Tuple {
+	if slices.IsSortedFunc(tuples, compareTuples) {
+		return tuples
+	}
+	sorted := slices.Clone(tuples)
+	slices.SortFunc(sorted, compareTuples)
+	return sorted
+}
+
+func compareTuples(a, b Tuple) int {
+	if c := cmp.Or(cmp.Compare(a.Day, b.Day), bytes.Compare(a.Member[:], b.Member[:]), bytes.Compare(a.Contact[:], b.Contact[:])); c != 0 {
+		return c
+	}
+	return cmp.Or(
+		cmp.Compare(a.Trigger, b.Trigger), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Content, b.Content),
+		cmp.Compare(a.Extra, b.Extra), cmp.Compare(a.P0, b.P0), cmp.Compare(a.P1, b.P1), cmp.Compare(a.y(), b.y()),
+	)
 }
