@@ -21,6 +21,7 @@ import (
 	"trio/replica"
 	"trio/replica/importer"
 	"trio/server/hub"
+	"trio/server/learn"
 	"trio/server/store"
 	"trio/server/store/storetest"
 )
@@ -370,6 +371,18 @@ func (w *world) tap(d *device, n int) {
 				w.say("%d: take back %s", n, tl[i].ID)
 			}
 			return
+		case 9, 10:
+			tl, err := d.r.Timeline(w.ctx, pick(), 9)
+			w.must(err)
+			if i := slices.IndexFunc(tl, func(l replica.Logged) bool { return l.Kind.IsTouch() }); i >= 0 {
+				id, err := d.r.Log(w.ctx, crdt.Entry{
+					Kind: crdt.Result, Contact: tl[i].Contact, About: tl[i].ID, Outcome: []string{"replied", "enrolled", "not_ready"}[w.rng.IntN(3)],
+				})
+				w.must(err)
+				w.logged[id] = true
+				w.say("%d: result %s of %s", n, id, tl[i].ID)
+			}
+			return
 		}
 		for _, l := range []ranking.List{ranking.Prospects, ranking.Members} {
 			top, err := d.r.TopThree(w.ctx, l, "en")
@@ -568,6 +581,9 @@ func (w *world) check() {
 		}
 	}
 	w.checkEngine(want)
+	if got, want := serverReads(w.ctx, w.store, first.id.Member, w.must), factsOf(want); got != want {
+		w.must(fmt.Errorf("the server reads other facts than devices:\n%s", diff(want, got)))
+	}
 
 	// The feed: every action once, in the order of the cursor, whatever the size of a page.
 	count := map[crdt.EntryID]int{}
@@ -633,6 +649,34 @@ func (w *world) checkEngine(rows string) {
 	if n := strings.Count("\n"+rows, "\nregister "); n != registers {
 		w.must(fmt.Errorf("%d registers in rows, %d in the engine", n, registers))
 	}
+}
+
+// factsOf are the rows of a dump that ranking reads.
+func factsOf(dump string) string {
+	var rows []string
+	for _, row := range strings.Split(dump, "\n") {
+		if strings.HasPrefix(row, "facts ") {
+			rows = append(rows, row)
+		}
+	}
+	slices.Sort(rows)
+	return strings.Join(rows, "\n")
+}
+
+// serverReads returns the same as the server reads it from its store, to learn from.
+func serverReads(ctx context.Context, st *store.SQLite, m crdt.MemberID, must func(error)) string {
+	var rows []string
+	unread, err := learn.Read(ctx, st, m, func(p *learn.Person) {
+		b, err := p.Encode()
+		must(err)
+		rows = append(rows, fmt.Sprintf("facts %X %X", p.Facts.Contact, b))
+	})
+	must(err)
+	if len(unread) > 0 {
+		must(fmt.Errorf("the server cannot read %+v", unread))
+	}
+	slices.Sort(rows)
+	return strings.Join(rows, "\n")
 }
 
 func diff(a, b string) string {

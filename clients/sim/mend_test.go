@@ -133,6 +133,9 @@ func (g *rig) sameAfterRebuild(r *replica.Replica) {
 	if x.String() != y.String() {
 		g.Errorf("rebuilt rows differ:\n%.600s", diff(x.String(), y.String()))
 	}
+	if got, want := serverReads(g.ctx, g.st, r.Member(), g.ok), factsOf(x.String()); got != want {
+		g.Errorf("the server reads other facts than the device:\n%.600s", diff(want, got))
+	}
 }
 
 func image(t *testing.T, from, to string) {
@@ -783,5 +786,8 @@ func TestOddKeysAndValues(t *testing.T) {
 	}
 	if d[0] != d[1] {
 		t.Error("devices differ")
+	}
+	if got, want := serverReads(g.ctx, g.st, v1.Member, g.ok), factsOf(d[0]); got != want || got == "" {
+		t.Errorf("the server reads other facts than devices:\n%.600s", diff(want, got))
 	}
 }

@@ -27,6 +27,7 @@ var rooms = map[string][]string{
 	"trio/server/ops":       {"trio/crdt", "trio/server/store"},
 	"trio/server/witness":   {"trio/crdt/automerge"},
 	"trio/server/fit":       {"trio/ranking"},
+	"trio/server/learn":     {"trio/book", "trio/crdt", "trio/ranking", "trio/server/fit", "trio/server/store"},
 	"trio/clients":          {"trio/crdt", "trio/ranking", "trio/replica", "trio/clients"},
 	"trio/server/cmd/trio":  {"trio"},
 	"trio/replica/importer": {"trio/crdt"},
@@ -54,6 +55,7 @@ var strangers = []struct{ room, pkg, why string }{
 	{"trio/server/repo", "github.com/prometheus/", "what it does is counted around it, in ops"},
 	{"trio/server/intake", "github.com/gorilla/", "what a change has to be does not depend on how it came"},
 	{"trio/server/feed", "github.com/prometheus/", "what it does is counted around it, in ops"},
+	{"trio/server/learn", "github.com/prometheus/", "what it does is counted around it"},
 	{"trio/server/fit", "time", "fitting reads no clock"},
 	{"trio/server/fit", "os", "fitting touches nothing"},
 }
