@@ -20,6 +20,9 @@ func (t TriggerID) Window() int64 {
 	return 7
 }
 
+// mostWindow is the longest Window.
+const mostWindow = 7
+
 // Closed says whether the window of the act is over.
 func (a *Attempt) Closed(today Day) bool { return today.since(a.Day) > a.Trigger.Window() }
 
@@ -49,7 +52,7 @@ next:
 	for i := range events {
 		ev := &events[i]
 		if ev.Kind == EventOrder {
-			for j := from; j < len(acts); j++ {
+			for j := len(acts) - 1; j >= from && ev.Day.since(acts[j].Day) <= mostWindow; j-- { // not all of a long log for each
 				acts[j].Won = acts[j].Won || acts[j].bought(ev.Day)
 			}
 			continue

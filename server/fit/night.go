@@ -22,15 +22,71 @@ const SilentEvery = 20
 
 // Night fits a candidate to all that is known: weights, arms and the correction of the last days, what own experience may
 // say, reordering and natural orders. The parent is the playbook that people wrote, old the one released
-// last, with the same contents and bins. It is not released yet, see Release.
+// last, with the same contents and bins. The candidate has the parent's words, rules and values, whatever old has. It is not
+// released yet, see Release.
 func Night(parent, old *ranking.Playbook, log *Log) *ranking.Playbook {
+	log.Tuples = sortTuples(log.Tuples)
 	pb := Weights(parent, old, log.Tuples, log.Today)
-	pb = Shrink(pb, sortTuples(log.Tuples))
+	pb = Shrink(pb, log.Tuples)
 	pb = Natural(pb, log.Controls, log.Today)
 	if len(log.Orders) > 0 {
 		pb.Reorder = Reorder(pb.Reorder, byDays(log.Orders), log.Today-1)
 	}
-	pb.Silent = SilentEvery
+	pb = own(parent, pb)
+	pb.Version, pb.Silent = old.Version, cmp.Or(parent.Silent, SilentEvery)
+	return pb
+}
+
+// Bounds of what a playbook may say.
+const (
+	mostNats  = 12_000  // milli-nats
+	mostModel = 1 << 24 // of the numbers of the reorder model
+)
+
+// own returns what people wrote with the numbers that are fitted, within their bounds.
+func own(written, fitted *ranking.Playbook) *ranking.Playbook {
+	pb := Copy(written)
+	nats := func(v int64) int64 { return min(max(v, -mostNats), mostNats) }
+	stairs := func(dst *[]ranking.Bin, bins []ranking.Bin) {
+		*dst = slices.Clone(bins)
+		for i := range *dst {
+			(*dst)[i].Score = nats((*dst)[i].Score)
+		}
+	}
+	for t := range pb.Rules {
+		r, f := &pb.Rules[t], &fitted.Rules[t]
+		r.Base, r.Offset = nats(f.Base), nats(f.Offset)
+		for ch := range r.ByWay {
+			r.ByWay[ch] = min(nats(f.ByWay[ch]), 0)
+		}
+		for i := range r.Contents {
+			for ch := range r.Contents[i].Arm {
+				r.Contents[i].Arm[ch] = nats(f.Contents[i].Arm[ch])
+			}
+			r.Contents[i].Doubt = f.Contents[i].Doubt
+		}
+		for ft := range r.Weights {
+			stairs(&r.Weights[ft], f.Weights[ft])
+		}
+		stairs(&r.Natural, f.Natural)
+	}
+	model := func(v int64) int64 { return min(max(v, 1), mostModel) }
+	r, f := &pb.Reorder, &fitted.Reorder
+	r.MedianGap, r.Prior, r.OwnFrom = min(max(f.MedianGap, 1), 3650), model(f.Prior), f.OwnFrom
+	r.R, r.A, r.B, r.Alpha = model(f.R), model(f.A), model(f.B), model(f.Alpha)
+	r.Intercept, r.Weight = nats(f.Intercept), min(max(f.Weight, 0), 10_000)
+	for i := range r.Card {
+		stairs(&r.Card[i], f.Card[i])
+	}
+	pb.Shrink, pb.Shared = fitted.Shrink, fitted.Shared
+	for ch := range pb.Shared.Ways {
+		pb.Shared.Ways[ch], pb.Shared.Contacts[ch] = nats(pb.Shared.Ways[ch]), nats(pb.Shared.Contacts[ch])
+	}
+	for t := range pb.Shared.Words {
+		for ct := range pb.Shared.Words[t] {
+			pb.Shared.Words[t][ct] = nats(pb.Shared.Words[t][ct])
+		}
+	}
 	return pb
 }
 

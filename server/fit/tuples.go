@@ -182,8 +182,8 @@ func look(bins []ranking.Bin, v int64) int64 {
 const (
 	// mostOfMember is the part of a trigger's weight that one member may have.
 	mostOfMember = .05
-	// Cells that fewer members or acts told of keep the parent's value.
-	fewestMembers, fewestActs = 20, 50
+	// FewestMembers and FewestActs: what fewer members or acts told of keeps the parent's value.
+	FewestMembers, FewestActs = 20, 50
 	// mostMove is how far a weight may move at a time, in milli-nats.
 	mostMove = 500
 	// weightRidge is what each deviation from the parent is held to zero with.
@@ -192,26 +192,28 @@ const (
 	leastDoubt = 60
 )
 
-// level is the most that a member may weigh, so that nobody has more than mostOfMember of what all weigh together, those
-// who weigh too much already cut to it. Of fewer members than that allows, nobody weighs more than that part of all that there was.
-func level(sums []float64) float64 {
+// Level is the most that a member may weigh, so that nobody has more than a twentieth of what all weigh together, those who
+// weigh too much already cut to it. Of fewer than twenty members nobody weighs more than twice the one in the middle. What each
+// weighs is sorted in place.
+func Level(sums []float64) float64 {
 	slices.SortFunc(sums, func(a, b float64) int { return cmp.Compare(b, a) })
-	all := 0.0
-	for _, x := range sums {
-		all += x
+	if len(sums) == 0 {
+		return 0
 	}
-	rest := all
-	for cut, x := range sums {
-		left := 1 - mostOfMember*float64(cut)
-		if left < 1e-9 {
-			break
-		}
-		if most := mostOfMember * rest / left; x <= most {
+	if len(sums) < FewestMembers {
+		return 2 * sums[len(sums)/2]
+	}
+	rest := 0.0
+	for _, x := range sums {
+		rest += x
+	}
+	for cut, x := range sums[:FewestMembers-1] {
+		if most := mostOfMember * rest / (1 - mostOfMember*float64(cut)); x <= most {
 			return most
 		}
 		rest -= x
 	}
-	return mostOfMember * all
+	return sums[FewestMembers-1]
 }
 
 // shares returns by how much each of n things counts, 1 or less, so that no member has more than its part of what has the
@@ -236,7 +238,7 @@ func shares(n int, of func(i int) (kind uint8, m MemberID), w func(i int) float6
 	}
 	most := map[uint8]float64{}
 	for k, all := range byKind {
-		most[k] = level(all)
+		most[k] = Level(all)
 	}
 	out := make([]float64, n)
 	for i := range out {
@@ -325,8 +327,9 @@ func fitRule(pb, parent, before *ranking.Playbook, t ranking.TriggerID, tuples [
 	}
 	c := cellsOf(rule)
 	d := design{cols: c.total, per: 4 + int(ranking.NumFeatures), w: []float64{}, off: []float64{}}
-	members := make([]map[MemberID]struct{}, c.total)
+	members := make([]map[MemberID]float64, c.total) // what each weighs in a cell
 	acts := make([]int, c.total)
+	var rows []int
 	for _, i := range of {
 		tu := &tuples[i]
 		if int(tu.Content) >= len(rule.Contents) {
@@ -341,20 +344,40 @@ func fitRule(pb, parent, before *ranking.Playbook, t ranking.TriggerID, tuples [
 		d.y, d.w, d.off = append(d.y, tu.y()), append(d.w, w[i]), append(d.off, float64(tu.known(parent)-from.Offset+int64(tu.Extra))/1000+days.on(t, tu.Day))
 		for _, col := range d.at[begin:] {
 			if members[col] == nil {
-				members[col] = map[MemberID]struct{}{}
+				members[col] = map[MemberID]float64{}
 			}
-			members[col][tu.Member] = struct{}{}
+			members[col][tu.Member] += w[i]
 			acts[col]++
 		}
+		rows = append(rows, i)
+	}
+	// Nobody is more than its part of any cell that moves.
+	most := make([]float64, c.total)
+	for col, of := range members {
+		most[col] = math.Inf(1)
+		if len(of) >= FewestMembers {
+			sums := make([]float64, 0, len(of))
+			for _, sum := range of {
+				sums = append(sums, sum)
+			}
+			most[col] = Level(sums)
+		}
+	}
+	for row, i := range rows {
+		share := 1.0
+		for _, col := range d.at[row*d.per : (row+1)*d.per] {
+			share = min(share, most[col]/members[col][tuples[i].Member])
+		}
+		d.w[row] *= share
 	}
 	lambda, prior := make([]float64, c.total), make([]float64, c.total)
 	for col := range lambda {
 		lambda[col] = weightRidge
-		if acts[col] < fewestActs || len(members[col]) < fewestMembers {
+		if acts[col] < FewestActs || len(members[col]) < FewestMembers {
 			lambda[col] = 1e9 // stays where the parent has it
 		}
 	}
-	if acts[0] >= fewestActs && len(members[0]) >= fewestMembers {
+	if acts[0] >= FewestActs && len(members[0]) >= FewestMembers {
 		lambda[0] = .1
 	}
 	for f, bins := range rule.Weights {
@@ -365,15 +388,18 @@ func fitRule(pb, parent, before *ranking.Playbook, t ranking.TriggerID, tuples [
 	delta, told := ridge(&d, lambda, prior)
 	move := func(was, to int64) int64 { return was + min(max(to-was, -mostMove), mostMove) }
 	rule.Base = move(old.Base, from.Base+milli(delta[0]))
+	var above [ranking.NumChannels]int64 // no channel stands above zero: what is more is said of its contents
 	for ch := range rule.ByWay {
-		rule.ByWay[ch] = move(old.ByWay[ch], from.ByWay[ch]+milli(delta[c.way+ch]))
+		v := from.ByWay[ch] + milli(delta[c.way+ch])
+		above[ch] = max(v, 0)
+		rule.ByWay[ch] = move(old.ByWay[ch], v-above[ch])
 	}
 	for ct := range rule.Contents {
 		content := &rule.Contents[ct]
 		for ch := range content.Arm {
 			// What a content does by all channels and what it does by one are held apart only here.
 			content.Arm[ch] = move(old.Contents[ct].Arm[ch],
-				from.Contents[ct].Arm[ch]+milli(delta[c.content+ct]+delta[c.arm+ct*int(ranking.NumChannels)+ch]))
+				from.Contents[ct].Arm[ch]+above[ch]+milli(delta[c.content+ct]+delta[c.arm+ct*int(ranking.NumChannels)+ch]))
 		}
 		content.Doubt = milli(1 / math.Sqrt(told[c.content+ct]+weightRidge))
 		if content.Doubt < leastDoubt {
@@ -503,7 +529,7 @@ func Natural(parent *ranking.Playbook, controls []Control, today ranking.Day) *r
 			d.w = append(d.w, share[i]*fade(c.Day, today))
 			members[c.Member] = struct{}{}
 		}
-		if d.rows() < fewestActs || len(members) < fewestMembers {
+		if d.rows() < FewestActs || len(members) < FewestMembers {
 			continue
 		}
 		lambda, prior := make([]float64, d.cols), make([]float64, d.cols)

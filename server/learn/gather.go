@@ -1,0 +1,203 @@
+package learn
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"time"
+
+	"trio/crdt"
+	"trio/ranking"
+	"trio/server/fit"
+	"trio/server/store"
+)
+
+// Bounds of what is kept of all members of a company: of more a fair sample is taken, which tells as much about some hundred
+// numbers. Together they are 300 MB.
+const (
+	maxActs      = 2_000_000 // 72 bytes each
+	maxControls  = 500_000   // 56 bytes
+	maxCustomers = 500_000   // 56 bytes and 4 an order day
+)
+
+// customer is whoever ordered.
+type customer struct {
+	member  crdt.MemberID
+	contact ranking.ContactID
+	days    fit.Orders
+}
+
+// gathered is what a company's members' documents tell.
+type gathered struct {
+	members, contacts int
+	acts              sample[fit.Tuple]
+	controls          sample[fit.Control]
+	customers         sample[customer]
+	unread            []Unread // the first maxUnread
+	unreadN           int
+}
+
+// maxUnread bounds how many documents a report names.
+const maxUnread = 20
+
+// gather reads all members of a company, as a playbook sees what they did up to a day. rest is called after each member with
+// the time that it took.
+func gather(ctx context.Context, st Store, t store.Tenant, pb *ranking.Playbook, until ranking.Day, rest func(context.Context, time.Duration) error) (*gathered, error) {
+	g := &gathered{
+		acts:      sample[fit.Tuple]{most: maxActs, key: actKey},
+		controls:  sample[fit.Control]{most: maxControls, key: controlKey},
+		customers: sample[customer]{most: maxCustomers, key: customerKey},
+	}
+	var after crdt.MemberID
+	for {
+		page, err := st.Members(ctx, t, after, store.MaxMembersPage)
+		if err != nil || len(page) == 0 {
+			return g, err
+		}
+		for _, m := range page {
+			after = m.ID
+			began := time.Now()
+			if err := g.member(ctx, st, m.ID, pb, until); err != nil {
+				return nil, err
+			}
+			if rest != nil {
+				if err := rest(ctx, time.Since(began)); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+}
+
+// member takes in what one member's documents tell. What of it cannot be read is noted; an error ends the night.
+func (g *gathered) member(ctx context.Context, st Store, m crdt.MemberID, pb *ranking.Playbook, until ranking.Day) error {
+	var acts []fit.Tuple
+	var controls []fit.Control
+	var customers []customer
+	contacts := 0
+	unread, err := Read(ctx, st, m, func(p *Person) {
+		contacts++
+		acts, controls = fit.Observe(pb, p.Contact(m), until-fit.MostDays, until, acts, controls)
+		var days fit.Orders
+		for i := range p.Events {
+			if ev := &p.Events[i]; ev.Kind == ranking.EventOrder && ev.Day <= until && (len(days) == 0 || days[len(days)-1] < ev.Day) {
+				days = append(days, ev.Day)
+			}
+		}
+		if len(days) > 0 {
+			customers = append(customers, customer{m, p.Facts.Contact, days})
+		}
+	})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrBusy):
+		return err
+	case err != nil:
+		unread = []Unread{{Member: m, Why: err.Error()}}
+	default:
+		g.members++
+		g.contacts += contacts
+	}
+	g.unreadN += len(unread)
+	g.unread = append(g.unread, unread[:min(len(unread), maxUnread-len(g.unread))]...)
+	g.acts.add(acts)
+	g.controls.add(controls)
+	g.customers.add(customers)
+	return nil
+}
+
+// told counts the members that some things are of.
+func told[T any](all []T, member func(*T) crdt.MemberID) map[crdt.MemberID]int {
+	n := map[crdt.MemberID]int{}
+	for i := range all {
+		n[member(&all[i])]++
+	}
+	return n
+}
+
+// orders returns the customers' orders, of a member no more than its part, in an order of their own; none when too few members have
+// customers who came back.
+func (g *gathered) orders() []fit.Orders {
+	again := map[crdt.MemberID]bool{}
+	for i := range g.customers.all {
+		if c := &g.customers.all[i]; len(c.days) > 1 {
+			again[c.member] = true
+		}
+	}
+	if len(again) < fit.FewestMembers {
+		return nil
+	}
+	count := told(g.customers.all, func(c *customer) crdt.MemberID { return c.member })
+	sums := make([]float64, 0, len(count))
+	for _, n := range count {
+		sums = append(sums, float64(n))
+	}
+	most := int(fit.Level(sums))
+	slices.SortFunc(g.customers.all, func(a, b customer) int {
+		return cmp.Or(bytes.Compare(a.member[:], b.member[:]), cmp.Compare(customerKey(&a), customerKey(&b)))
+	})
+	var out []fit.Orders
+	taken := 0
+	for i := range g.customers.all {
+		c := &g.customers.all[i]
+		if i == 0 || g.customers.all[i-1].member != c.member {
+			taken = 0
+		}
+		if taken++; taken <= max(most, 1) {
+			out = append(out, c.days)
+		}
+	}
+	return out
+}
+
+// A sample keeps so many things at most: of more those whose key begins with enough zeros, whatever the order in which they come.
+type sample[T any] struct {
+	most  int
+	key   func(*T) uint64
+	all   []T
+	seen  int
+	zeros uint
+}
+
+func (s *sample[T]) add(more []T) {
+	s.seen += len(more)
+	for i := range more {
+		if s.in(&more[i]) {
+			s.all = append(s.all, more[i])
+		}
+	}
+	for len(s.all) > s.most && s.zeros < 64 {
+		s.zeros++
+		s.all = slices.DeleteFunc(s.all, func(v T) bool { return !s.in(&v) })
+	}
+}
+
+func (s *sample[T]) in(v *T) bool { return s.zeros == 0 || s.key(v)>>(64-s.zeros) == 0 }
+
+func actKey(t *fit.Tuple) uint64 {
+	return mix(binary.LittleEndian.Uint64(t.Member[8:]), binary.LittleEndian.Uint64(t.Contact[:8]), binary.LittleEndian.Uint64(t.Contact[8:]),
+		uint64(t.Day)<<24|uint64(t.Trigger)<<16|uint64(t.Channel)<<8|uint64(t.Content))
+}
+
+func controlKey(c *fit.Control) uint64 {
+	return mix(binary.LittleEndian.Uint64(c.Member[8:]), uint64(c.Day)<<8|uint64(c.Trigger), uint64(c.Age), uint64(c.Unasked))
+}
+
+func customerKey(c *customer) uint64 {
+	return mix(binary.LittleEndian.Uint64(c.member[8:]), binary.LittleEndian.Uint64(c.contact[:8]), binary.LittleEndian.Uint64(c.contact[8:]))
+}
+
+// mix makes a number of some, in which each bit depends on all of theirs (the steps of SplitMix64).
+func mix(words ...uint64) (h uint64) {
+	for _, w := range words {
+		h = (h ^ w) + 0x9e3779b97f4a7c15
+		h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+		h = (h ^ h>>27) * 0x94d049bb133111eb
+		h ^= h >> 31
+	}
+	return h
+}

@@ -1,0 +1,159 @@
+package learn
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+
+	"trio/crdt"
+	"trio/server/fit"
+	"trio/server/store"
+)
+
+// Outcome says what became of a night.
+type Outcome string
+
+// Outcomes.
+const (
+	Published  Outcome = "published"
+	DryRun     Outcome = "dry-run"     // it would have been published
+	NothingNew Outcome = "nothing-new" // nothing moved by more than chance
+	TooLittle  Outcome = "too-little"  // to learn from
+	Worse      Outcome = "worse"       // the gate kept it back
+	Refused    Outcome = "refused"     // the candidate is no playbook
+	Overtaken  Outcome = "overtaken"   // another version was published meanwhile
+	NoPlaybook Outcome = "no-playbook" // the company has none
+	Failed     Outcome = "failed"      // the store could not be read or written
+)
+
+// Outcomes are all that there are.
+var Outcomes = []Outcome{Published, DryRun, NothingNew, TooLittle, Worse, Refused, Overtaken, NoPlaybook, Failed}
+
+// Report is what a night found and what became of it.
+type Report struct {
+	Company store.Tenant `json:"company"`
+	Name    string       `json:"name"`
+	Until   string       `json:"until"` // the last day that was looked at (UTC)
+	Outcome Outcome      `json:"outcome"`
+	Why     string       `json:"why"`               // a sentence
+	Version uint32       `json:"version,omitempty"` // that was published
+	Written uint32       `json:"written,omitempty"` // the newest version that people wrote
+	Newest  uint32       `json:"newest,omitempty"`  // the newest version when the night began
+
+	Members      int `json:"members"` // that were read
+	Contacts     int `json:"contacts"`
+	Acts         int `json:"acts"` // on suggestions of the playbook, whose windows are over
+	ActMembers   int `json:"act_members"`
+	ActsKept     int `json:"acts_kept"` // fewer than Acts when a sample was taken
+	Controls     int `json:"controls"`
+	Customers    int `json:"customers"`
+	OrderMembers int `json:"order_members"` // with customers who came back
+
+	// On the acts of the last 14 days.
+	GateActs int     `json:"gate_acts"`
+	LossOld  float64 `json:"loss_old"`
+	LossNew  float64 `json:"loss_new"`
+
+	Moves  int        `json:"moves"` // numbers that are not the same
+	Moved  []fit.Move `json:"moved"` // the furthest
+	Unread []Unread   `json:"unread"`
+	// More documents than are named were not read.
+	UnreadCount int `json:"unread_count"`
+
+	ReadSeconds float64 `json:"read_seconds"`
+	Seconds     float64 `json:"seconds"` // in all
+}
+
+// mostMoved bounds how many moves a report names.
+const mostMoved = 10
+
+func (r *Report) end(o Outcome, why string) *Report {
+	r.Outcome, r.Why = o, why
+	return r
+}
+
+func (r *Report) gathered(g *gathered) {
+	r.Members, r.Contacts = g.members, g.contacts
+	r.Acts, r.ActsKept, r.Controls, r.Customers = g.acts.seen, len(g.acts.all), g.controls.seen, g.customers.seen
+	r.ActMembers = len(told(g.acts.all, func(t *fit.Tuple) crdt.MemberID { return crdt.MemberID(t.Member) }))
+	again := map[crdt.MemberID]bool{}
+	for i := range g.customers.all {
+		if c := &g.customers.all[i]; len(c.days) > 1 {
+			again[c.member] = true
+		}
+	}
+	r.OrderMembers = len(again)
+	r.Unread, r.UnreadCount = g.unread, g.unreadN
+}
+
+func (r *Report) moved(moves []fit.Move) {
+	r.Moves, r.Moved = len(moves), moves[:min(len(moves), mostMoved)]
+}
+
+func contains(list []store.Tenant, t store.Tenant) bool { return slices.Contains(list, t) }
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// LogValue is the report in a line of the log: numbers and no names.
+func (r *Report) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.Int64("company", int64(r.Company)), slog.String("outcome", string(r.Outcome)), slog.String("why", r.Why), slog.Uint64("version", uint64(r.Version)),
+		slog.Int("members", r.Members), slog.Int("acts", r.Acts), slog.Int("controls", r.Controls), slog.Int("customers", r.Customers),
+		slog.Int("unread", r.UnreadCount), slog.Float64("seconds", r.Seconds),
+	)
+}
+
+// Write writes the report in plain words.
+func (r *Report) Write(w io.Writer) error {
+	p := &printer{w: w}
+	p.say("Company %d, %s: %s\n", r.Company, r.Name, r.Outcome)
+	p.say("  %s\n", r.Why)
+	if r.Newest == 0 {
+		return p.err
+	}
+	p.say("  from version %d, on top of version %d, which people wrote; up to %s\n", r.Newest, r.Written, r.Until)
+	p.say("  read: %s with %s, in %.1f s of %.1f s\n", count(r.Members, "member"), count(r.Contacts, "contact"), r.ReadSeconds, r.Seconds)
+	kept := ""
+	if r.ActsKept < r.Acts {
+		kept = fmt.Sprintf(", a fair sample of %d", r.ActsKept)
+	}
+	p.say("  learnt from: %s of %s%s; %s; orders of %s\n",
+		count(r.Acts, "act"), count(r.ActMembers, "member"), kept, count(r.Controls, "silent week"), count(r.Customers, "customer"))
+	if r.GateActs > 0 {
+		p.say("  log-loss on the %s of the last 14 days: %.4f, was %.4f\n", count(r.GateActs, "act"), r.LossNew, r.LossOld)
+	}
+	if r.Moves > 0 {
+		p.say("  %s moved, most of all:\n", count(r.Moves, "number"))
+	}
+	for _, m := range r.Moved {
+		p.say("    %s: from %d to %d\n", m.What, m.From, m.To)
+	}
+	if r.UnreadCount > 0 {
+		p.say("  left out, as it could not be read: %s\n", count(r.UnreadCount, "document"))
+	}
+	for _, u := range r.Unread {
+		doc := "all documents"
+		if u.Doc != "" {
+			doc = string(u.Doc)
+		}
+		p.say("    member %s, %s: %s\n", u.Member, doc, u.Why)
+	}
+	return p.err
+}
+
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) say(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format, args...)
+	}
+}
