@@ -1,0 +1,427 @@
+package learn
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"trio/book"
+	"trio/crdt"
+	"trio/crdt/automerge"
+	"trio/crdt/crdttest"
+	"trio/ranking"
+	"trio/ranking/playbook"
+	"trio/server/store"
+)
+
+// shelf is a Shelf in memory.
+type shelf struct {
+	sync.Mutex
+	docs []*playbook.Doc
+}
+
+func (s *shelf) Standing(context.Context, store.Tenant) (st Standing, err error) {
+	s.Lock()
+	defer s.Unlock()
+	if len(s.docs) == 0 {
+		return st, ErrNone
+	}
+	st.Newest, st.Next = s.docs[len(s.docs)-1], uint32(len(s.docs)+1)
+	for _, d := range s.docs {
+		if d.Fitted == 0 {
+			st.Written = d
+		}
+	}
+	return st, nil
+}
+
+func (s *shelf) Publish(_ context.Context, _ store.Tenant, st *Standing, doc *playbook.Doc) error {
+	s.Lock()
+	defer s.Unlock()
+	if st.Next != uint32(len(s.docs)+1) {
+		return ErrOvertaken
+	}
+	s.docs = append(s.docs, doc)
+	return nil
+}
+
+// company is a real store, with members whose acts are made up out of a seed.
+type company struct {
+	*testing.T
+	st    *store.SQLite
+	row   store.Company
+	shelf *shelf
+	pb    *ranking.Playbook
+	today time.Time
+}
+
+func newCompany(t *testing.T) *company {
+	c := &company{T: t, today: time.Date(2026, 11, 30, 3, 30, 0, 0, time.UTC), shelf: &shelf{}}
+	var err error
+	c.st, err = store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "s.db"), Logger: slog.New(slog.DiscardHandler)})
+	c.ok(err)
+	t.Cleanup(func() { c.st.Close() })
+	id, err := c.st.CreateTenant(t.Context(), "A")
+	c.ok(err)
+	c.row, err = c.st.TenantByID(t.Context(), id)
+	c.ok(err)
+	c.shelf.docs = []*playbook.Doc{playbook.Default()}
+	c.pb = c.shelf.docs[0].Ranking
+	return c
+}
+
+func (c *company) ok(err error) {
+	if err != nil {
+		c.Helper()
+		c.Fatal(err)
+	}
+}
+
+// member makes a member who follows n suggestions about fresh leads by text, each about somebody else, within the 40 days up to
+// ten days ago. won says with what chance each is a success. twice has each entry come from two devices, and a slip with each tenth.
+func (c *company) member(seed uint64, n int, twice bool, won func(s *ranking.Step) float64) crdt.MemberID {
+	ctx := c.Context()
+	id, err := c.st.CreateMember(ctx, store.Member{Tenant: c.row.ID, Name: "M"})
+	c.ok(err)
+	b := crdttest.NewBook(c, seed, 0)
+	for range 2 {
+		d, _, err := c.st.CreateDevice(ctx, id, "phone")
+		c.ok(err)
+		b.Devices = append(b.Devices, crdt.NewActor(d.ID, 1))
+	}
+	first := c.today.AddDate(0, 0, -50)
+	at := func(i int) time.Time { return first.AddDate(0, 0, i%40).Add(6 * time.Hour) }
+	people := b.Contacts(n)
+	b.Write(crdt.ContactsDoc, func(t *automerge.Tx) {
+		for i, p := range people {
+			b.Put(t, crdt.ContactKey(p, crdt.FieldPhone+"+34600000000"), "mobile")
+			c.ok(t.Put(crdt.ContactKey(p, crdt.FieldCreated), automerge.Value{Kind: automerge.KindTimestamp, Num: at(i).UnixMilli()}))
+		}
+	})
+	home := book.NewCalendar(nil)
+	for i, p := range people {
+		card := book.NewCard(p)
+		card.Phone, card.Created = true, at(i).UnixMilli()
+		facts := card.Person(home, nil).Facts
+		b.Now = at(i).AddDate(0, 0, 1)
+		var steps []ranking.Step
+		c.pb.Steps(home.Day(b.Now.UnixMilli()), &facts, func(s *ranking.Step) bool {
+			if s.Trigger == ranking.NewLead && s.Channel == ranking.Text {
+				steps = append(steps, *s)
+			}
+			return true
+		})
+		s := crdttest.Pick(b.Rnd, steps)
+		p0 := min(max(ranking.Sigmoid(s.Z), 1), ranking.One-1)
+		e := crdt.Entry{
+			Kind: crdt.Text, Contact: p, Evidence: crdt.E1, Content: book.ContentName(s.Content), Trigger: s.Trigger.String(),
+			Playbook: c.pb.Version, P0: p0, P1: p0, Outcome: ranking.NoAnswer.String(),
+		}
+		late := b.Rnd.Float64() < won(&s)
+		done := b.Log(e)
+		if twice {
+			b.Log(e)
+		}
+		if late { // it is known a day later
+			b.Pass(24 * time.Hour)
+			b.Log(crdt.Entry{Kind: crdt.Result, Contact: p, About: done, Outcome: ranking.Moved.String(), Evidence: crdt.E1})
+		}
+		if twice && i%10 == 0 { // and one that did not happen
+			e.Outcome = ranking.Moved.String()
+			b.Log(crdt.Entry{Kind: crdt.Void, About: b.Log(e), Evidence: crdt.E1})
+		}
+	}
+	for from := 0; from < len(b.Items); from += 1000 {
+		var push []store.Item
+		for _, it := range b.Items[from:min(from+1000, len(b.Items))] {
+			push = append(push, store.Item{Doc: it.Doc, Change: it.Change})
+		}
+		ack, err := c.st.Append(ctx, id, push)
+		c.ok(err)
+		if len(ack.Rejected) > 0 {
+			c.Fatalf("%+v", ack.Rejected[0])
+		}
+	}
+	return id
+}
+
+func (c *company) night(dry bool) *Report {
+	c.Helper()
+	l := Learner{Store: c.st, Shelf: c.shelf, Now: func() time.Time { return c.today }}
+	r, err := l.Night(c.Context(), c.row, dry)
+	c.ok(err)
+	return r
+}
+
+// arms are the milli-nats of what is said to fresh leads by text.
+func arms(pb *ranking.Playbook) (arms []int64) {
+	for _, content := range pb.Rules[ranking.NewLead].Contents {
+		arms = append(arms, content.Arm[ranking.Text])
+	}
+	return arms
+}
+
+// twiceAsGood: content 1 works twice as well as the others.
+func twiceAsGood(s *ranking.Step) float64 {
+	if s.Content == 1 {
+		return .3
+	}
+	return .15
+}
+
+func TestANightFavoursWhatWorks(t *testing.T) {
+	c := newCompany(t)
+	for m := range uint64(24) {
+		c.member(m, 60, false, twiceAsGood)
+	}
+	if r := c.night(true); r.Outcome != DryRun || len(c.shelf.docs) != 1 {
+		t.Fatalf("%+v", r)
+	}
+	r := c.night(false)
+	if r.Outcome != Published || r.Version != 2 || r.Acts != 24*60 || r.ActMembers != 24 || r.UnreadCount != 0 || r.GateActs == 0 || r.LossNew >= r.LossOld {
+		t.Fatalf("%+v", r)
+	}
+	d := c.shelf.docs[1]
+	if a := arms(d.Ranking); a[1] < a[2]+200 || a[1] < a[3]+200 {
+		t.Errorf("arms %v", a)
+	}
+	if d.Fitted != 1 || d.Version != 2 || d.Ranking.Version != 2 || d.Ranking.Silent == 0 {
+		t.Errorf("version %d, fitted to %d, %d", d.Version, d.Fitted, d.Ranking.Version)
+	}
+	// All that people wrote is as it was.
+	written := *d
+	written.Version, written.Fitted, written.Ranking = 1, 0, c.pb
+	if written.Hash() != c.shelf.docs[0].Hash() {
+		t.Error("the document is another one")
+	}
+	for trigger := range ranking.NumTriggers {
+		if x, y := d.Ranking.Rules[trigger], c.pb.Rules[trigger]; x.Value != y.Value || x.Stages != y.Stages || x.Cooldown != y.Cooldown {
+			t.Errorf("%v: a rule is another one", trigger)
+		}
+	}
+	var text strings.Builder
+	c.ok(r.Write(&text))
+	for _, want := range []string{"published", "version 2 is out, fitted to version 1", "1440 acts of 24 members", "new_lead: content 1 by text: from 0 to ", "log-loss"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the report does not say %q:\n%s", want, &text)
+		}
+	}
+	if _, err := json.Marshal(r); err != nil {
+		t.Error(err)
+	}
+
+	// A night moves a number by half a nat at most, so there is one more step to the same; then, without new data, there is
+	// nothing new, tonight and tomorrow.
+	if r := c.night(false); r.Outcome != Published || r.Moved[0].From != 500 {
+		t.Errorf("%+v", r)
+	}
+	for range 2 {
+		if r := c.night(false); r.Outcome != NothingNew {
+			t.Errorf("%+v", r)
+		}
+		c.today = c.today.AddDate(0, 0, 1)
+	}
+
+	// People write another one, with a content less and one more: the night starts from that.
+	next := *c.shelf.docs[0]
+	next.Ranking = copyOf(c.pb)
+	next.Version, next.Ranking.Version, next.Name = 4, 4, "Spring"
+	lead := &next.Ranking.Rules[ranking.NewLead]
+	lead.Contents = append(lead.Contents, lead.Contents[1])
+	c.shelf.docs = append(c.shelf.docs, &next)
+	r = c.night(false)
+	if r.Outcome != Published || r.Version != 5 || r.Written != 4 || c.shelf.docs[4].Name != "Spring" || len(c.shelf.docs[4].Ranking.Rules[ranking.NewLead].Contents) != len(lead.Contents) {
+		t.Fatalf("%+v", r)
+	}
+	if a := arms(c.shelf.docs[4].Ranking); a[1] < a[2]+200 || a[len(a)-1] != 0 {
+		t.Errorf("arms %v", a)
+	}
+}
+
+func copyOf(pb *ranking.Playbook) *ranking.Playbook {
+	d := playbook.Default()
+	d.Ranking = pb
+	d, err := playbook.Parse(d.Encode())
+	if err != nil {
+		panic(err)
+	}
+	return d.Ranking
+}
+
+// TestWhatIsLoggedTwiceOrByMistakeIsNothingMore: the same company, with every act twice and with slips, learns the same.
+func TestWhatIsLoggedTwiceOrByMistakeIsNothingMore(t *testing.T) {
+	var reports [2]*Report
+	for i, twice := range []bool{false, true} {
+		c := newCompany(t)
+		for m := range uint64(20) {
+			// The successes are by contact, as the seeds' draws differ.
+			n := 0
+			c.member(m, 30, twice, func(s *ranking.Step) float64 {
+				n++
+				if n%4 == 0 {
+					return 1
+				}
+				return 0
+			})
+		}
+		reports[i] = c.night(true)
+	}
+	if a, b := reports[0], reports[1]; a.Acts != 600 || a.Acts != b.Acts || a.ActMembers != b.ActMembers || a.Contacts != b.Contacts {
+		t.Errorf("once %+v\ntwice %+v", a, b)
+	}
+}
+
+// TestAPoisonedMemberIsOneOfMany: who makes up thousands of successes moves no number further than a twentieth of all acts
+// being successes would, and passes no gate that is closed.
+func TestAPoisonedMemberIsOneOfMany(t *testing.T) {
+	learnt := func(poison int) *ranking.Playbook {
+		c := newCompany(t)
+		for m := range uint64(24) {
+			c.member(m, 40, false, func(*ranking.Step) float64 { return .25 })
+		}
+		if poison > 0 {
+			c.member(99, poison, false, func(s *ranking.Step) float64 {
+				if s.Content == 2 {
+					return 1
+				}
+				return 0
+			})
+		}
+		r := c.night(false)
+		if r.Outcome != Published {
+			t.Fatalf("%+v", r)
+		}
+		return c.shelf.docs[1].Ranking
+	}
+	clean, poisoned := learnt(0), learnt(4000)
+	sum := func(pb *ranking.Playbook, ct int) int64 {
+		r := &pb.Rules[ranking.NewLead]
+		return r.Base + r.Offset + r.ByWay[ranking.Text] + r.Contents[ct].Arm[ranking.Text]
+	}
+	for ct := range 4 {
+		// Of chances of a quarter, a twentieth more or less is 190 or 220 milli-nats.
+		if d := sum(poisoned, ct) - sum(clean, ct); d > 230 || d < -230 {
+			t.Errorf("content %d moved by %d milli-nats", ct, d)
+		}
+	}
+}
+
+func TestAFreshCompanyReleasesNothing(t *testing.T) {
+	c := newCompany(t)
+	if r := c.night(false); r.Outcome != TooLittle || !strings.Contains(r.Why, "fewer than 50 acts and 20 members") {
+		t.Errorf("%+v", r)
+	}
+	for m := range uint64(5) {
+		c.member(m, 40, false, twiceAsGood)
+	}
+	if r := c.night(false); r.Outcome != TooLittle || r.Acts != 200 || len(c.shelf.docs) != 1 {
+		t.Errorf("%+v", r)
+	}
+	c.shelf.docs = nil
+	if r := c.night(false); r.Outcome != NoPlaybook {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestOfTwoNightsAtATimeOneReleases: the other one says so.
+func TestOfTwoNightsAtATimeOneReleases(t *testing.T) {
+	c := newCompany(t)
+	for m := range uint64(20) {
+		c.member(m, 20, false, twiceAsGood)
+	}
+	var both sync.WaitGroup
+	at := make(chan struct{}, 2)
+	var reports [2]*Report
+	for i := range reports {
+		l := Learner{Store: c.st, Shelf: c.shelf, Now: func() time.Time { return c.today }}
+		met := false
+		l.Rest = func(context.Context, time.Duration) error { // both have read where the playbook stands
+			if !met {
+				met = true
+				at <- struct{}{}
+				for len(at) < 2 {
+					time.Sleep(time.Millisecond)
+				}
+			}
+			return nil
+		}
+		both.Go(func() {
+			r, err := l.Night(c.Context(), c.row, false)
+			c.ok(err)
+			reports[i] = r
+		})
+	}
+	both.Wait()
+	a, b := reports[0], reports[1]
+	if a.Outcome == Overtaken {
+		a, b = b, a
+	}
+	if a.Outcome != Published || b.Outcome != Overtaken || len(c.shelf.docs) != 2 {
+		t.Errorf("%+v\n%+v", a, b)
+	}
+}
+
+// TestWhoCannotBeReadIsNamed: a member whose documents are damaged, or hold more than a person's, is left out; the others count.
+func TestWhoCannotBeReadIsNamed(t *testing.T) {
+	c := newCompany(t)
+	for m := range uint64(20) {
+		c.member(m, 20, false, twiceAsGood)
+	}
+	bad := c.member(77, 20, false, twiceAsGood)
+	l := Learner{Store: damaged{c.st, bad}, Shelf: c.shelf, Now: func() time.Time { return c.today }}
+	r, err := l.Night(c.Context(), c.row, false)
+	c.ok(err)
+	if r.Members != 21 || r.UnreadCount != 1 || r.Unread[0].Member != bad || !r.Unread[0].Doc.IsLog() || r.Outcome != Published {
+		t.Errorf("%+v", r)
+	}
+	var text strings.Builder
+	c.ok(r.Write(&text))
+	if !strings.Contains(text.String(), "member "+bad.String()+", log-2026-1") {
+		t.Error(text.String())
+	}
+}
+
+// damaged has a change of a member's log that is none.
+type damaged struct {
+	*store.SQLite
+	bad crdt.MemberID
+}
+
+func (d damaged) Since(ctx context.Context, m crdt.MemberID, after uint64, limit, maxBytes int) (store.Page, error) {
+	p, err := d.SQLite.Since(ctx, m, after, limit, maxBytes)
+	if m == d.bad {
+		for i := range p.Changes {
+			if p.Changes[i].Doc.IsLog() {
+				p.Changes[i].Raw = []byte("none")
+				break
+			}
+		}
+	}
+	return p, err
+}
+
+func TestSamplesAreFairAndBounded(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 1))
+	s := sample[uint64]{most: 1000, key: func(v *uint64) uint64 { return mix(*v) }}
+	all := make([]uint64, 50_000)
+	for i := range all {
+		all[i] = uint64(i)
+	}
+	rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for i := 0; i < len(all); i += 700 {
+		s.add(all[i:min(i+700, len(all))])
+	}
+	sum := 0.0
+	for _, v := range s.all {
+		sum += float64(v)
+	}
+	if mean := sum / float64(len(s.all)); len(s.all) > 1000 || len(s.all) < 500 || s.seen != len(all) || mean < 23_000 || mean > 27_000 {
+		t.Errorf("%d kept of %d, mean %.0f", len(s.all), s.seen, mean)
+	}
+}
