@@ -254,52 +254,57 @@ func copyOf(pb *ranking.Playbook) *ranking.Playbook {
 	return d.Ranking
 }
 
-// TestWhatIsLoggedTwiceOrByMistakeIsNothingMore: the same company, with every act twice and with slips, learns the same.
+// TestWhatIsLoggedTwiceOrByMistakeIsNothingMore: of acts that each came from two devices, with results of a day later and slips
+// beside them, each counts once.
 func TestWhatIsLoggedTwiceOrByMistakeIsNothingMore(t *testing.T) {
-	var reports [2]*Report
-	for i, twice := range []bool{false, true} {
-		c := newCompany(t)
-		for m := range uint64(20) {
-			// The successes are by contact, as the seeds' draws differ.
-			n := 0
-			c.member(m, 30, twice, func(s *ranking.Step) float64 {
-				n++
-				if n%4 == 0 {
-					return 1
-				}
-				return 0
-			})
-		}
-		reports[i] = c.night(true)
+	c := newCompany(t)
+	won := 0
+	for m := range uint64(20) {
+		c.member(m, 10, true, func(*ranking.Step) float64 {
+			if m%4 == 0 {
+				won++
+				return 1
+			}
+			return 0
+		})
 	}
-	if a, b := reports[0], reports[1]; a.Acts != 600 || a.Acts != b.Acts || a.ActMembers != b.ActMembers || a.Contacts != b.Contacts {
-		t.Errorf("once %+v\ntwice %+v", a, b)
+	if r := c.night(true); r.Acts != 200 || r.ActMembers != 20 || r.Contacts != 200 {
+		t.Errorf("%+v", r)
+	}
+	g, err := gather(c.Context(), c.st, c.row.ID, c.pb, ranking.DayOf(c.today.UnixMilli(), 0), nil)
+	c.ok(err)
+	for _, act := range g.acts.all {
+		if act.Won {
+			won--
+		}
+	}
+	if won != 0 {
+		t.Errorf("%d successes are missing", won)
 	}
 }
 
-// TestAPoisonedMemberIsOneOfMany: who makes up thousands of successes moves no number further than a twentieth of all acts
+// TestAPoisonedMemberIsOneOfMany: who makes up a thousand successes moves no number further than a twentieth of all acts
 // being successes would, and passes no gate that is closed.
 func TestAPoisonedMemberIsOneOfMany(t *testing.T) {
-	learnt := func(poison int) *ranking.Playbook {
-		c := newCompany(t)
-		for m := range uint64(24) {
-			c.member(m, 40, false, func(*ranking.Step) float64 { return .25 })
-		}
-		if poison > 0 {
-			c.member(99, poison, false, func(s *ranking.Step) float64 {
-				if s.Content == 2 {
-					return 1
-				}
-				return 0
-			})
-		}
-		r := c.night(false)
-		if r.Outcome != Published {
+	c := newCompany(t)
+	for m := range uint64(24) {
+		c.member(m, 20, false, func(*ranking.Step) float64 { return .25 })
+	}
+	learnt := func() *ranking.Playbook {
+		c.shelf.docs = c.shelf.docs[:1]
+		if r := c.night(false); r.Outcome != Published {
 			t.Fatalf("%+v", r)
 		}
 		return c.shelf.docs[1].Ranking
 	}
-	clean, poisoned := learnt(0), learnt(4000)
+	clean := learnt()
+	c.member(99, 1500, false, func(s *ranking.Step) float64 {
+		if s.Content == 2 {
+			return 1
+		}
+		return 0
+	})
+	poisoned := learnt()
 	sum := func(pb *ranking.Playbook, ct int) int64 {
 		r := &pb.Rules[ranking.NewLead]
 		return r.Base + r.Offset + r.ByWay[ranking.Text] + r.Contents[ct].Arm[ranking.Text]
@@ -365,15 +370,10 @@ func TestOfTwoNightsAtATimeOneReleases(t *testing.T) {
 	if a.Outcome != Published || b.Outcome != Overtaken || len(c.shelf.docs) != 2 {
 		t.Errorf("%+v\n%+v", a, b)
 	}
-}
 
-// TestWhoCannotBeReadIsNamed: a member whose documents are damaged, or hold more than a person's, is left out; the others count.
-func TestWhoCannotBeReadIsNamed(t *testing.T) {
-	c := newCompany(t)
-	for m := range uint64(20) {
-		c.member(m, 20, false, twiceAsGood)
-	}
+	// A member whose documents are damaged, or hold more than a person's, is left out by name; the others count.
 	bad := c.member(77, 20, false, twiceAsGood)
+	c.shelf.docs = c.shelf.docs[:1]
 	l := Learner{Store: damaged{c.st, bad}, Shelf: c.shelf, Now: func() time.Time { return c.today }}
 	r, err := l.Night(c.Context(), c.row, false)
 	c.ok(err)
