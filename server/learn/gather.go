@@ -43,13 +43,31 @@ type gathered struct {
 // maxUnread bounds how many documents a report names.
 const maxUnread = 20
 
-// gather reads all members of a company, as a playbook sees what they did up to a day. rest is called after each member with
-// the time that it took.
+// paced rests before each page of a member's order, told how long was worked since the rest before.
+type paced struct {
+	Store
+	rest  func(context.Context, time.Duration) error
+	since time.Time
+}
+
+func (p *paced) Since(ctx context.Context, m crdt.MemberID, after uint64, limit, maxBytes int) (store.Page, error) {
+	if err := p.rest(ctx, time.Since(p.since)); err != nil {
+		return store.Page{}, err
+	}
+	p.since = time.Now()
+	return p.Store.Since(ctx, m, after, limit, maxBytes)
+}
+
+// gather reads all members of a company, as a playbook sees what they did up to a day. rest is called after each page with the
+// time that it took; nil: nothing is.
 func gather(ctx context.Context, st Store, t store.Tenant, pb *ranking.Playbook, until ranking.Day, rest func(context.Context, time.Duration) error) (*gathered, error) {
 	g := &gathered{
 		acts:      sample[fit.Tuple]{most: maxActs, key: actKey},
 		controls:  sample[fit.Control]{most: maxControls, key: controlKey},
 		customers: sample[customer]{most: maxCustomers, key: customerKey},
+	}
+	if rest != nil {
+		st = &paced{st, rest, time.Now()}
 	}
 	var after crdt.MemberID
 	for {
@@ -59,14 +77,8 @@ func gather(ctx context.Context, st Store, t store.Tenant, pb *ranking.Playbook,
 		}
 		for _, m := range page {
 			after = m.ID
-			began := time.Now()
 			if err := g.member(ctx, st, m.ID, pb, until); err != nil {
 				return nil, err
-			}
-			if rest != nil {
-				if err := rest(ctx, time.Since(began)); err != nil {
-					return nil, err
-				}
 			}
 		}
 	}

@@ -53,7 +53,8 @@ func (s *shelf) Publish(_ context.Context, _ store.Tenant, st *Standing, doc *pl
 
 // company is a real store, with members whose acts are made up out of a seed.
 type company struct {
-	*testing.T
+	testing.TB
+	path  string
 	st    *store.SQLite
 	row   store.Company
 	shelf *shelf
@@ -61,10 +62,10 @@ type company struct {
 	today time.Time
 }
 
-func newCompany(t *testing.T) *company {
-	c := &company{T: t, today: time.Date(2026, 11, 30, 3, 30, 0, 0, time.UTC), shelf: &shelf{}}
+func newCompany(t testing.TB) *company {
+	c := &company{TB: t, path: filepath.Join(t.TempDir(), "s.db"), today: time.Date(2026, 11, 30, 3, 30, 0, 0, time.UTC), shelf: &shelf{}}
 	var err error
-	c.st, err = store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "s.db"), Logger: slog.New(slog.DiscardHandler)})
+	c.st, err = store.Open(t.Context(), store.Config{Path: c.path, Logger: slog.New(slog.DiscardHandler)})
 	c.ok(err)
 	t.Cleanup(func() { c.st.Close() })
 	id, err := c.st.CreateTenant(t.Context(), "A")

@@ -52,9 +52,13 @@ type Learner struct {
 	Shelf Shelf
 	Now   func() time.Time // nil: time.Now
 
-	// Rest is called after each member with the time that it took, so that a night leaves room for others; nil: there is
-	// none.
+	// Rest is called some times a second while members are read, with the time that was worked since the call before, so that a
+	// night leaves room for others; nil: it takes what it gets.
 	Rest func(ctx context.Context, worked time.Duration) error
+
+	// Within has a night left out when a fitted version was published no longer ago: by another process, in the same night.
+	// Zero: never.
+	Within time.Duration
 }
 
 // Night fits the playbook of one company to what its members' documents tell up to yesterday (UTC), and publishes the result,
@@ -74,6 +78,9 @@ func (l *Learner) Night(ctx context.Context, c store.Company, dry bool) (*Report
 	}
 	if err != nil {
 		return nil, err
+	}
+	if ago := now().Sub(s.Published); s.Newest.Fitted != 0 && ago < l.Within {
+		return r.end(Done, fmt.Sprintf("version %d was fitted %v ago", s.Newest.Version, ago.Round(time.Minute))), nil
 	}
 	parent, old := s.Written.Ranking, s.Newest.Ranking
 	r.Written, r.Newest = s.Written.Version, s.Newest.Version

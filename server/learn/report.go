@@ -23,12 +23,13 @@ const (
 	Worse      Outcome = "worse"       // the gate kept it back
 	Refused    Outcome = "refused"     // the candidate is no playbook
 	Overtaken  Outcome = "overtaken"   // another version was published meanwhile
+	Done       Outcome = "done"        // another process has done it tonight
 	NoPlaybook Outcome = "no-playbook" // the company has none
 	Failed     Outcome = "failed"      // the store could not be read or written
 )
 
 // Outcomes are all that there are.
-var Outcomes = []Outcome{Published, DryRun, NothingNew, TooLittle, Worse, Refused, Overtaken, NoPlaybook, Failed}
+var Outcomes = []Outcome{Published, DryRun, NothingNew, TooLittle, Worse, Refused, Overtaken, Done, NoPlaybook, Failed}
 
 // Report is what a night found and what became of it.
 type Report struct {

@@ -33,6 +33,9 @@ type Metrics struct {
 	push        prometheus.Histogram
 	pushFailed  *prometheus.CounterVec // reason
 	served      prometheus.Counter
+	fits        *prometheus.CounterVec // outcome
+	night       prometheus.Gauge
+	nightAt     prometheus.Gauge
 }
 
 // NewMetrics returns metrics that are all zero, beside those of the Go runtime and of the process.
@@ -59,6 +62,13 @@ func NewMetrics() *Metrics {
 		refused:     counters("changes_refused_total", "Changes that the store refused, by the protocol's code.", "code"),
 		pushFailed:  counters("pushes_failed_total", "Pushes that the store did not take, by reason; devices push them again.", "reason"),
 		served:      counter("feed_records_total", "Feed records read for companies."),
+		fits:        counters("playbook_fits_total", "Companies whose playbook a night looked at, by what became of it.", "outcome"),
+		night: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "trio_playbook_night_seconds", Help: "How long the last night took that fitted playbooks, all companies.",
+		}),
+		nightAt: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "trio_playbook_night_end_timestamp_seconds", Help: "When it ended, in seconds since 1970; 0: there was none since the start.",
+		}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "trio_http_request_seconds", Help: "Time to answer an HTTP request, by route; requests that wait for news included.",
 			Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10, 30},
@@ -88,7 +98,7 @@ func NewMetrics() *Metrics {
 	info.Set(1)
 	m.registry.MustRegister(
 		m.sockets, m.turnedAway, m.received, m.sent, m.requests, m.seconds, m.limited, m.connRefused, m.stored, m.duplicates,
-		m.refused, m.push, m.pushFailed, m.served, info,
+		m.refused, m.push, m.pushFailed, m.served, m.fits, m.night, m.nightAt, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -138,6 +148,22 @@ func (m *Metrics) WatchFile(name, help, path string) {
 		}
 		return float64(info.Size())
 	})
+}
+
+// FitOutcomes says what can become of a company's night, so that what has happened never is told as zero.
+func (m *Metrics) FitOutcomes(outcomes ...string) {
+	for _, o := range outcomes {
+		m.fits.WithLabelValues(o)
+	}
+}
+
+// Fitted counts what became of a company's night.
+func (m *Metrics) Fitted(outcome string) { m.fits.WithLabelValues(outcome).Inc() }
+
+// NightEnded notes how long a night took that has just ended.
+func (m *Metrics) NightEnded(took time.Duration) {
+	m.night.Set(took.Seconds())
+	m.nightAt.SetToCurrentTime()
 }
 
 // Handler serves the metrics in Prometheus' text format.
