@@ -124,6 +124,66 @@ func TestOneMemberIsNoCompany(t *testing.T) {
 	}
 }
 
+func TestNobodyWeighsMoreThanATwentieth(t *testing.T) {
+	for _, x := range []struct {
+		sums []float64
+		most float64
+	}{
+		{nil, 0},
+		{[]float64{7}, 14},
+		{[]float64{1000, 2, 3}, 6},
+		{append(same(30, 10), 10_000), 300. / 19},          // a twentieth of 300 and itself
+		{append(same(30, 10), 9999, 10_000), 300. / 18},    // two
+		{append(same(18, 10), 500, 10_000), 10},            // all alike: twenty of them
+		{append(same(100, 10), 20, 30), (1000 + 50) / 20.}, // nobody is cut
+	} {
+		if got := Level(x.sums); math.Abs(got-x.most) > 1e-9 {
+			t.Errorf("of %v nobody may weigh more than %g, want %g", x.sums, got, x.most)
+		}
+	}
+}
+
+func same(n int, v float64) (all []float64) {
+	for range n {
+		all = append(all, v)
+	}
+	return all
+}
+
+// TestANightKeepsWhatPeopleWrote: whatever the playbook released last says, words, rules and values are the parent's; no channel stands
+// above zero; and what moved is told.
+func TestANightKeepsWhatPeopleWrote(t *testing.T) {
+	d := dice(9)
+	parent := ranking.DefaultPlaybook()
+	rule := &parent.Rules[ranking.NewLead]
+	rule.Value, parent.MinEV = 4321, 77
+	tuples := acts(&d, parent, 6000, 40, simDay0, func(tu *Tuple) float64 {
+		if tu.Channel == ranking.Text {
+			return .9
+		}
+		return 0
+	})
+	old := Copy(parent)
+	old.Rules[ranking.NewLead].Value, old.MinEV, old.Version = 1, 2, 9
+	pb := Night(parent, old, &Log{Tuples: tuples, Today: simDay0})
+	got := &pb.Rules[ranking.NewLead]
+	if got.Value != 4321 || pb.MinEV != 77 || pb.Version != 9 || pb.Silent != SilentEvery {
+		t.Errorf("value %d, gate %d, version %d, silent %d", got.Value, pb.MinEV, pb.Version, pb.Silent)
+	}
+	for ch, v := range got.ByWay {
+		if v > 0 {
+			t.Errorf("%v stands at %d", ranking.Channel(ch), v)
+		}
+	}
+	if up, was := got.ByWay[ranking.Text]+got.Contents[1].Arm[ranking.Text], rule.ByWay[ranking.Text]; up-was < 300 {
+		t.Errorf("texts work better and went from %d to %d", was, up)
+	}
+	moves := Moves(old, pb)
+	if len(moves) == 0 || moves[0].Far < 1 || len(Moves(pb, pb)) != 0 {
+		t.Errorf("%+v", moves)
+	}
+}
+
 func TestTheOffsetFollowsTheDaysAndDoesNotSwing(t *testing.T) {
 	pb := plainPlaybook()
 	d := dice(3)
