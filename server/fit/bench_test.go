@@ -241,3 +241,13 @@ func TestRankingTable(t *testing.T) {
 	}
 	fmt.Printf("\nfitted on %s, measured on %s\n\n| measure | now | target | |\n|---|---|---|---|\n%s\n", *trainDir, where, strings.Join(r.lines, "\n"))
 }
+
+// BenchmarkManyActs fits a playbook to as many acts as a night takes at most: 1,000,000 of 10,000 members.
+func BenchmarkManyActs(b *testing.B) {
+	d := dice(1)
+	pb := ranking.DefaultPlaybook()
+	tuples := sortTuples(acts(&d, pb, 1_000_000, 10_000, simDay0, func(*Tuple) float64 { return .2 }))
+	for b.Loop() {
+		Night(pb, pb, &Log{Tuples: tuples, Today: simDay0})
+	}
+}

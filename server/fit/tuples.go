@@ -326,10 +326,11 @@ func fitRule(pb, parent, before *ranking.Playbook, t ranking.TriggerID, tuples [
 		return
 	}
 	c := cellsOf(rule)
-	d := design{cols: c.total, per: 4 + int(ranking.NumFeatures), w: []float64{}, off: []float64{}}
+	d := design{cols: c.total, per: 4 + int(ranking.NumFeatures), y: make([]float64, 0, len(of)), w: make([]float64, 0, len(of)), off: make([]float64, 0, len(of))}
+	d.at = make([]uint16, 0, len(of)*d.per)
 	members := make([]map[MemberID]float64, c.total) // what each weighs in a cell
 	acts := make([]int, c.total)
-	var rows []int
+	rows := make([]int, 0, len(of))
 	for _, i := range of {
 		tu := &tuples[i]
 		if int(tu.Content) >= len(rule.Contents) {

@@ -16,9 +16,9 @@ import (
 )
 
 // Bounds of what is kept of all members of a company: of more a fair sample is taken, which tells as much about some hundred
-// numbers. Together they are 300 MB.
+// numbers.
 const (
-	maxActs      = 2_000_000 // 72 bytes each
+	maxActs      = 1_000_000 // 72 bytes each, and some 100 more while a trigger's are fitted
 	maxControls  = 500_000   // 56 bytes
 	maxCustomers = 500_000   // 56 bytes and 4 an order day
 )
