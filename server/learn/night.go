@@ -70,7 +70,8 @@ func (l *Learner) Night(ctx context.Context, c store.Company, dry bool) (*Report
 	}
 	began := time.Now()
 	today := ranking.DayOf(now().UnixMilli(), 0)
-	r := &Report{Company: c.ID, Name: c.Name, Until: (today - 1).String()}
+	r := report(c)
+	r.Until = (today - 1).String()
 	defer func() { r.Seconds = time.Since(began).Seconds() }()
 	s, err := l.Shelf.Standing(ctx, c.ID)
 	if errors.Is(err, ErrNone) {
@@ -170,7 +171,7 @@ func (l *Learner) All(ctx context.Context, only []store.Tenant, dry bool, told f
 			return ctx.Err()
 		case err != nil:
 			first = cmp.Or(first, fmt.Errorf("company %d: %w", c.ID, err))
-			r = (&Report{Company: c.ID, Name: c.Name}).end(Failed, err.Error())
+			r = report(c).end(Failed, err.Error())
 		}
 		told(r)
 	}

@@ -69,6 +69,10 @@ type Report struct {
 // mostMoved bounds how many moves a report names.
 const mostMoved = 10
 
+func report(c store.Company) *Report {
+	return &Report{Company: c.ID, Name: c.Name, Moved: []fit.Move{}, Unread: []Unread{}}
+}
+
 func (r *Report) end(o Outcome, why string) *Report {
 	r.Outcome, r.Why = o, why
 	return r
@@ -85,11 +89,11 @@ func (r *Report) gathered(g *gathered) {
 		}
 	}
 	r.OrderMembers = len(again)
-	r.Unread, r.UnreadCount = g.unread, g.unreadN
+	r.Unread, r.UnreadCount = append(r.Unread, g.unread...), g.unreadN
 }
 
 func (r *Report) moved(moves []fit.Move) {
-	r.Moves, r.Moved = len(moves), moves[:min(len(moves), mostMoved)]
+	r.Moves, r.Moved = len(moves), append(r.Moved, moves[:min(len(moves), mostMoved)]...)
 }
 
 func contains(list []store.Tenant, t store.Tenant) bool { return slices.Contains(list, t) }
