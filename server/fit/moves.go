@@ -49,8 +49,9 @@ func Moves(old, pb *ranking.Playbook) []Move {
 	}
 	for t := range ranking.NumTriggers {
 		a, b := &old.Rules[t], &pb.Rules[t]
-		nats(a.Base, b.Base, "%v: base", t)
-		nats(a.Offset, b.Offset, "%v: offset of the last days", t)
+		both := float64(b.Base+b.Offset-a.Base-a.Offset) / someNats // what one gives the other is no news
+		note(a.Base, b.Base, both, "%v: base", t)
+		note(a.Offset, b.Offset, both, "%v: offset of the last days", t)
 		for ch := range ranking.NumChannels {
 			nats(a.ByWay[ch], b.ByWay[ch], "%v: by %v", t, ch)
 		}
