@@ -72,7 +72,9 @@ func newCompany(t testing.TB) *company {
 	c.ok(err)
 	c.row, err = c.st.TenantByID(t.Context(), id)
 	c.ok(err)
-	c.shelf.docs = []*playbook.Doc{playbook.Default()}
+	first := playbook.Default()
+	first.Version, first.Ranking.Version = 1, 1
+	c.shelf.docs = []*playbook.Doc{first}
 	c.pb = c.shelf.docs[0].Ranking
 	return c
 }
