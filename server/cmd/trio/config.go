@@ -41,6 +41,8 @@ type config struct {
 
 	Limits ops.Limits
 
+	FitAt time.Duration // after midnight; below zero: never
+
 	LogLevel  slog.Level
 	LogFormat string
 	Shutdown  time.Duration
@@ -128,6 +130,11 @@ func settings(c *config) []setting {
 			"a number from 1 to 10000", number(&c.Limits.Member, 1, 10_000), "32",
 		},
 
+		{
+			"learning", "fit-at", "HH:MM", "of the night, by this machine's clock, at which each company's playbook learns from what its members logged; off: never",
+			"a time of day such as 03:30, or off", clock(&c.FitAt), "03:30",
+		},
+
 		{"logs", "log-level", "LEVEL", "debug, info, warn or error", "debug, info, warn or error", level(&c.LogLevel), "info"},
 		{"logs", "log-format", "FORMAT", "text or json", "text or json", choice(&c.LogFormat, "text", "json"), "text"},
 
@@ -185,6 +192,19 @@ func duration(p *time.Duration, least, most time.Duration) func(string) bool {
 		d, err := time.ParseDuration(s)
 		*p = d
 		return err == nil && d >= least && d <= most
+	}
+}
+
+// clock reads a time of day, as what passes from midnight on; -1 for off.
+func clock(p *time.Duration) func(string) bool {
+	return func(s string) bool {
+		if s == "off" {
+			*p = -1
+			return true
+		}
+		t, err := time.Parse("15:04", s)
+		*p = time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
+		return err == nil && len(s) == len("15:04")
 	}
 }
 

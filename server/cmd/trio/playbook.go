@@ -28,6 +28,7 @@ func playbookCommands() []playbookCommand {
 	return []playbookCommand{
 		{"default", "", "prints a playbook to begin with", playbookDefault},
 		{"check", "FILE", "says what is wrong with one, by line, and what to do", playbookCheck},
+		{"fit", "", "has companies' playbooks learn now from what members logged, as every night", fitPlaybooks},
 		{"diff", "OLD NEW", "says what a new one changes, and what the log would not survive", playbookDiff},
 		{"schema", "", "prints the JSON Schema, for editors that help while you write", playbookSchema},
 		{"publish", "FILE", "makes one the company's: devices go by it from then on", publishing("publish")},

@@ -37,6 +37,7 @@ type running struct {
 	http     *http.Server
 	trio     *server.Server
 	operator *http.Server // nil without one
+	metrics  *ops.Metrics
 	grace    time.Duration
 	log      *slog.Logger
 	ended    chan error
@@ -63,7 +64,7 @@ func start(st store.Store, c *config, now func() time.Time, log *slog.Logger) (*
 	// Of a caller's mistakes, TLS handshakes of strangers mostly: nothing that an operator can mend.
 	quiet := slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	r := &running{
-		addr: l.Addr(), trio: s, grace: c.Shutdown * 3 / 4, log: log, ended: make(chan error, 2),
+		addr: l.Addr(), trio: s, metrics: m, grace: c.Shutdown * 3 / 4, log: log, ended: make(chan error, 2),
 		http: &http.Server{
 			Handler: s, TLSConfig: t, ErrorLog: quiet,
 			ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
@@ -149,8 +150,13 @@ func serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
+	nights, endNights := context.WithCancel(ctx)
+	defer endNights()
+	go learnNightly(nights, st.SQLite, c, r.metrics, log)
 	log.Info("serving", "addr", r.addr.String(), "tls", c.tls(), "data", c.Data, "version", ops.ThisBuild().Version)
-	err = errors.Join(r.wait(ctx), closeWithin(st, c.Shutdown/4), r.close())
+	err = r.wait(ctx)
+	endNights() // a night that is cut short has published nothing
+	err = errors.Join(err, closeWithin(st, c.Shutdown/4), r.close())
 	if err == nil {
 		log.Info("ended")
 	}

@@ -1,0 +1,93 @@
+package learn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"trio/ranking/playbook"
+	"trio/server/store"
+)
+
+// Playbooks is what a shelf in the store needs of it.
+type Playbooks interface {
+	PlaybookHeads(ctx context.Context, ts []store.Tenant) (map[store.Tenant]store.PlaybookHead, error)
+	PlaybookOf(ctx context.Context, t store.Tenant, version uint32) (store.Playbook, error)
+	PlaybookHistory(ctx context.Context, t store.Tenant, before uint32, limit int) ([]store.Playbook, error)
+	PublishPlaybook(ctx context.Context, p store.Playbook, after uint32) (store.Playbook, error)
+}
+
+// InStore returns the shelf on which the store has companies' playbooks.
+func InStore(st Playbooks) Shelf { return inStore{st} }
+
+type inStore struct{ st Playbooks }
+
+// publisher is who publishes what was fitted, for people.
+const publisher = "nightly fit"
+
+func (s inStore) Standing(ctx context.Context, t store.Tenant) (st Standing, err error) {
+	heads, err := s.st.PlaybookHeads(ctx, []store.Tenant{t})
+	if err != nil {
+		return st, err
+	}
+	head := heads[t]
+	if head.Version == 0 {
+		return st, ErrNone
+	}
+	read := func(version uint32) (*playbook.Doc, store.Playbook, error) {
+		p, err := s.st.PlaybookOf(ctx, t, version)
+		if err != nil {
+			return nil, p, err
+		}
+		d, err := playbook.Parse(p.Doc)
+		if err != nil {
+			return nil, p, fmt.Errorf("version %d, which is published, cannot be read by this build: %w", version, err)
+		}
+		return d, p, nil
+	}
+	newest, p, err := read(head.Version)
+	if err != nil {
+		return st, err
+	}
+	st = Standing{Newest: newest, Written: newest, Published: p.Published, Next: head.Taken + 1}
+	if newest.Fitted == 0 {
+		return st, nil
+	}
+	// What people wrote last is what the newest was fitted to, or came in between.
+	version, err := s.written(ctx, t, head.Version)
+	if err != nil {
+		return st, err
+	}
+	st.Written, _, err = read(version)
+	return st, err
+}
+
+// written returns the newest version before one that people wrote.
+func (s inStore) written(ctx context.Context, t store.Tenant, before uint32) (uint32, error) {
+	for {
+		list, err := s.st.PlaybookHistory(ctx, t, before, 100)
+		if err != nil {
+			return 0, err
+		}
+		if len(list) == 0 {
+			return 0, errors.New("no version is one that people wrote: publish one")
+		}
+		for _, p := range list {
+			if p.Fitted == 0 {
+				return p.Version, nil
+			}
+			before = p.Version
+		}
+	}
+}
+
+func (s inStore) Publish(ctx context.Context, t store.Tenant, st *Standing, doc *playbook.Doc) error {
+	b := doc.Encode()
+	_, err := s.st.PublishPlaybook(ctx, store.Playbook{
+		Tenant: t, Version: doc.Version, Hash: doc.Hash(), Fitted: doc.Fitted, By: publisher, Doc: b,
+	}, st.Newest.Version)
+	if errors.Is(err, store.ErrOvertaken) {
+		return ErrOvertaken
+	}
+	return err
+}
