@@ -21,6 +21,7 @@ import (
 
 	"trio/clients/qr"
 	"trio/crdt"
+	"trio/crdt/automerge"
 	"trio/ranking"
 	"trio/replica"
 	"trio/server"
@@ -774,6 +775,32 @@ func TestUnsent(t *testing.T) {
 		s.must(err)
 		return len(cs) == 2
 	})
+}
+
+// TestNewerApp: a revoked device whose app knows more documents than the server leaves all the same, and what the server
+// does not know is shown, and refused with the reason when it is taken over.
+func TestNewerApp(t *testing.T) {
+	s := newSite(t)
+	m := s.newMember("Maya")
+	j := s.join(s.invite(m.ID).Code, "phone")
+	path := "/v1/admin/devices/" + j.Device.String()
+	s.ask("POST", path+"/revoke", s.key, nil).into(200, nil)
+	dev, err := s.st.DeviceByToken(t.Context(), j.Token)
+	s.must(err)
+	a := storetest.NewAuthor(dev, 1, rand.New(rand.NewPCG(5, 0)))
+	diary := a.Write("diary", []automerge.Op{{Key: "private", Action: automerge.Put, Value: automerge.Value{Kind: automerge.KindString, Str: "words"}}})
+	tap := a.Tap(1)
+	tap.Feed = nil
+	s.must(s.st.Park(t.Context(), j.Device, []store.Item{diary, tap}))
+	ks := all[admin.Kept](s, path+"/unsent", s.key, 10)
+	if len(ks) != 2 || ks[0].Document != "diary" || !strings.Contains(ks[0].What, "does not know") || strings.Contains(ks[0].What, "private") {
+		t.Errorf("%+v", ks)
+	}
+	var done admin.Accepted
+	s.ask("POST", path+"/unsent/accept", s.key, nil).into(200, &done)
+	if done.Taken != 1 || len(done.Refused) != 1 || done.Refused[0].ID != ks[0].ID || !strings.Contains(done.Refused[0].Why, `document "diary" is not one that a member has`) {
+		t.Errorf("%+v", done)
+	}
 }
 
 // TestThief: a revoked device that sends what it can takes no room from the member's other devices, and what is kept of it

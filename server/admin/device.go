@@ -273,7 +273,7 @@ func kept(p store.Parked) Kept {
 					fields["another field"] = true
 				}
 			}
-		default:
+		case p.Item.Doc == crdt.ProfileDoc:
 			fields["profile"] = true
 		}
 	}
@@ -298,7 +298,10 @@ func (k *Kept) words() string {
 	case k.Document == crdt.ContactsDoc:
 		return fmt.Sprintf("%s changed: %s", count(k.Contacts, "contact", "contacts"), strings.Join(k.Fields, ", "))
 	}
-	return "the member's own profile changed"
+	if k.Document == crdt.ProfileDoc {
+		return "the member's own profile changed"
+	}
+	return "a document changed that this server does not know: it may be one of a newer app"
 }
 
 func count(n int, one, many string) string {

@@ -7,7 +7,6 @@ import (
 
 	"trio/crdt/automerge"
 	"trio/crdt/wire"
-	"trio/server/intake"
 	"trio/server/store"
 )
 
@@ -43,9 +42,11 @@ func (s *Session) park(ctx context.Context, f *wire.Push) (got Received, err err
 	out := answer{frame: wire.Answer{ID: f.ID}}
 	items := make([]store.Item, 0, len(f.Items))
 	for _, it := range f.Items {
-		if !it.Doc.Valid() {
-			no := intake.NoDocument(it.Doc)
-			out.frame.Refused = append(out.frame.Refused, wire.Refusal{Hash: it.Change.Hash(), Code: no.Code, Text: no.Text})
+		if !store.MayKeep(it.Doc) {
+			out.frame.Refused = append(out.frame.Refused, wire.Refusal{
+				Hash: it.Change.Hash(), Code: wire.CodeDocument,
+				Text: fmt.Sprintf("document %.40q: its name is longer than the %d bytes that are kept", it.Doc, store.MaxParkedName),
+			})
 		} else if !s.names.has(it.Change.Hash()) { // only the reading side has them while the device leaves
 			items = append(items, store.Item{Doc: it.Doc, Change: it.Change})
 		}

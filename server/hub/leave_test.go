@@ -161,16 +161,19 @@ func TestLeavingWithWhatCannotBeKept(t *testing.T) {
 	a.revoke(st)
 	a.hello()
 	a.take()
-	good, odd := a.author.Tap(1), a.author.Tap(1)
-	if err := a.give(&wire.Push{ID: 1, Items: []wire.Item{{Doc: good.Doc, Change: good.Change}, {Doc: "diary", Change: odd.Change}}}); err != nil {
+	good, newer, odd := a.author.Tap(1), a.author.Tap(1), a.author.Tap(1)
+	if err := a.give(&wire.Push{ID: 1, Items: []wire.Item{
+		{Doc: good.Doc, Change: good.Change}, {Doc: "diary", Change: newer.Change},
+		{Doc: crdt.DocName(strings.Repeat("n", store.MaxParkedName+1)), Change: odd.Change},
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	fs := a.take()
 	if x, ok := fs[0].(*wire.Answer); !ok || len(x.Refused) != 1 || x.Refused[0].Code != wire.CodeDocument || x.Refused[0].Hash != odd.Change.Hash() {
 		t.Errorf("answered %+v", fs[0])
 	}
-	if kept := a.kept(st); len(kept) != 1 {
-		t.Errorf("%d changes are kept", len(kept))
+	if kept := a.kept(st); len(kept) != 2 || kept[1].Item.Doc != "diary" || kept[1].Item.Change.Hash() != newer.Change.Hash() {
+		t.Errorf("kept %+v", kept)
 	}
 }
 

@@ -22,7 +22,7 @@ func Item(m crdt.MemberID, carrier crdt.DeviceID, it wire.Item) (store.Item, *wi
 		return store.Item{}, &wire.Error{Code: code, Text: text}
 	}
 	if !it.Doc.Valid() {
-		return store.Item{}, NoDocument(it.Doc)
+		return refuse(wire.CodeDocument, fmt.Sprintf("document %.40q is not one that a member has: update the app or the server", it.Doc))
 	}
 	if err := wire.Fits(it.Change); err != nil {
 		return refuse(wire.CodeInvalid, err.Error())
@@ -35,11 +35,6 @@ func Item(m crdt.MemberID, carrier crdt.DeviceID, it wire.Item) (store.Item, *wi
 		return refuse(wire.CodeSchema, err.Error())
 	}
 	return store.Item{Doc: it.Doc, Change: it.Change, Carrier: carrier, Feed: feed}, nil
-}
-
-// NoDocument refuses a change of a document that no member can have.
-func NoDocument(name crdt.DocName) *wire.Error {
-	return &wire.Error{Code: wire.CodeDocument, Text: fmt.Sprintf("document %.40q is not one that a member has: update the app or the server", name)}
 }
 
 // checkOverwrites refuses a change that puts a key again without overwriting what it put before. No engine writes so, and

@@ -474,7 +474,10 @@ func (w *writer) docID(name string) (int64, error) {
 		}
 		w.fresh = append(w.fresh, name)
 	}
-	w.docs[name] = id
+	// Of those that members can have there are few. What revoked devices made up is not remembered.
+	if crdt.DocName(name).Valid() {
+		w.docs[name] = id
+	}
 	return id, nil
 }
 

@@ -195,7 +195,8 @@ type People interface {
 	Saw(ctx context.Context, list []Sighting) error
 	// Park keeps changes of a revoked device apart, durably; those that it has kept already are skipped, set aside or not.
 	// What is kept takes no room from the member's own devices. ErrQuota when MaxParkedBytes of the device are kept, or of
-	// the member MaxParkedMember or its quota: the device then keeps them.
+	// the member MaxParkedMember or its quota: the device then keeps them. The document may be one that no member can have
+	// (see MayKeep), so that a device whose app is newer than the server can leave: whoever takes it over is refused that.
 	Park(ctx context.Context, d crdt.DeviceID, items []Item) error
 	// ParkedOf returns what is kept of a device, also when it was taken over or set aside.
 	ParkedOf(ctx context.Context, d crdt.DeviceID, after int64, limit int) ([]Parked, error)
@@ -213,6 +214,10 @@ type People interface {
 const (
 	MaxParkedBytes  = 64 << 20           // of one revoked device
 	MaxParkedMember = 4 * MaxParkedBytes // of all of a member's
+
+	// MaxParkedName is the most bytes of a document's name that is kept: with it the smallest change takes about twice its
+	// room, which is not counted.
+	MaxParkedName = 128
 )
 
 // Playbook is one that a company has published. It never changes.

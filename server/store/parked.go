@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"trio/crdt"
 	"trio/crdt/automerge"
@@ -13,6 +14,11 @@ import (
 
 // MaxParkedPage is the most changes that one call of ParkedOf returns.
 const MaxParkedPage = 1000
+
+// MayKeep reports whether Park takes changes of a document of this name: also of one that no member can have, or not yet.
+func MayKeep(name crdt.DocName) bool {
+	return len(name) <= MaxParkedName && utf8.ValidString(string(name))
+}
 
 // Park keeps changes of a revoked device apart; see People. They are stored as they are: what they build on, and whether
 // the member has them already, is looked at by whoever takes them over. Their bytes count apart from the member's: a stolen
@@ -32,8 +38,8 @@ func (s *SQLite) Park(ctx context.Context, d crdt.DeviceID, items []Item) error 
 		switch {
 		case it.Change == nil || it.Change.Len() == 0:
 			return fmt.Errorf("store: %s: %w", what, Invalid("the change is empty: nothing to keep"))
-		case !it.Doc.Valid():
-			return fmt.Errorf("store: %s: %w", what, Invalid(fmt.Sprintf("there is no document %.40q: want profile, contacts or log-YYYY-MM", it.Doc)))
+		case !MayKeep(it.Doc):
+			return fmt.Errorf("store: %s: %w", what, Invalid(fmt.Sprintf("a document's name is %.40q: want UTF-8 text of at most %d bytes", it.Doc, MaxParkedName)))
 		}
 		c := &chunks[i]
 		if c.hash = it.Change.Hash(); seen[c.hash] {

@@ -311,6 +311,8 @@ func (s *SQLite) docName(r *reader, id int64) (crdt.DocName, error) {
 		return "", errors.Join(err, fmt.Errorf("document number %d is not known", id))
 	}
 	n := crdt.DocName(row[0].(string))
-	s.docs.Store(id, n)
+	if n.Valid() {
+		s.docs.Store(id, n)
+	}
 	return n, nil
 }

@@ -696,7 +696,7 @@ func (r *adminRun) accept() error {
 	}
 	fmt.Fprintf(r.out, "%d taken over, %d stay apart\n", done.Taken, len(done.Refused))
 	for _, x := range done.Refused {
-		fmt.Fprintf(r.out, "change %d of %s: %s\n", x.ID, x.Document, shown(x.Why))
+		fmt.Fprintf(r.out, "change %d of %s: %s\n", x.ID, shown(string(x.Document)), shown(x.Why))
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"trio/crdt"
 	"trio/crdt/automerge"
+	"trio/crdt/wire"
 	"trio/server/store"
 )
 
@@ -593,7 +594,9 @@ func (h Harness) parked(t *testing.T) {
 	_, err := p.ParkedOf(ctx, crdt.DeviceID{9}, 0, 10)
 	want(t, "kept of no device", err, store.ErrNotFound)
 	invalid(t, "keeping nothing", p.Park(ctx, d.ID, []store.Item{{Doc: crdt.ContactsDoc}}))
-	invalid(t, "keeping of an odd document", p.Park(ctx, d.ID, []store.Item{{Doc: "diary", Change: kept[0].Change}}))
+	for _, name := range []crdt.DocName{"log-2026-11\xff", crdt.DocName(strings.Repeat("n", store.MaxParkedName+1))} {
+		invalid(t, "keeping of a document without a proper name", p.Park(ctx, d.ID, []store.Item{{Doc: name, Change: a.Tap(4).Change}}))
+	}
 	if list, err := p.ParkedOf(ctx, e.ID, 0, 10); err != nil || len(list) != 0 {
 		t.Errorf("kept of a device that may sync: %+v, %v", list, err)
 	}
@@ -651,15 +654,36 @@ func (h Harness) parked(t *testing.T) {
 	if again, err := p.ParkedOf(ctx, e.ID, 0, 1); err != nil || again[0].Discarded.IsZero() {
 		t.Errorf("set aside and taken over: %+v, %v", again, err)
 	}
+	// Of documents that no member can have: kept, and refused to whoever takes them over.
+	_, g := p.newDevice()
+	p.check(p.RevokeDevice(ctx, g.ID))
+	odd, of := []store.Item(nil), NewAuthor(g, 1, rnd)
+	for _, name := range []crdt.DocName{"diary", "", "a\x00b\n", crdt.DocName(strings.Repeat("é", store.MaxParkedName/2)), "diary"} {
+		odd = append(odd, of.Write(name, []automerge.Op{{Key: fmt.Sprint(len(odd)), Action: automerge.Put, Value: automerge.Value{Kind: automerge.KindInt}}}))
+	}
+	p.check(p.Park(ctx, g.ID, odd[:2]))
+	p.check(p.Park(ctx, g.ID, odd))
+	p.reopen()
+	list, err = p.ParkedOf(ctx, g.ID, 0, 0)
+	p.check(err)
+	for i, k := range list {
+		if len(list) != len(odd) || k.Item.Doc != odd[i].Doc || k.Item.Change.Hash() != odd[i].Change.Hash() {
+			t.Errorf("kept of an odd document: %d of %d: %q", i, len(list), k.Item.Doc)
+		}
+		ack, err := p.Append(ctx, g.Member, []store.Item{{Doc: k.Item.Doc, Change: k.Item.Change, Carrier: g.ID}})
+		if err != nil || len(ack.Rejected) != 1 || ack.Rejected[0].Code != wire.CodeDocument {
+			t.Errorf("taking over %q: %+v, %v", k.Item.Doc, ack, err)
+		}
+	}
 	_, err = p.DiscardParked(ctx, crdt.DeviceID{9})
 	want(t, "setting aside of no device", err, store.ErrNotFound)
 	check(4)
 }
 
-// tooMuch: a revoked device cannot fill the store.
+// tooMuch: a revoked device cannot fill the store, nor can all of a member's.
 func (h Harness) tooMuch(t *testing.T) {
 	if testing.Short() {
-		t.Skip("writes 64 MiB")
+		t.Skip("keeps 256 MiB")
 	}
 	p, ctx := h.place(t), t.Context()
 	_, d := p.newDevice()
@@ -668,6 +692,7 @@ func (h Harness) tooMuch(t *testing.T) {
 	text := strings.Repeat("0123456789abcdef", 50_000)
 	total := 0
 	var last store.Item
+	var all []store.Item
 	for i := 0; ; i++ {
 		last = a.Write(crdt.ProfileDoc, []automerge.Op{{
 			Key: fmt.Sprint(i), Action: automerge.Put, Value: automerge.Value{Kind: automerge.KindString, Str: text},
@@ -678,6 +703,7 @@ func (h Harness) tooMuch(t *testing.T) {
 			break
 		}
 		p.check(err)
+		all = append(all, last)
 	}
 	n := 0
 	for after := int64(0); ; {
@@ -697,4 +723,33 @@ func (h Harness) tooMuch(t *testing.T) {
 	if n != total-last.Change.Len() {
 		t.Errorf("%d bytes are kept, want %d", n, total-last.Change.Len())
 	}
+
+	// The member's others may bring what is left of MaxParkedMember, and then no more, however little.
+	var others []store.Device
+	for left := store.MaxParkedMember - n; left > 0; {
+		e, _ := p.device(d.Member)
+		p.check(p.RevokeDevice(ctx, e.ID))
+		others = append(others, e)
+		for _, it := range all {
+			err := p.Park(ctx, e.ID, []store.Item{it})
+			if left -= it.Change.Len(); left < 0 {
+				want(t, "keeping more than may be kept of a member", err, store.ErrQuota)
+				break
+			}
+			p.check(err)
+		}
+	}
+	if len(others) != store.MaxParkedMember/store.MaxParkedBytes {
+		t.Errorf("the member's room was used up by %d more devices", len(others))
+	}
+	_, foreign := p.newDevice()
+	p.check(p.RevokeDevice(ctx, foreign.ID))
+	p.check(p.Park(ctx, foreign.ID, all[:1])) // of another member
+	for {
+		done, err := p.DiscardParked(ctx, others[0].ID)
+		if p.check(err); done == 0 {
+			break
+		}
+	}
+	p.check(p.Park(ctx, others[len(others)-1].ID, []store.Item{last})) // there is room again
 }
