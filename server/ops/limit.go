@@ -35,6 +35,9 @@ type Limits struct {
 	// a company that are connected to this node: 20,000/s, burst 200,000. Who pushes faster is read more slowly; nothing is
 	// refused. A burst is at least wire.MaxChanges.
 	Changes, CompanyChanges Rate
+	// Unknown is how many connections a network (an IPv4 /24, an IPv6 /48) may have that have not yet shown a valid token or
+	// key: 256. Beyond, the oldest gives way if it has had 3 s to show one; else the new one is closed.
+	Unknown int
 	// Member is how many connections one member's devices may have at a time; the oldest gives way: 32.
 	Member int
 }
@@ -72,6 +75,9 @@ func (l Limits) Default() Limits {
 	fill(&l.CompanyChanges, 20_000, 200_000)
 	l.Changes.Burst = max(l.Changes.Burst, wire.MaxChanges)
 	l.CompanyChanges.Burst = max(l.CompanyChanges.Burst, wire.MaxChanges)
+	if l.Unknown == 0 {
+		l.Unknown = 256
+	}
 	if l.Member == 0 {
 		l.Member = 32
 	}

@@ -21,6 +21,7 @@ type Metrics struct {
 
 	sockets     prometheus.Gauge
 	turnedAway  prometheus.Counter
+	silent      prometheus.Counter
 	received    prometheus.Counter
 	sent        prometheus.Counter
 	requests    *prometheus.CounterVec   // route, status
@@ -52,6 +53,7 @@ func NewMetrics() *Metrics {
 			Name: "trio_connections", Help: "Open TCP connections of the public listener, WebSockets included.",
 		}),
 		turnedAway:  counter("connections_dropped_total", "TCP connections closed unread because too many were open."),
+		silent:      counter("connections_unproved_total", "TCP connections closed because their network had too many that showed no valid token."),
 		received:    counter("received_bytes_total", "Bytes read from the public listener's connections, TLS included."),
 		sent:        counter("sent_bytes_total", "Bytes written to the public listener's connections, TLS included."),
 		requests:    counters("http_requests_total", "HTTP requests answered, by route and status; 101 is a device that connected.", "route", "status"),
@@ -97,7 +99,7 @@ func NewMetrics() *Metrics {
 	})
 	info.Set(1)
 	m.registry.MustRegister(
-		m.sockets, m.turnedAway, m.received, m.sent, m.requests, m.seconds, m.limited, m.connRefused, m.stored, m.duplicates,
+		m.sockets, m.turnedAway, m.silent, m.received, m.sent, m.requests, m.seconds, m.limited, m.connRefused, m.stored, m.duplicates,
 		m.refused, m.push, m.pushFailed, m.served, m.fits, m.night, m.nightAt, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)

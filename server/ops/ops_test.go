@@ -1,8 +1,10 @@
 package ops
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -399,7 +401,7 @@ func TestListener(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := NewMetrics()
-	l := Listen(tcp, m, 2)
+	l := Listen(tcp, m, ListenConfig{Connections: 2, Unknown: 100})
 	defer l.Close()
 	accepted := make(chan net.Conn, 100)
 	go func() {
@@ -476,5 +478,121 @@ func TestCrowded(t *testing.T) {
 		if w.Code != tt.status || (w.Header().Get("Connection") == "close") != tt.close {
 			t.Errorf("%+v: %d %v", tt, w.Code, w.Header())
 		}
+	}
+}
+
+// TestUnproved: a network that opens connections and says nothing has so many and no more; it keeps out nobody of another
+// network, nobody who has shown a token, and its own honest devices for patience at most.
+func TestUnproved(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprint("tls ", secure), func(t *testing.T) {
+			const places = 4
+			m := NewMetrics()
+			guard := NewGuard(GuardConfig{Store: &fake{}, Log: slog.New(slog.DiscardHandler), Metrics: m})
+			s := httptest.NewUnstartedServer(guard.Wrap(Route{Name: "x", Access: Devices}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+			defer s.Close()
+			s.Config.ConnContext = ConnContext
+			l := Listen(s.Listener, m, ListenConfig{Connections: 1000, Unknown: places, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.9.0/24")}})
+			l.patient = time.Hour
+			if s.Listener = l; secure {
+				s.StartTLS()
+			} else {
+				s.Start()
+			}
+			// from opens a connection of an address; it ends with the test.
+			from := func(ip string) net.Conn {
+				t.Helper()
+				d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
+				c, err := d.Dial("tcp", s.Listener.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { c.Close() })
+				if secure {
+					c = tls.Client(c, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // a test's own
+				}
+				return c
+			}
+			ask := func(c net.Conn, token string) (status int, err error) {
+				c.SetDeadline(time.Now().Add(20 * time.Second)) //nolint:errcheck // the read says it
+				if _, err := fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", token); err != nil {
+					return 0, err
+				}
+				res, err := http.ReadResponse(bufio.NewReader(c), nil)
+				if err != nil {
+					return 0, err
+				}
+				return res.StatusCode, res.Body.Close()
+			}
+			served := func(what string, c net.Conn, token string) {
+				t.Helper()
+				if status, err := ask(c, token); err != nil || status != http.StatusOK {
+					t.Errorf("%s: %d, %v", what, status, err)
+				}
+			}
+			closed := func(what string, c net.Conn) {
+				t.Helper()
+				if status, err := ask(c, "token"); err == nil {
+					t.Errorf("%s: served with %d", what, status)
+				}
+			}
+			waiting := func(n int) {
+				t.Helper()
+				for range 2000 {
+					l.mu.Lock()
+					got := 0
+					for _, all := range l.networks {
+						got += all.Len()
+					}
+					l.mu.Unlock()
+					if got == n {
+						return
+					}
+					time.Sleep(5 * time.Millisecond)
+				}
+				t.Fatalf("never %d connections that have proved nothing", n)
+			}
+
+			// Who shows a token takes no place, however many there are.
+			var devices []net.Conn
+			for i := range 2 * places {
+				c := from(fmt.Sprintf("127.0.1.%d", i+1))
+				served("a device", c, "token")
+				devices = append(devices, c)
+			}
+			waiting(0)
+			var mute []net.Conn
+			for i := range places {
+				mute = append(mute, from(fmt.Sprintf("127.0.1.%d", 100+i)))
+			}
+			served("a caller with a wrong token", mute[0], "stranger")
+			waiting(places)
+			closed("one more while all are young", from("127.0.1.200"))
+			served("another network's", from("127.0.2.1"), "token")
+			served("a device that was there before", devices[0], "token")
+			for range 3 * places {
+				from("127.0.9.1") // a proxy
+			}
+			served("a proxy's", from("127.0.9.2"), "token")
+			waiting(places)
+
+			// Once they have had their time, the oldest give way.
+			l.mu.Lock()
+			l.patient = 0
+			l.mu.Unlock()
+			served("one more when the oldest has had its time", from("127.0.1.201"), "token")
+			waiting(places - 1) // it took a place, and gave it back when it showed its token
+			closed("the oldest", mute[0])
+			served("the second", mute[1], "token")
+			waiting(places - 2)
+			for _, c := range mute[2:] {
+				c.Close()
+			}
+			waiting(0)
+			if len(l.networks) != 0 {
+				t.Errorf("%d networks are remembered for nothing", len(l.networks))
+			}
+			wantMetrics(t, m, "trio_connections_unproved_total 2", "trio_connections_dropped_total 0")
+		})
 	}
 }

@@ -197,6 +197,7 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 			return failed(err)
 		}
 		if err == nil {
+			proved(r.Context())
 			w.Header().Del("Connection")
 			r = r.WithContext(context.WithValue(r.Context(), deviceKey{}, d))
 			if wait, ok := g.devices.take(d.ID, time.Now(), 0); !ok {
@@ -210,6 +211,7 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 			return failed(err)
 		}
 		if err == nil {
+			proved(r.Context())
 			w.Header().Del("Connection")
 			wait, ok := g.companies.take(key.Tenant, time.Now(), MaxPace)
 			if !ok {

@@ -126,6 +126,10 @@ func settings(c *config) []setting {
 			number(&c.Limits.CompanyChanges.Burst, wire.MaxChanges, 100_000_000), "200000",
 		},
 		{
+			"limits", "unproved-connections", "NUMBER", "of one network (IPv4 /24, IPv6 /48) that have shown no valid token yet; those of trusted-proxies are not counted",
+			"a number from 1 to 1000000", number(&c.Limits.Unknown, 1, 1_000_000), "256",
+		},
+		{
 			"limits", "member-connections", "NUMBER", "of one member's devices at one time; the oldest gives way",
 			"a number from 1 to 10000", number(&c.Limits.Member, 1, 10_000), "32",
 		},

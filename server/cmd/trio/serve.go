@@ -56,7 +56,7 @@ func start(st store.Store, c *config, now func() time.Time, log *slog.Logger) (*
 	m := ops.NewMetrics()
 	m.WatchFile("store_bytes", "Size of the database file in bytes.", filepath.Join(c.Data, dbName))
 	m.WatchFile("store_wal_bytes", "Size of the database's log of writes in bytes.", filepath.Join(c.Data, dbName+"-wal"))
-	counted := ops.Listen(l, m, c.Connections)
+	counted := ops.Listen(l, m, ops.ListenConfig{Connections: c.Connections, Unknown: c.Limits.Unknown, Proxies: c.Proxies})
 	s := server.New(server.Config{
 		Store: st, Log: log, Now: now, Metrics: m, Limits: c.Limits, Proxies: c.Proxies, Origins: c.Origins, HSTS: t != nil, Crowded: counted.Crowded,
 		PublicURL: c.publicURL(l.Addr().String()), QR: qr.SVG,
@@ -66,7 +66,7 @@ func start(st store.Store, c *config, now func() time.Time, log *slog.Logger) (*
 	r := &running{
 		addr: l.Addr(), trio: s, metrics: m, grace: c.Shutdown * 3 / 4, log: log, ended: make(chan error, 2),
 		http: &http.Server{
-			Handler: s, TLSConfig: t, ErrorLog: quiet,
+			Handler: s, TLSConfig: t, ErrorLog: quiet, ConnContext: ops.ConnContext,
 			ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		},
 	}
