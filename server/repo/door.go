@@ -41,6 +41,7 @@ type Config struct {
 	Log     *slog.Logger  // slog.Default()
 	Origins []string      // none: origins ("https://app.example.com") besides our own whose pages may use a cookie
 	Ping    time.Duration // 45 s between pings, give or take a third; a client that is silent for twice as long is closed
+	Join    time.Duration // 20 s for a client to say who it is; one that does not is closed
 	Write   time.Duration // 20 s for a client to take one message; a slower one is closed and comes back
 	Member  int           // 32 connections at most for one member; the oldest give way, and are cut off when twice as many are open
 	Poll    time.Duration // 30 s, or up to twice that, between questions whether hints of the store were lost
@@ -113,6 +114,9 @@ func New(cfg Config) *Door {
 	}
 	if cfg.Ping == 0 {
 		cfg.Ping = 45 * time.Second
+	}
+	if cfg.Join == 0 {
+		cfg.Join = 20 * time.Second
 	}
 	if cfg.Write == 0 {
 		cfg.Write = 20 * time.Second
@@ -195,7 +199,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // the upgrader has answered
 	}
 	token := Token(r)
-	c := &conn{door: d, ws: ws, id: ops.RequestID(r.Context()), token: token, ending: make(chan struct{})}
+	c := &conn{door: d, ws: ws, id: ops.RequestID(r.Context()), token: token, since: time.Now(), ending: make(chan struct{})}
 	if c.id == "" {
 		c.id = uuid.NewString()
 	}
@@ -301,8 +305,11 @@ func (d *Door) add(c *conn) bool {
 	return true
 }
 
-// makeRoom has connections of a member give way to one more: the oldest that are to stay are told so, and the oldest that
-// were told and are slow to go are cut off, so that sockets are bounded too. The caller holds mu.
+// makeRoom has connections of a member give way to one more: those that were abandoned, then the oldest that are to stay, are
+// told so, and the oldest that were told and are slow to go are cut off, so that sockets are bounded too. The caller holds mu.
+//
+// Abandoned are those that have not said who they are in a tenth of the time for it. npm's client opens another socket when
+// a handshake takes longer than its retry interval, speaks on the one that opens, and leaves the others as they are.
 func (d *Door) makeRoom(list []*conn) {
 	stay, open := 1, 1
 	for _, c := range list {
@@ -311,6 +318,13 @@ func (d *Door) makeRoom(list []*conn) {
 		}
 		if !c.cut {
 			open++
+		}
+	}
+	silent := func(c *conn) bool { return !c.session.Joined() && time.Since(c.since) > d.cfg.Join/10 }
+	for _, c := range list {
+		if stay > d.cfg.Member && !c.failed() && silent(c) {
+			c.fail(&wire.Error{Code: wire.CodeBusy, Text: "too many connections of one member, and this one never said who it is"})
+			stay--
 		}
 	}
 	for _, c := range list {
@@ -492,6 +506,7 @@ type conn struct {
 	ws        *websocket.Conn
 	id        string
 	token     string
+	since     time.Time
 	dev       store.Device
 	session   *Session
 	log       *slog.Logger
@@ -519,12 +534,16 @@ func (c *conn) lookUp() bool {
 	return true
 }
 
-// alive gives the client time for its next message or pong.
+// alive gives the client time for its next message or pong, once it has said who it is.
 func (c *conn) alive() error {
+	joined := c.session.Joined()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.late.IsZero() {
 		return nil // no pong gives a message more time
+	}
+	if !joined {
+		return c.within(time.Until(c.since.Add(c.door.cfg.Join)))
 	}
 	return c.within(2 * c.door.cfg.Ping)
 }
@@ -650,6 +669,7 @@ func (c *conn) take(kind int, b []byte) (stored int, ok bool) {
 	case e.Relay != nil:
 		c.relay(e.Relay)
 	}
+	c.alive() //nolint:errcheck // as above; it may have joined
 	c.kick()
 	return e.Stored, true
 }

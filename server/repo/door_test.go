@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -186,6 +187,54 @@ func TestWhoIsTold(t *testing.T) {
 	kept.refused("access was taken back", 4010)
 	last.refused("access was taken back", 4010)
 	e.dial(query, nil).refused("access was taken back", 4010)
+}
+
+// TestAbandonedSockets: what npm's client leaves behind on a slow network goes by itself, and takes no place of those who
+// are at work until then.
+func TestAbandonedSockets(t *testing.T) {
+	dial := func(e *entrance, join bool) *socket {
+		s := e.dial("?token="+e.token, nil)
+		if join {
+			s.join()
+		}
+		return s
+	}
+	e := newEntrance(t, repo.Config{Member: 3, Join: 20 * time.Second})
+	working := dial(e, true)
+	var left []*socket
+	for i := range 2 {
+		left = append(left, dial(e, false))
+		for e.door.Connections() < 2+i {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	time.Sleep(2100 * time.Millisecond)
+	for _, s := range left {
+		dial(e, true)
+		s.refused("never said who it is", websocket.CloseTryAgainLater)
+	}
+	dial(e, true)
+	working.refused("too many connections", websocket.CloseTryAgainLater) // those who work give way to one another, the oldest first
+
+	e = newEntrance(t, repo.Config{Join: 500 * time.Millisecond, Ping: 100 * time.Millisecond})
+	working, last := dial(e, true), dial(e, false)
+	heard := make(chan said, 1)
+	go func() {
+		m, _ := working.hear() // and answers pings until then
+		heard <- m
+	}()
+	must(t, last.SetReadDeadline(time.Now().Add(20*time.Second)))
+	_, _, err := last.ReadMessage() // it answers pings
+	if timeout := net.Error(nil); err == nil || errors.As(err, &timeout) && timeout.Timeout() {
+		t.Errorf("one that never joins stays: %v", err)
+	}
+	for e.door.Connections() > 1 {
+		time.Sleep(time.Millisecond)
+	}
+	working.say(map[string]any{"type": "join", "senderId": "me"})
+	if m := <-heard; !strings.Contains(m.Message, "joined already") {
+		t.Errorf("one that has joined does not stay: %+v", m)
+	}
 }
 
 // TestWhoStays: a client that says nothing but pongs stays, its connection is ended by a shutdown, and nothing is left of it.

@@ -190,6 +190,13 @@ func (s *Session) Receive(ctx context.Context, frame []byte) (Effect, error) {
 	return s.sync(ctx, m)
 }
 
+// Joined reports whether the peer has said who it is.
+func (s *Session) Joined() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.peer != ""
+}
+
 func (s *Session) join(m *message) error {
 	if m.Type != kindJoin {
 		return wrong("%.40q came before join: want join first", m.Type)

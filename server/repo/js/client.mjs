@@ -165,7 +165,8 @@ const commands = {
   async reload(r) {
     for (let i = 0; i < r.count; i++) {
       const name = `${r.repo} page ${i}`
-      await commands.repo({ ...r, repo: name })
+      // A busy machine must not take longer than this for a handshake, or each page is several connections of its device.
+      await commands.repo({ ...r, retry: 2000, repo: name })
       const { heads } = await commands.change({ ...r, repo: name, put: { [r.key]: `value ${i}` } })
       for (let n = 0; ; n++) {
         // The server's heads, as the sync protocol told them.
