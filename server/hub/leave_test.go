@@ -163,7 +163,8 @@ func TestLeavingWithWhatCannotBeKept(t *testing.T) {
 	a.take()
 	good, newer, odd := a.author.Tap(1), a.author.Tap(1), a.author.Tap(1)
 	if err := a.give(&wire.Push{ID: 1, Items: []wire.Item{
-		{Doc: good.Doc, Change: good.Change}, {Doc: "diary", Change: newer.Change},
+		{Doc: good.Doc, Change: good.Change},
+		{Doc: "diary", Change: newer.Change},
 		{Doc: crdt.DocName(strings.Repeat("n", store.MaxParkedName+1)), Change: odd.Change},
 	}}); err != nil {
 		t.Fatal(err)
