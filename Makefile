@@ -4,12 +4,14 @@ GO ?= go
 TOOL = $(GO) tool -modfile=.ci/tools/go.mod
 HAVE_CC := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 HAVE_NODE := $(shell command -v node 2>/dev/null)
-RACE := $(if $(HAVE_CC),-race)
 # What runs in a browser. The native syncer and the drivers are left out by their build tags.
 DEVICE = ./book ./crdt/... ./ranking/... ./replica/...
 WASM_TESTS = ./book ./crdt/... ./ranking/... ./replica/importer
+# Values in, values out: no goroutine but in the tests named …AtOnce, and a test says so (TestWhatIsRaced). What these rooms
+# share in memory (pools, notes on changes) races in the rooms above, which share it for real.
+VALUES = ./book ./crdt/... ./ranking/... ./replica/importer ./server/intake ./clients/qr ./clients/sim/gen
 
-.PHONY: run build test check format lint builds race wasm npm fuzz bench bench-engine bench-ranking bench-system bench-durability clean
+.PHONY: run build test check still format vet staticcheck deadcode modules builds suite race wasm npm fuzz bench bench-engine bench-ranking bench-system bench-durability clean
 
 # A company's day on this machine; then the server stays up. On your own data:
 # make run ORDERS=file.csv CONTACTS=file.vcf [COLUMNS=customer=…,date=…,amount=…] [CODE=+34]
@@ -22,15 +24,26 @@ build:
 # Everything that CI runs.
 test: check
 
-check: format lint builds race wasm fuzz
+check:
+	@$(MAKE) --no-print-directory -j2 still
+	@$(MAKE) --no-print-directory suite race wasm fuzz
+
+# What is found without running anything.
+still: format vet staticcheck deadcode modules builds
 
 format:
 	@out=$$($(TOOL) gofumpt -l .); if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
 
-lint:
-	$(GO) mod verify
+vet:
 	$(GO) vet ./...
+
+staticcheck:
 	$(TOOL) staticcheck ./...
+
+modules:
+	$(GO) mod verify
+
+deadcode:
 	@out=$$($(TOOL) deadcode -test ./...); if [ -n "$$out" ]; then echo "$$out"; exit 1; fi
 
 # What devices run must build wherever devices are.
@@ -50,9 +63,20 @@ npm: $(if $(HAVE_NODE),$(NPM_STAMPS))
 	@cd $(<D) && if npm ci --ignore-scripts --no-audit --no-fund; then touch node_modules/.stamp; \
 	else echo "npm's packages of $(<D) are not installed: tests run without them"; fi
 
+# Every test in full.
+suite: npm
+	$(if $(HAVE_CC),,@echo "no C compiler: tests run without the reference engine")
+	$(GO) test -vet=off -timeout 15m ./...
+
+# All that has goroutines once more under the race detector, in fewer rounds (-short): it takes three to ten times as long, and what it
+# looks for shows in the first rounds or by another seed another day.
 race: npm
-	$(if $(HAVE_CC),,@echo "no C compiler: tests run without the race detector and without the reference engine")
-	$(GO) test $(RACE) -timeout 15m ./...
+ifdef HAVE_CC
+	$(GO) test -race -short -vet=off -timeout 15m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(VALUES))")
+	$(GO) test -race -vet=off -run 'AtOnce$$' $(VALUES)
+else
+	@echo "no C compiler: no test runs under the race detector"
+endif
 
 # The same suites as a browser runs them, over the same golden files.
 wasm:
@@ -64,15 +88,19 @@ else
 endif
 
 # Every decoder, with bytes that grow out of its corpus (testdata/fuzz): a little each time, FUZZ=10m when one was changed.
+# A room's tests are built once for all of its decoders.
 FUZZ = 500x
 
 fuzz:
-	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
-		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\)(.*/\1/p' $$dir/*_test.go); do \
-			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZ) $$dir >fuzz.log 2>&1 || { cat fuzz.log; exit 1; }; \
+	@mkdir -p bin; for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
+		$(GO) test -vet=off -c -fuzz . -o bin/fuzz.test $$dir || exit 1; \
+		grown=$$($(GO) env GOCACHE)/fuzz/$$($(GO) list $$dir); \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$dir/*_test.go); do \
+			(cd $$dir && "$(CURDIR)/bin/fuzz.test" -test.run '^$$' -test.fuzz "^$$name\$$" -test.fuzztime $(FUZZ) \
+				-test.fuzzcachedir "$$grown") >bin/fuzz.log 2>&1 || { cat bin/fuzz.log; exit 1; }; \
 			echo "fuzz $$dir $$name"; \
 		done; \
-	done; rm -f fuzz.log
+	done; rm -f bin/fuzz.test bin/fuzz.log
 
 # Ours beside automerge-go, and the server's time for a pushed change; one run, one machine.
 bench:

@@ -229,6 +229,9 @@ func rows(t testing.TB, path string) (changes, segments int) {
 }
 
 func TestCompactChangesNothingThatShows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and in one goroutine")
+	}
 	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "r.db")
 	r := open(t, replica.Config{Path: path, Now: (&clock{noon}).now, FoldAt: 100})
@@ -302,6 +305,9 @@ func TestCompactChangesNothingThatShows(t *testing.T) {
 
 // A month that is over is folded also where it is short, and a short segment goes into the next one.
 func TestCompactOfAClosedMonth(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and in one goroutine")
+	}
 	ctx := t.Context()
 	c := &clock{noon}
 	path := filepath.Join(t.TempDir(), "r.db")
@@ -377,6 +383,9 @@ func TestCompactOfLargeChanges(t *testing.T) {
 
 // A server that lost its data has all of it again, in the order in which it can take it.
 func TestUnfoldedWhenTheServerLostIt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and in one goroutine")
+	}
 	ctx := t.Context()
 	for _, kept := range []int{0, 1, 150, 330} {
 		path := filepath.Join(t.TempDir(), "r.db")
@@ -452,6 +461,9 @@ func TestLateChangeOnTopOfASegment(t *testing.T) {
 
 // One bit that flips in a segment is an error that says so, wherever it is read; what shows stays, and new changes go on.
 func TestDamagedSegment(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and in one goroutine")
+	}
 	ctx := t.Context()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "r.db")
@@ -513,6 +525,9 @@ func TestDamagedSegment(t *testing.T) {
 
 // A disk that is full when history is folded: an error that says so, nothing lost, and it works later.
 func TestCompactOnAFullDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and in one goroutine")
+	}
 	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "r.db")
 	cfg := replica.Config{Path: path, Now: (&clock{noon}).now}

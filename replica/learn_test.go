@@ -14,6 +14,9 @@ import (
 // coming of it, while a second one is told now and then: what they expect of the member falls, by the same on both, on one
 // that was reopened and on one that came last.
 func TestWhatBecomesOfSuggestionsIsLearntAlikeOnEveryDevice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and in one goroutine")
+	}
 	ctx := t.Context()
 	c := &clock{noon}
 	path := t.TempDir() + "/r.db"

@@ -26,7 +26,7 @@ func TestRevokedDevicesLeave(t *testing.T) {
 	}
 	n := *seedsFlag / 2
 	if testing.Short() {
-		n = min(n, 4)
+		n = min(n, 2)
 	}
 	for seed := uint64(1); seed <= uint64(n); seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

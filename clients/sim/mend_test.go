@@ -164,6 +164,9 @@ func noise(n int) string {
 
 // A phone that is put back from its backup and then writes far more than one change may hold.
 func TestPutBackPhoneThatWroteMuch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and in one goroutine")
+	}
 	g := newRig(t)
 	d := g.dev()
 	path := filepath.Join(t.TempDir(), "r.db")
@@ -196,6 +199,9 @@ func TestPutBackPhoneThatWroteMuch(t *testing.T) {
 
 // The same, while the order arrives in several frames and the person goes on tapping between them.
 func TestPutBackPhoneTapsBetweenFrames(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and in one goroutine")
+	}
 	g := newRig(t)
 	d := g.dev()
 	path := filepath.Join(t.TempDir(), "r.db")
@@ -362,6 +368,9 @@ func TestManyValuesOfOneKeyAreRefused(t *testing.T) {
 
 // A chain of merges that no person makes: all devices agree on it, and it costs each no more than its length.
 func TestLongChainOfMerges(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and in one goroutine")
+	}
 	g := newRig(t)
 	evil, victim := g.dev(), g.dev()
 	var ops []automerge.Op

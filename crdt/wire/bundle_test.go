@@ -650,7 +650,7 @@ func TestBundleProvesDocuments(t *testing.T) {
 	}
 }
 
-func TestBundlesInParallel(t *testing.T) {
+func TestBundlesAtOnce(t *testing.T) {
 	for i := range 8 {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()

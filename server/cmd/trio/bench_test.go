@@ -46,6 +46,9 @@ func TestBench(t *testing.T) {
 
 // TestBenchDataIsSound: what bench stores beside a server is what a server would have stored.
 func TestBenchDataIsSound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("TestBench runs the same")
+	}
 	dir := t.TempDir()
 	out := ends(t, program("bench", "--small", "--keep", "--dir", dir, "pull", "missed"), 0, "Data in ")
 	_, data, _ := strings.Cut(out, "Data in ")

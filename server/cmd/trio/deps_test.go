@@ -3,8 +3,14 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -119,3 +125,60 @@ func TestImportsPointDown(t *testing.T) {
 }
 
 func within(path, room string) bool { return path == room || strings.HasPrefix(path, room+"/") }
+
+// TestWhatIsRaced: of the rooms that make race passes by (VALUES in the Makefile), only tests named …AtOnce, which it runs,
+// have more than one goroutine.
+func TestWhatIsRaced(t *testing.T) {
+	root := filepath.Join("..", "..", "..")
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^VALUES = (.+)$`).FindSubmatch(makefile)
+	if m == nil {
+		t.Fatal("the Makefile has no line VALUES = …")
+	}
+	cmd := exec.Command("go", append([]string{"list", "-f", "{{.Dir}}"}, strings.Fields(string(m[1]))...)...)
+	cmd.Dir = root
+	dirs, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	once := 0
+	for dir := range strings.Lines(string(dirs)) {
+		files, err := filepath.Glob(filepath.Join(strings.TrimSpace(dir), "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %v", dir, err)
+		}
+		for _, name := range files {
+			fset := token.NewFileSet()
+			f, err := parser.ParseFile(fset, name, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range f.Decls {
+				ast.Inspect(d, func(n ast.Node) bool {
+					begins := false
+					switch n := n.(type) {
+					case *ast.GoStmt:
+						begins = true
+					case *ast.SelectorExpr:
+						begins = n.Sel.Name == "Go" || n.Sel.Name == "Parallel"
+					}
+					if !begins {
+						return true
+					}
+					if fn, ok := d.(*ast.FuncDecl); ok && strings.HasPrefix(fn.Name.Name, "Test") && strings.HasSuffix(fn.Name.Name, "AtOnce") {
+						once++
+					} else {
+						t.Errorf("%s: a goroutine that make race does not look at: take the room out of VALUES in the Makefile, or name the test …AtOnce", fset.Position(n.Pos()))
+					}
+					return true
+				})
+			}
+		}
+	}
+	if once == 0 {
+		t.Error("no test named …AtOnce has a goroutine: VALUES names the wrong rooms")
+	}
+}
