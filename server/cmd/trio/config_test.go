@@ -282,3 +282,35 @@ func TestACME(t *testing.T) {
 var helloFor = tls.ClientHelloInfo{
 	ServerName: "other.example.com", CipherSuites: []uint16{tls.TLS_AES_128_GCM_SHA256}, SupportedVersions: []uint16{tls.VersionTLS13},
 }
+
+// TestNoCertificateIsTold: why the authority gave no certificate is in the log, once for many callers, and nothing of names that
+// are not ours.
+func TestNoCertificateIsTold(t *testing.T) {
+	var out bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&out, nil))
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	conf, err := tlsConfig(&config{
+		Data: t.TempDir(), ACMEHosts: []string{"trio.example.com"}, ACMEDirectory: "https://" + closed.Addr().String() + "/dir",
+	}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"other.example.com", "trio.example.com", "Trio.example.com"} {
+		ours, peer := net.Pipe()
+		go tls.Client(peer, &tls.Config{ServerName: name, InsecureSkipVerify: true}).Handshake() //nolint:errcheck,gosec // ours says it
+		if err := tls.Server(ours, conf).Handshake(); err == nil {
+			t.Errorf("%s has a certificate", name)
+		}
+		ours.Close()
+		if told := strings.Count(out.String(), "no certificate by ACME"); (name == "other.example.com") != (told == 0) || told > 1 {
+			t.Errorf("%s: told %d times: %s", name, told, out.String())
+		}
+	}
+	if !strings.Contains(out.String(), "connection refused") {
+		t.Errorf("the reason is not told: %s", out.String())
+	}
+}

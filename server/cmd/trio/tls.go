@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,10 +37,42 @@ func tlsConfig(c *config, log *slog.Logger) (*tls.Config, error) {
 		}
 		t := m.TLSConfig()
 		t.MinVersion = tls.VersionTLS12
+		told := &failures{names: c.ACMEHosts, log: log}
+		get := t.GetCertificate
+		t.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			cert, err := get(hello)
+			told.note(hello.ServerName, err)
+			return cert, err
+		}
 		return t, nil
 	}
 	return nil, nil
 }
+
+// failures has the log say why there is no certificate: callers are told nothing but that the handshake failed.
+type failures struct {
+	names []string
+	log   *slog.Logger
+
+	mu   sync.Mutex
+	last time.Time
+}
+
+// note logs a failure to get a certificate for one of our names, once in failuresEvery: each caller starts another one.
+func (f *failures) note(name string, err error) {
+	if err == nil || !slices.ContainsFunc(f.names, func(n string) bool { return strings.EqualFold(n, strings.TrimSuffix(name, ".")) }) {
+		return // strangers ask for any name
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now := time.Now(); f.last.IsZero() || now.Sub(f.last) > failuresEvery {
+		f.last = now
+		f.log.Error("no certificate by ACME", "host", name, "err", err,
+			"hint", "the authority must reach this server at port 443 under this name; it may refuse a while after many tries")
+	}
+}
+
+const failuresEvery = 30 * time.Second
 
 // certFile is a certificate that is read again when its file changes, as it is renewed every few weeks.
 type certFile struct {
