@@ -2,10 +2,10 @@ package book
 
 import (
 	"slices"
-	"time"
 
 	"trio/crdt"
 	"trio/crdt/automerge"
+	"trio/crdt/zone"
 	"trio/ranking"
 )
 
@@ -22,7 +22,7 @@ type Calendar []Home
 // Home is a zone and the date from which it is home; of the first one the date says nothing.
 type Home struct {
 	From ranking.Day
-	Zone *time.Location
+	Zone *zone.Zone
 }
 
 // maxMoves bounds what placing an instant costs; of more moves the newest count.
@@ -31,23 +31,23 @@ const maxMoves = 64
 // NewCalendar reads the registers of a profile, ascending by key; those that are no zones are passed over. UTC is home when
 // there is no zone, or one that is not known here; a move to such a zone is none.
 func NewCalendar(profile []Field) Calendar {
-	c := Calendar{{Zone: time.UTC}}
+	c := Calendar{{Zone: zone.UTC}}
 	for _, f := range profile { // the zone from the beginning comes first, then by date
 		date, ok := crdt.SplitZoneKey(f.Key)
 		if !ok {
 			continue
 		}
-		zone, err := time.LoadLocation(f.Value.Str)
-		if err != nil || f.Value.Str == "Local" { // which would be each machine's own
+		z, err := zone.Load(f.Value.Str)
+		if err != nil {
 			continue
 		}
 		if date == "" {
-			c[0].Zone = zone
+			c[0].Zone = z
 			continue
 		}
 		from, err := ranking.ParseDay(date)
 		if err == nil {
-			c = append(c, Home{from, zone})
+			c = append(c, Home{from, z})
 		}
 	}
 	if n := len(c) - 1; n > maxMoves {
@@ -78,14 +78,14 @@ func (c Calendar) Day(ms int64) ranking.Day {
 }
 
 // On returns the zone of a date.
-func (c Calendar) On(d ranking.Day) *time.Location {
-	zone := c[0].Zone
+func (c Calendar) On(d ranking.Day) *zone.Zone {
+	z := c[0].Zone
 	for _, h := range c[1:] {
 		if d >= h.From {
-			zone = h.Zone
+			z = h.Zone
 		}
 	}
-	return zone
+	return z
 }
 
 // Equal reports whether two calendars say the same.
@@ -93,9 +93,8 @@ func (c Calendar) Equal(o Calendar) bool {
 	return slices.EqualFunc(c, o, func(a, b Home) bool { return a.From == b.From && a.Zone.String() == b.Zone.String() })
 }
 
-func dayIn(zone *time.Location, ms int64) (ranking.Day, int) {
-	_, offset := time.UnixMilli(ms).In(zone).Zone()
-	offset /= 60
+func dayIn(z *zone.Zone, ms int64) (ranking.Day, int) {
+	offset := z.Offset(ms) / 60
 	day := ranking.DayOf(ms, offset)
 	return day, int(floorDiv(ms, 60_000)+int64(offset)) - int(day)*24*60
 }

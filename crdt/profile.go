@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"trio/crdt/automerge"
+	"trio/crdt/zone"
 )
 
 // Keys of the profile document. What holds from a day on is a family of registers that end in a date: the newest date
@@ -153,7 +154,7 @@ func CheckProfileField(key string, v *automerge.Value) error {
 	case ProfileName, ProfileLanguage:
 		return nil
 	case ProfileZone:
-		if _, err := time.LoadLocation(v.Str); err != nil || v.Str == "" || v.Str == "Local" {
+		if !zone.Known(v.Str) {
 			return fmt.Errorf("time zone %.60q is not known: want a name like Europe/Madrid", v.Str)
 		}
 		return nil

@@ -12,6 +12,7 @@ import (
 	"trio/book"
 	"trio/crdt"
 	"trio/crdt/automerge"
+	"trio/crdt/zone"
 	"trio/ranking"
 	"trio/replica/importer"
 )
@@ -144,8 +145,7 @@ func (t *tx) log(id crdt.EntryID, e crdt.Entry) error {
 	e.Version = crdt.EntryVersion
 	if e.At == 0 {
 		e.At, e.Skew = t.claim()
-		_, offset := time.UnixMilli(t.now).Zone()
-		e.Zone = offset / 60
+		e.Zone = zone.Here(t.now) / 60
 	}
 	if e.Outcome != "" {
 		if _, ok := ranking.ParseOutcome(e.Outcome); !ok {
@@ -423,15 +423,14 @@ func (r *Replica) ImportOrders(ctx context.Context, orders []importer.Order) (Im
 
 func (t *tx) importOrder(o *importer.Order, seen map[crdt.EntryID]bool, n *Imported) error {
 	id := crdt.SourceEntryID(t.r.member, "order:"+o.Key)
-	at := o.At
-	if o.DateOnly { // a date without a time is that date in the member's calendar
+	at := o.At.UnixMilli()
+	if o.DateOnly { // a date without a time is noon of that date in the member's calendar
 		y, m, d := o.At.Date()
-		noon := time.Date(y, m, d, 12, 0, 0, 0, time.UTC)
-		at = time.Date(y, m, d, 12, 0, 0, 0, t.home.On(ranking.DayOf(noon.UnixMilli(), 0)))
+		noon := time.Date(y, m, d, 12, 0, 0, 0, time.UTC).UnixMilli()
+		at = t.home.On(ranking.DayOf(noon, 0)).Instant(noon)
 	}
-	_, offset := at.In(t.home.On(t.day(at.UnixMilli()))).Zone()
 	e := crdt.Entry{
-		Version: crdt.EntryVersion, Kind: crdt.Order, At: at.UnixMilli(), Zone: offset / 60, Evidence: crdt.E4,
+		Version: crdt.EntryVersion, Kind: crdt.Order, At: at, Zone: t.home.On(t.day(at)).Offset(at) / 60, Evidence: crdt.E4,
 		Value: &crdt.Amount{Cents: o.Cents, Currency: o.Currency, Count: o.Units}, Source: "import",
 	}
 	if *e.Value == (crdt.Amount{}) {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	_ "time/tzdata" // home time zones, wherever the device has none
 
 	_ "modernc.org/sqlite" // the "sqlite" driver
 )
