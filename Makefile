@@ -78,9 +78,16 @@ else
 	@echo "no C compiler: no test runs under the race detector"
 endif
 
-# The same suites as a browser runs them, over the same golden files.
-wasm:
+# The same suites as a browser runs them, over the same golden files; the replica's on SQLite WASM. Where npm could not install
+# that, the replica's is built only.
+PHONE_STAMP = clients/phone/node_modules/.stamp
+NODE_EXEC = node --stack-size=8192 $(CURDIR)/clients/phone/node/exec.mjs
+
+wasm: $(if $(HAVE_NODE),$(PHONE_STAMP))
 ifdef HAVE_NODE
+	@if [ -d clients/phone/node_modules/@sqlite.org ]; then \
+		GOOS=js GOARCH=wasm $(GO) test -short -exec "$(NODE_EXEC)" ./replica ./replica/sql; \
+	else echo "no SQLite WASM from npm: the replica's suite is built for js/wasm, not run"; fi
 	GOOS=js GOARCH=wasm $(GO) test -short -exec "$$($(GO) env GOROOT)/lib/wasm/go_js_wasm_exec" $(WASM_TESTS)
 else
 	@echo "no Node.js: the js/wasm suites are built, not run"

@@ -2,7 +2,6 @@ package replica
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"trio/crdt/zone"
 	"trio/ranking"
 	"trio/replica/importer"
+	"trio/replica/sql"
 )
 
 // Fields of a contact to write, as text: the keys are those of crdt (crdt.FieldName, crdt.FieldPhone+"+34600…"). An empty

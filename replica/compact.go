@@ -2,7 +2,6 @@ package replica
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math"
@@ -10,6 +9,7 @@ import (
 	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/crdt/wire"
+	"trio/replica/sql"
 )
 
 // ErrDamaged: a part of the history that was folded cannot be opened. What screens show is not made from it.

@@ -2,11 +2,11 @@ package replica_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +18,7 @@ import (
 	"trio/crdt/wire"
 	"trio/ranking"
 	"trio/replica"
+	"trio/replica/sql"
 )
 
 // order is a server that takes everything: a member's order in memory.
@@ -221,7 +222,7 @@ func sortedKeys(m map[string]bool) (ks []string) {
 // rows counts rows and segments behind the replica's back.
 func rows(t testing.TB, path string) (changes, segments int) {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open(path)
 	ok(t, err)
 	defer db.Close()
 	ok(t, db.QueryRow(`SELECT (SELECT count(*) FROM changes), (SELECT count(*) FROM segments)`).Scan(&changes, &segments))
@@ -334,7 +335,11 @@ func TestCompactOfAClosedMonth(t *testing.T) {
 	day(t, r, 500)
 	ok(t, o.sync(r))
 	fold(1000)
-	if changes, segments := rows(t, path); changes != 0 || segments != 1 {
+	want := 1
+	if runtime.GOOS == "js" {
+		want = 2 // a segment holds fewer there
+	}
+	if changes, segments := rows(t, path); changes != 0 || segments != want {
 		t.Errorf("%d rows and %d segments", changes, segments)
 	}
 	before := dump(t, r)
@@ -478,7 +483,7 @@ func TestDamagedSegment(t *testing.T) {
 	}
 	ok(t, r.Close())
 	for _, col := range []string{"data", "marks", "chain", "after_chain"} {
-		db, err := sql.Open("sqlite", path)
+		db, err := sql.Open(path)
 		ok(t, err)
 		var whole []byte
 		ok(t, db.QueryRow(`SELECT `+col+` FROM segments`).Scan(&whole))
@@ -537,7 +542,7 @@ func TestCompactOnAFullDisk(t *testing.T) {
 	ok(t, o.sync(r))
 	before := shown(t, r)
 	ok(t, r.Close())
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open(path)
 	ok(t, err)
 	var pages int64
 	ok(t, db.QueryRow(`PRAGMA page_count`).Scan(&pages))

@@ -1,19 +1,39 @@
-//go:build js
-
 package replica
 
 import (
 	"context"
 	"io"
+	"sync"
 )
 
-// In a browser the SQLite of the page's worker stands behind this driver name. Its connections share the worker's one
-// handle; as nothing there runs at the same time, a read sees what was committed.
 const (
-	driverName = "sqlite-wasm"
-	readers    = 1
-	foldMost   = 1000 // a command waits for one segment to be folded, as there is one thread
+	readers  = 1
+	foldMost = 1000 // a command waits for one segment to be folded, as there is one thread
 )
 
-// lockData does nothing: in a browser the leader tab holds the lock.
-func lockData(context.Context, string) (io.Closer, error) { return io.NopCloser(nil), nil }
+// lockData keeps a second replica of this process off the data. Other tabs are kept off by the browser: only one can have
+// its files open, and the leader does.
+func lockData(_ context.Context, path string) (io.Closer, error) {
+	opened.Lock()
+	defer opened.Unlock()
+	if opened.paths[path] {
+		return nil, ErrInUse
+	}
+	opened.paths[path] = true
+	return dataLock(path), nil
+}
+
+var opened = struct {
+	sync.Mutex
+	paths map[string]bool
+}{paths: map[string]bool{}}
+
+type dataLock string
+
+// Close lets another replica open the data.
+func (l dataLock) Close() error {
+	opened.Lock()
+	defer opened.Unlock()
+	delete(opened.paths, string(l))
+	return nil
+}

@@ -4,16 +4,14 @@ package replica
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"io"
 	"strings"
 
-	_ "modernc.org/sqlite" // the "sqlite" driver
+	"trio/replica/sql"
 )
 
 const (
-	driverName = "sqlite"
 	// readers is the number of connections that read while the one writer writes.
 	readers = 3
 	// foldMost is how many changes one segment holds at most.
@@ -24,7 +22,7 @@ const (
 // The lock is an open transaction on a small database beside it, so that it works on every system and ends with the
 // process, however that ends.
 func lockData(ctx context.Context, path string) (io.Closer, error) {
-	db, err := sql.Open(driverName, path+".lock")
+	db, err := sql.Open(path + ".lock")
 	if err != nil {
 		return nil, err
 	}

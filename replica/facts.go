@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"database/sql"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"trio/book"
 	"trio/crdt"
 	"trio/ranking"
+	"trio/replica/sql"
 )
 
 // projectionForm names how projections are made from the changes; a build with another one makes them anew. The first

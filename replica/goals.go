@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/ranking"
+	"trio/replica/sql"
 )
 
 // habits is what goals need in memory: the sums of each day (some 200 bytes a day, copies of the table goal_days), and

@@ -2,7 +2,6 @@ package replica_test
 
 import (
 	"context"
-	"database/sql"
 	"flag"
 	"fmt"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"trio/crdt"
 	"trio/ranking"
 	"trio/replica"
+	"trio/replica/sql"
 )
 
 var growth = flag.Int("growth", 0, "actions that TestGrowth logs; 36500 is a year of 100 a day")
@@ -139,7 +139,7 @@ func TestGrowth(t *testing.T) {
 	ok(t, r.Close())
 	st, err := os.Stat(path)
 	ok(t, err)
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open(path)
 	ok(t, err)
 	defer db.Close()
 	_, err = db.Exec(`VACUUM`)
@@ -172,14 +172,14 @@ func sortedNames(m map[string]int64) (ks []string) {
 // parts returns the bytes of the database's tables and indexes, and of its file.
 func parts(t testing.TB, path string) map[string]int64 {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open(path)
 	ok(t, err)
 	defer db.Close()
 	m := map[string]int64{}
 	var pages, free int64
 	ok(t, db.QueryRow(`SELECT (SELECT page_count FROM pragma_page_count), (SELECT freelist_count FROM pragma_freelist_count)`).Scan(&pages, &free))
 	m["file"], m["free"] = pages*4096, free*4096
-	rows, err := db.Query(`SELECT name, sum(pgsize) FROM dbstat GROUP BY name`)
+	rows, err := db.QueryContext(t.Context(), `SELECT name, sum(pgsize) FROM dbstat GROUP BY name`)
 	ok(t, err)
 	defer rows.Close()
 	for rows.Next() {

@@ -3,11 +3,11 @@ package replica_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -16,6 +16,7 @@ import (
 	"trio/crdt/wire"
 	"trio/ranking"
 	"trio/replica"
+	"trio/replica/sql"
 )
 
 // farewell is a server that tells a device to leave, and keeps what it sends.
@@ -316,6 +317,9 @@ func TestLeaveByTwoConnections(t *testing.T) {
 // TestKilledWhileLeaving has the device die at every point of emptying itself: what is left is a whole device or an empty
 // one, and an empty one holds nothing legible once it is opened.
 func TestKilledWhileLeaving(t *testing.T) {
+	if runtime.GOOS == "js" {
+		t.Skip("one connection has the files for itself there: no reader can keep the log of writes")
+	}
 	ctx := t.Context()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "replica.db")
@@ -327,7 +331,7 @@ func TestKilledWhileLeaving(t *testing.T) {
 		ok(t, err)
 	}
 	// A reader has the log of writes stay: the files are as after a kill between the steps.
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open(path)
 	ok(t, err)
 	defer db.Close() //nolint:errcheck // it only read
 	rows, err := db.QueryContext(ctx, `SELECT id FROM changes`)

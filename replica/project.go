@@ -2,7 +2,6 @@ package replica
 
 import (
 	"cmp"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -17,6 +16,7 @@ import (
 	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/ranking"
+	"trio/replica/sql"
 )
 
 // maxMerges bounds the list of what came from elsewhere.

@@ -3,7 +3,6 @@ package replica
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"trio/crdt/automerge"
 	"trio/crdt/wire"
 	"trio/ranking"
+	"trio/replica/sql"
 )
 
 // Contact is a person of the book as screens show them.

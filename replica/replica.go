@@ -3,7 +3,6 @@ package replica
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"trio/crdt/wire"
 	"trio/ranking"
 	"trio/ranking/playbook"
+	"trio/replica/sql"
 )
 
 // Config says which replica to open. Zero fields have the defaults stated behind them.
@@ -102,11 +102,11 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 			return nil, err
 		}
 	}
-	db, err := sql.Open(driverName, cfg.Path)
+	db, err := sql.Open(cfg.Path)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", cfg.Path, err)
 	}
-	rdb, err := sql.Open(driverName, cfg.Path)
+	rdb, err := sql.Open(cfg.Path)
 	if err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open %s: %w", cfg.Path, err)

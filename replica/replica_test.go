@@ -2,7 +2,6 @@ package replica_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"trio/ranking"
 	"trio/replica"
 	"trio/replica/importer"
+	"trio/replica/sql"
 )
 
 func open(t testing.TB, cfg replica.Config) *replica.Replica {
@@ -365,7 +365,7 @@ func TestNewerSchemaIsRefusedUntouched(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.db")
 	r := open(t, replica.Config{Path: path})
 	r.Close()
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -626,7 +626,7 @@ func TestUpdateOfTheAppProjectsAnew(t *testing.T) {
 		t.Fatal(top, err)
 	}
 	r.Close()
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}

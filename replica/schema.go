@@ -2,11 +2,12 @@ package replica
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"trio/replica/sql"
 )
 
 // applicationID is stamped into the database header ("Trio" in ASCII), so that a foreign file is refused in one line.

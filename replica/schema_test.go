@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
-	"database/sql"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +14,7 @@ import (
 
 	"trio/crdt"
 	"trio/replica"
+	"trio/replica/sql"
 )
 
 // TestVersion1Opens opens a database that a build of schema version 1 wrote: 120 changes of two devices that have their
@@ -99,10 +99,10 @@ func schemaOf(t *testing.T, path string) (all []string) {
 	if _, err := os.Stat(path); os.IsNotExist(err) {
 		ok(t, open(t, replica.Config{Path: path}).Close())
 	}
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open(path)
 	ok(t, err)
 	defer db.Close()
-	rows, err := db.Query(`SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL UNION ALL SELECT user_version FROM pragma_user_version`)
+	rows, err := db.QueryContext(t.Context(), `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL UNION ALL SELECT user_version FROM pragma_user_version`)
 	ok(t, err)
 	defer rows.Close()
 	for rows.Next() {

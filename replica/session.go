@@ -3,7 +3,6 @@ package replica
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math"
@@ -12,6 +11,7 @@ import (
 	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/crdt/wire"
+	"trio/replica/sql"
 )
 
 // Limits of one push: what a server stores as one, and what is lost to a cut connection at most.

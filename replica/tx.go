@@ -3,7 +3,6 @@ package replica
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"trio/crdt/automerge"
 	"trio/crdt/wire"
 	"trio/ranking"
+	"trio/replica/sql"
 )
 
 // objectKind marks a register whose value is an object that is not materialised: objectKind + its automerge.Action.
