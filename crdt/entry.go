@@ -1,13 +1,15 @@
 package crdt
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
+
+	"trio/crdt/leanjson"
 )
 
 // EntryVersion is the newest schema of log entries that this build writes and fully understands.
@@ -245,25 +247,83 @@ func (e *Entry) Encode() (string, error) {
 }
 
 func (e *Entry) encode() (string, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(e); err != nil {
-		return "", fmt.Errorf("entry: %w", err)
+	if e.Evidence > E4 {
+		return "", fmt.Errorf("entry: evidence level %d: want 0 to 4", e.Evidence)
 	}
-	b.Truncate(b.Len() - 1) // the encoder's newline
-	if b.Len() > MaxEntryBytes {
-		return "", fmt.Errorf("entry of %d bytes: at most %d", b.Len(), MaxEntryBytes)
+	b := make([]byte, 0, 256)
+	num := func(name string, n int64) {
+		if n != 0 {
+			b = strconv.AppendInt(append(b, name...), n, 10)
+		}
 	}
-	return b.String(), nil
+	text := func(name, s string) {
+		if s != "" {
+			b = leanjson.AppendString(append(b, name...), s, false)
+		}
+	}
+	b = strconv.AppendInt(append(b, `{"v":`...), int64(e.Version), 10)
+	b = leanjson.AppendString(append(b, `,"kind":`...), string(e.Kind), false)
+	b = strconv.AppendInt(append(b, `,"at":`...), e.At, 10)
+	num(`,"zone":`, int64(e.Zone))
+	num(`,"skew":`, e.Skew)
+	b = append(append(b, `,"evidence":"E`...), '0'+byte(e.Evidence), '"')
+	if !e.Contact.IsZero() {
+		text(`,"contact":`, e.Contact.String())
+	}
+	if e.About != (EntryID{}) {
+		text(`,"about":`, e.About.String())
+	}
+	text(`,"channel":`, e.Channel)
+	text(`,"content":`, e.Content)
+	text(`,"outcome":`, e.Outcome)
+	text(`,"stage":`, e.Stage)
+	text(`,"due":`, e.Due)
+	text(`,"trigger":`, e.Trigger)
+	text(`,"choice":`, string(e.Choice))
+	text(`,"reason":`, e.Reason)
+	num(`,"playbook":`, int64(e.Playbook))
+	num(`,"p0":`, e.P0)
+	num(`,"p1":`, e.P1)
+	if v := e.Value; v != nil {
+		b = append(b, `,"value":{`...)
+		start := len(b)
+		num(`,"cents":`, v.Cents)
+		text(`,"currency":`, v.Currency)
+		num(`,"minutes":`, v.Minutes)
+		num(`,"seconds":`, v.Seconds)
+		num(`,"count":`, v.Count)
+		if len(b) > start {
+			b = slices.Delete(b, start, start+1) // the first comma
+		}
+		b = append(b, '}')
+	}
+	text(`,"event":`, e.Event)
+	text(`,"source":`, e.Source)
+	text(`,"note":`, e.Note)
+	if b = append(b, '}'); len(b) > MaxEntryBytes {
+		return "", fmt.Errorf("entry of %d bytes: at most %d", len(b), MaxEntryBytes)
+	}
+	return string(b), nil
 }
 
 // NewerEntry reports whether s is an entry of a version that this build does not know, and may not be able to read.
 func NewerEntry(s string) bool {
-	var e struct {
-		Version int `json:"v"`
+	version := int64(0)
+	if len(s) > MaxEntryBytes {
+		return false
 	}
-	return len(s) <= MaxEntryBytes && json.Unmarshal([]byte(s), &e) == nil && e.Version > EntryVersion
+	r := leanjson.NewReader(s)
+	if r.Null() {
+		return false
+	}
+	r.Object(func(key string) {
+		if strings.EqualFold(key, "v") && !r.Null() {
+			version = r.Int(64)
+		} else if !strings.EqualFold(key, "v") {
+			r.Skip()
+		}
+	})
+	return r.End() == nil && version > EntryVersion
 }
 
 // ParseEntry reads an entry of any version, as far as this build knows its fields. The limits are those of Encode.
@@ -275,10 +335,144 @@ func ParseEntry(s string) (Entry, error) {
 	if !utf8.ValidString(s) {
 		return e, errors.New("entry is not UTF-8")
 	}
-	if err := json.Unmarshal([]byte(s), &e); err != nil {
-		return e, fmt.Errorf("entry is not what a log holds: %w", err)
+	r := leanjson.NewReader(s)
+	if !r.Null() {
+		r.Object(func(key string) { e.read(r, key, true) })
+	}
+	if err := r.End(); err != nil {
+		return Entry{}, fmt.Errorf("entry is not what a log holds: %w", err)
 	}
 	return e, e.checkForm()
+}
+
+// entryKeys are the names that read knows, for those who write them in other letters: as encoding/json does, which the first
+// entries were read with.
+var entryKeys = []string{
+	"v", "kind", "at", "zone", "skew", "evidence", "contact", "about", "channel", "content", "outcome", "stage", "due", "trigger",
+	"choice", "reason", "playbook", "p0", "p1", "value", "event", "source", "note",
+}
+
+var amountKeys = []string{"cents", "currency", "minutes", "seconds", "count"}
+
+// known returns the name that a key is another spelling of.
+func known(names []string, key string) (string, bool) {
+	i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, key) })
+	if i < 0 {
+		return "", false
+	}
+	return names[i], true
+}
+
+// read reads one field; null leaves it as it is.
+func (e *Entry) read(r *leanjson.Reader, key string, again bool) {
+	var to *string
+	switch key {
+	case "v":
+		readInt(r, &e.Version)
+	case "kind":
+		to = (*string)(&e.Kind)
+	case "at":
+		readInt(r, &e.At)
+	case "zone":
+		readInt(r, &e.Zone)
+	case "skew":
+		readInt(r, &e.Skew)
+	case "evidence":
+		readText(r, &e.Evidence)
+	case "contact":
+		readText(r, &e.Contact)
+	case "about":
+		readText(r, &e.About)
+	case "channel":
+		to = &e.Channel
+	case "content":
+		to = &e.Content
+	case "outcome":
+		to = &e.Outcome
+	case "stage":
+		to = &e.Stage
+	case "due":
+		to = &e.Due
+	case "trigger":
+		to = &e.Trigger
+	case "choice":
+		to = (*string)(&e.Choice)
+	case "reason":
+		to = &e.Reason
+	case "playbook":
+		if !r.Null() {
+			e.Playbook = uint32(r.Uint(32))
+		}
+	case "p0":
+		readInt(r, &e.P0)
+	case "p1":
+		readInt(r, &e.P1)
+	case "value":
+		if r.Null() {
+			e.Value = nil
+			break
+		}
+		if e.Value == nil {
+			e.Value = &Amount{}
+		}
+		r.Object(func(key string) { e.Value.read(r, key, true) })
+	case "event":
+		to = &e.Event
+	case "source":
+		to = &e.Source
+	case "note":
+		to = &e.Note
+	default:
+		if name, ok := known(entryKeys, key); ok && again {
+			e.read(r, name, false)
+		} else {
+			r.Skip()
+		}
+	}
+	if to != nil && !r.Null() {
+		*to = r.String()
+	}
+}
+
+func (a *Amount) read(r *leanjson.Reader, key string, again bool) {
+	switch key {
+	case "cents":
+		readInt(r, &a.Cents)
+	case "currency":
+		if !r.Null() {
+			a.Currency = r.String()
+		}
+	case "minutes":
+		readInt(r, &a.Minutes)
+	case "seconds":
+		readInt(r, &a.Seconds)
+	case "count":
+		readInt(r, &a.Count)
+	default:
+		if name, ok := known(amountKeys, key); ok && again {
+			a.read(r, name, false)
+		} else {
+			r.Skip()
+		}
+	}
+}
+
+func readInt[T int | int64](r *leanjson.Reader, to *T) {
+	if !r.Null() {
+		*to = T(r.Int(64))
+	}
+}
+
+func readText(r *leanjson.Reader, to interface{ UnmarshalText([]byte) error }) {
+	if r.Null() {
+		return
+	}
+	s := r.String()
+	if r.Err() == nil {
+		if err := to.UnmarshalText([]byte(s)); err != nil {
+			r.Fail(err)
+		}
+	}
 }
 
 // ForCorporate returns the canonical form of what corporate may see: pseudonymous ids, no note, only known fields.

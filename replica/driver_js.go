@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"syscall/js"
 )
 
 const (
@@ -36,4 +37,12 @@ func (l dataLock) Close() error {
 	defer opened.Unlock()
 	delete(opened.paths, string(l))
 	return nil
+}
+
+// decomposed parts letters and their accents. The browser has the tables that this takes.
+func decomposed(s string) string {
+	if isASCII(s) {
+		return s
+	}
+	return js.ValueOf(s).Call("normalize", "NFD").String()
 }

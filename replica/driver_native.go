@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"trio/replica/sql"
 )
 
@@ -37,4 +39,12 @@ func lockData(ctx context.Context, path string) (io.Closer, error) {
 		}
 	}
 	return db, nil
+}
+
+// decomposed parts letters and their accents.
+func decomposed(s string) string {
+	if isASCII(s) {
+		return s
+	}
+	return norm.NFD.String(s)
 }

@@ -2,15 +2,11 @@ package replica
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 
 	"trio/book"
 	"trio/crdt"
@@ -234,19 +230,8 @@ func (t *tx) loadHome() error {
 	return nil
 }
 
-// Labelled is a phone number or an address with its label ("mobile"). In JSON it is a pair.
+// Labelled is a phone number or an address with its label ("mobile").
 type Labelled struct{ Value, Label string }
-
-// MarshalJSON writes a pair.
-func (l Labelled) MarshalJSON() ([]byte, error) { return json.Marshal([2]string{l.Value, l.Label}) }
-
-// UnmarshalJSON reads a pair.
-func (l *Labelled) UnmarshalJSON(b []byte) error {
-	var p [2]string
-	err := json.Unmarshal(b, &p)
-	l.Value, l.Label = p[0], p[1]
-	return err
-}
 
 // projectContact writes the row of one contact. It returns the contacts that it was and is merged into, if any.
 func (t *tx) projectContact(id crdt.ContactID) (old, root crdt.ContactID, err error) {
@@ -312,7 +297,7 @@ func (t *tx) projectContact(id crdt.ContactID) (old, root crdt.ContactID, err er
 			c.Tags = append(c.Tags, tail)
 		}
 	}
-	phones, emails, tags := mustJSON(c.Phones), mustJSON(c.Emails), mustJSON(c.Tags)
+	phones, emails, tags := labelledColumn(c.Phones), labelledColumn(c.Emails), textsColumn(c.Tags)
 	words := []string{c.Name, c.Company}
 	for _, p := range c.Phones {
 		words = append(words, p.Value)
@@ -329,34 +314,6 @@ func (t *tx) projectContact(id crdt.ContactID) (old, root crdt.ContactID, err er
 		search=excluded.search`,
 		id[:], c.Name, card.Stage, card.Stage, c.Company, phones, emails, tags, card.Consent, card.Snooze, c.Birthday, c.Note,
 		nullID(card.Household), nullID(card.Into), card.Source, card.Created, card.Deleted, fold(strings.Join(words, " ")))
-}
-
-func mustJSON(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // strings and pairs of strings only
-	}
-	return string(b)
-}
-
-// fold makes text comparable for a search: lower case, without accents, single spaces.
-func fold(s string) string {
-	var b strings.Builder
-	space := false
-	for _, c := range norm.NFD.String(s) {
-		switch {
-		case unicode.Is(unicode.Mn, c):
-		case unicode.IsSpace(c):
-			space = b.Len() > 0
-		default:
-			if space {
-				b.WriteByte(' ')
-				space = false
-			}
-			b.WriteRune(unicode.ToLower(c))
-		}
-	}
-	return b.String()
 }
 
 // rootCache remembers, within one projection, where chains of merges end.

@@ -3,7 +3,6 @@ package replica
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -57,8 +56,11 @@ func scanContact(row interface{ Scan(...any) error }) (c Contact, err error) {
 	if created > 0 {
 		c.Created = time.UnixMilli(created)
 	}
-	err = errors.Join(json.Unmarshal([]byte(phones), &c.Phones), json.Unmarshal([]byte(emails), &c.Emails), json.Unmarshal([]byte(tags), &c.Tags))
-	return c, err
+	var errs [3]error
+	c.Phones, errs[0] = readLabelled(phones)
+	c.Emails, errs[1] = readLabelled(emails)
+	c.Tags, errs[2] = readTexts(tags)
+	return c, errors.Join(errs[:]...)
 }
 
 // queryRow reads one row with one of the reading connections.

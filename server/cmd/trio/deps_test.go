@@ -18,7 +18,8 @@ import (
 // rooms says what each room may import of ours, by the longest prefix of its path. The command wires all of them.
 var rooms = map[string][]string{
 	"trio/crdt/automerge":   {},
-	"trio/crdt":             {"trio/crdt/automerge", "trio/crdt/zone"},
+	"trio/crdt":             {"trio/crdt/automerge", "trio/crdt/leanjson", "trio/crdt/zone"},
+	"trio/crdt/leanjson":    {},
 	"trio/crdt/zone":        {},
 	"trio/crdt/wire":        {"trio/crdt", "trio/crdt/automerge"},
 	"trio/crdt/crdttest":    {"trio/crdt"},
