@@ -88,7 +88,7 @@ func New(cfg Config) *Server {
 		return admin.Route{Method: http.MethodGet, Path: path, Route: rt, Handler: h}
 	}
 	routes := append([]admin.Route{
-		get("/v1/sync", ops.Route{Name: "sync", Access: ops.Devices}, s.hub),
+		get("/v1/sync", ops.Route{Name: "sync", Access: ops.Devices, Token: hub.Token}, s.hub),
 		get("/v1/device", ops.Route{Name: "device", Access: ops.Devices}, http.HandlerFunc(device)),
 		get(repo.Path, ops.Route{Name: "repo", Access: ops.Devices, Token: repo.Token}, s.repo),
 		get(repo.DocumentsPath, ops.Route{Name: "documents", Access: ops.Devices, Token: repo.Token}, http.HandlerFunc(s.repo.Documents)),

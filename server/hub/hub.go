@@ -119,7 +119,7 @@ func New(cfg Config) *Hub {
 		h.cfg.Refused = func(wire.Code) {}
 	}
 	// Small buffers and a pool for writing: most connections are idle most of the time.
-	h.upgrader = websocket.Upgrader{ReadBufferSize: 512, WriteBufferSize: 4096, WriteBufferPool: &sync.Pool{}}
+	h.upgrader = websocket.Upgrader{ReadBufferSize: 512, WriteBufferSize: 4096, WriteBufferPool: &sync.Pool{}, Subprotocols: []string{Protocol}}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.tasks.Go(h.attend)
 	h.tasks.Go(h.spread)
@@ -127,21 +127,32 @@ func New(cfg Config) *Hub {
 	return h
 }
 
-// bearer returns the token that a request carries, or "".
-func bearer(r *http.Request) string {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
+// Protocol is the WebSocket subprotocol that a browser asks for, beside TokenProtocol and its token: a page can give a
+// WebSocket no header of its own, and what stands in a URL ends up in logs.
+const (
+	Protocol      = "trio"
+	TokenProtocol = "trio.token."
+)
+
+// Token returns the token that a request carries, or "": in the Authorization header, or as a subprotocol.
+func Token(r *http.Request) string {
+	if scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+		return token
 	}
-	return token
+	for _, p := range websocket.Subprotocols(r) {
+		if token, ok := strings.CutPrefix(p, TokenProtocol); ok {
+			return token
+		}
+	}
+	return ""
 }
 
 func (h *Hub) caller(r *http.Request) (id string, dev store.Device, err error) {
-	dev, err = h.cfg.Store.DeviceByToken(h.ctx, bearer(r))
+	dev, err = h.cfg.Store.DeviceByToken(h.ctx, Token(r))
 	return uuid.NewString(), dev, err
 }
 
-// ServeHTTP takes a device's WebSocket. The device proves itself by `Authorization: Bearer <device token>`. Whoever may
+// ServeHTTP takes a device's WebSocket. The device proves itself by its token (see Token). Whoever may
 // not sync is told so in an Error frame, as a browser shows its page nothing of a refused handshake.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, dev, unknown := h.cfg.Caller(r)
@@ -163,7 +174,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.log = c.log.With("member", dev.Member, "device", dev.ID)
-	c.token = bearer(r)
+	c.token = Token(r)
 	c.session = NewSession(h.cfg.Store, dev, id, h.cfg.Now)
 	c.session.names.shared, c.session.books = &h.names, h.books
 	if !h.add(c) {
