@@ -335,6 +335,16 @@ func ParseEntry(s string) (Entry, error) {
 	if !utf8.ValidString(s) {
 		return e, errors.New("entry is not UTF-8")
 	}
+	e, err := ReadEntry(s)
+	if err != nil {
+		return e, err
+	}
+	return e, e.checkForm()
+}
+
+// ReadEntry reads the fields of an entry that is yet to be written: it need not be whole.
+func ReadEntry(s string) (Entry, error) {
+	var e Entry
 	r := leanjson.NewReader(s)
 	if !r.Null() {
 		r.Object(func(key string) { e.read(r, key, true) })
@@ -342,7 +352,7 @@ func ParseEntry(s string) (Entry, error) {
 	if err := r.End(); err != nil {
 		return Entry{}, fmt.Errorf("entry is not what a log holds: %w", err)
 	}
-	return e, e.checkForm()
+	return e, nil
 }
 
 // entryKeys are the names that read knows, for those who write them in other letters: as encoding/json does, which the first

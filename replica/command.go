@@ -44,15 +44,25 @@ func fieldValue(field, text string) (*automerge.Value, error) {
 // AddContact captures a person. A name or a phone number is enough; the rest can wait.
 func (r *Replica) AddContact(ctx context.Context, f Fields) (crdt.ContactID, error) {
 	id := crdt.NewContactID()
-	if strings.TrimSpace(f[crdt.FieldName]) == "" && !hasFamily(f, crdt.FieldPhone) && !hasFamily(f, crdt.FieldEmail) {
-		return id, errors.New("a contact needs a name, a phone number or an e-mail address")
+	if err := f.named(); err != nil {
+		return id, err
 	}
-	return id, r.update(ctx, func(t *tx) error {
-		if err := t.putContact(id, f); err != nil {
-			return err
-		}
-		return t.put(crdt.ContactsDoc, crdt.ContactKey(id, crdt.FieldCreated), automerge.Value{Kind: automerge.KindTimestamp, Num: t.now + t.skew})
-	})
+	return id, r.update(ctx, func(t *tx) error { return t.addContact(id, f) })
+}
+
+// named refuses the fields of somebody whom one could not call by anything.
+func (f Fields) named() error {
+	if strings.TrimSpace(f[crdt.FieldName]) == "" && !hasFamily(f, crdt.FieldPhone) && !hasFamily(f, crdt.FieldEmail) {
+		return errors.New("a contact needs a name, a phone number or an e-mail address")
+	}
+	return nil
+}
+
+func (t *tx) addContact(id crdt.ContactID, f Fields) error {
+	if err := t.putContact(id, f); err != nil {
+		return err
+	}
+	return t.put(crdt.ContactsDoc, crdt.ContactKey(id, crdt.FieldCreated), automerge.Value{Kind: automerge.KindTimestamp, Num: t.now + t.skew})
 }
 
 func hasFamily(f Fields, family string) bool {
@@ -186,6 +196,10 @@ func (t *tx) claim() (at, skew int64) {
 // Act logs that a suggestion was followed: the touch, and that the suggestion was taken, as one.
 func (r *Replica) Act(ctx context.Context, s Suggestion, outcome ranking.Outcome) (crdt.EntryID, error) {
 	id := crdt.NewEntryID()
+	return id, r.update(ctx, func(t *tx) error { return t.act(id, s, outcome) })
+}
+
+func (t *tx) act(id crdt.EntryID, s Suggestion, outcome ranking.Outcome) error {
 	kind := crdt.Call
 	for k, ch := range book.TouchChannels {
 		if ch == s.Channel {
@@ -199,20 +213,25 @@ func (r *Replica) Act(ctx context.Context, s Suggestion, outcome ranking.Outcome
 	if outcome != ranking.NoOutcome {
 		touch.Outcome = outcome.String()
 	}
-	return id, r.update(ctx, func(t *tx) error {
-		if err := t.log(id, touch); err != nil {
-			return err
-		}
-		return t.log(crdt.NewEntryID(), s.choice(crdt.Taken))
-	})
+	if err := t.log(id, touch); err != nil {
+		return err
+	}
+	return t.log(crdt.NewEntryID(), s.choice(crdt.Taken))
 }
 
 // Decline logs that a suggestion was not wanted: skipped ("not today") or dismissed ("not this").
 func (r *Replica) Decline(ctx context.Context, s Suggestion, c crdt.Choice) error {
+	if err := declines(c); err != nil {
+		return err
+	}
+	return r.update(ctx, func(t *tx) error { return t.log(crdt.NewEntryID(), s.choice(c)) })
+}
+
+func declines(c crdt.Choice) error {
 	if c != crdt.Skipped && c != crdt.Dismissed {
 		return fmt.Errorf("declining a suggestion is skipping or dismissing it, not %q", c)
 	}
-	return r.update(ctx, func(t *tx) error { return t.log(crdt.NewEntryID(), s.choice(c)) })
+	return nil
 }
 
 func (s *Suggestion) choice(c crdt.Choice) crdt.Entry {

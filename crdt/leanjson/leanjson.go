@@ -358,6 +358,14 @@ func (r *Reader) Skip() {
 	}
 }
 
+// Raw reads any value and returns its text.
+func (r *Reader) Raw() string {
+	r.space()
+	from := r.at
+	r.Skip()
+	return r.s[from:r.at]
+}
+
 func (r *Reader) key() {
 	_ = r.String()
 	if !r.take(':') {

@@ -30,7 +30,10 @@ func TestValues(t *testing.T) {
 	large := strings.Repeat("é", 100_000)
 	for _, x := range []any{
 		int64(math.MinInt64), int64(math.MaxInt64), int64(1<<53 + 1), int64(-1), 0, true, uint8(200),
-		"", "x", "naïve 😀\x00tail", large, []byte{}, []byte{0, 255, 1}, []byte(large), nil, name("named"),
+		"", "x", "naïve 😀\x00tail", large,
+		[]byte{},
+		[]byte{0, 255, 1},
+		[]byte(large), nil, name("named"),
 	} {
 		_, err := db.ExecContext(ctx, `INSERT INTO v(id, x) VALUES(1, ?) ON CONFLICT(id) DO UPDATE SET x=excluded.x`, x)
 		ok(t, err)

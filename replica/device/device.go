@@ -1,0 +1,480 @@
+// Package device is what screens talk to: named calls with JSON in and JSON out, the same for the browser's worker and for a
+// page that a program on a computer serves. It knows a replica and, if there is one, its syncer; it knows no browser.
+//
+// A command that writes is given with a key, which the screen draws once for what a person did. Given again under that key,
+// after the device was replaced under the screen, it is no second write.
+package device
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"trio/crdt"
+	"trio/crdt/leanjson"
+	"trio/ranking"
+	"trio/replica"
+)
+
+// Sync is how the connection stands.
+type Sync struct {
+	Connected bool
+	Level     bool // all that the server had is here, and nothing is unsent
+	Since     time.Time
+	Trouble   string // why there is no connection; for people
+	Final     bool   // the person has to do something
+}
+
+// Device answers the calls of screens. Its methods may be called from many goroutines.
+type Device struct {
+	R *replica.Replica
+	// Sync says how the connection stands. Nil: there is none.
+	Sync func() Sync
+}
+
+// maxArgs bounds the JSON of one call, bytes.
+const maxArgs = 256 << 10
+
+// A list of contacts or of a timeline has at most this many lines.
+const maxLines = 500
+
+// Call answers a call. args is a JSON object or nothing; key names the command for good, and is needed for those that write.
+// What comes back is JSON; an error is a sentence for people.
+func (d *Device) Call(ctx context.Context, key, method, args string) (string, error) {
+	m, ok := methods[method]
+	switch {
+	case !ok:
+		return "", fmt.Errorf("there is no call %.40q", method)
+	case m.writes && (key == "" || len(key) > 80):
+		return "", fmt.Errorf("call %s writes: it needs a key of at most 80 characters, drawn once", method)
+	case len(args) > maxArgs:
+		return "", fmt.Errorf("call %s has %d bytes of arguments: at most %d", method, len(args), maxArgs)
+	}
+	c := &call{ctx: ctx, d: d, key: key}
+	if err := c.read(args); err != nil {
+		return "", fmt.Errorf("call %s: %w", method, err)
+	}
+	if err := m.do(c); err != nil {
+		return "", err
+	}
+	if len(c.out) == 0 {
+		return "{}", nil
+	}
+	return string(c.out), nil
+}
+
+// call is one call on its way.
+type call struct {
+	ctx context.Context
+	d   *Device
+	key string
+	args
+	writer
+}
+
+// args are what calls are given, together: each takes what it needs, and what none knows is refused.
+type args struct {
+	ID, Contact                               string
+	List, Lang, Search                        string
+	Offset, Limit                             int64
+	Fields                                    replica.Fields
+	Entry                                     string // JSON
+	Trigger, Channel, Reason, Outcome, Choice string
+	Content, P0, P1                           int64
+	Key, Value, Dimension, Date, Zone         string
+	Count                                     int64
+	Rest                                      bool
+}
+
+func (a *args) read(s string) error {
+	if strings.TrimSpace(s) == "" {
+		return nil
+	}
+	text := map[string]*string{
+		"id": &a.ID, "contact": &a.Contact, "list": &a.List, "lang": &a.Lang, "search": &a.Search, "trigger": &a.Trigger, "channel": &a.Channel,
+		"reason": &a.Reason, "outcome": &a.Outcome, "choice": &a.Choice, "key": &a.Key, "value": &a.Value,
+		"dimension": &a.Dimension, "date": &a.Date, "zone": &a.Zone,
+	}
+	number := map[string]*int64{"offset": &a.Offset, "limit": &a.Limit, "content": &a.Content, "p0": &a.P0, "p1": &a.P1, "count": &a.Count}
+	r := leanjson.NewReader(s)
+	r.Object(func(key string) {
+		switch {
+		case text[key] != nil:
+			*text[key] = r.String()
+		case number[key] != nil:
+			*number[key] = r.Int(64)
+		case key == "rest":
+			a.Rest = r.Bool()
+		case key == "fields":
+			a.Fields = replica.Fields{}
+			r.Object(func(field string) { a.Fields[field] = r.String() })
+		case key == "entry":
+			a.Entry = r.Raw()
+		default:
+			r.Fail(fmt.Errorf("%.40q is not an argument of any call", key))
+		}
+	})
+	return r.End()
+}
+
+func (a *args) lines() int {
+	if a.Limit <= 0 || a.Limit > maxLines {
+		return maxLines
+	}
+	return int(a.Limit)
+}
+
+type method struct {
+	writes bool
+	do     func(*call) error
+}
+
+var methods = map[string]method{
+	"status":   {false, (*call).status},
+	"top":      {false, (*call).top},
+	"contacts": {false, (*call).contacts},
+	"contact":  {false, (*call).contact},
+	"timeline": {false, (*call).timeline},
+	"goals":    {false, (*call).goals},
+	"profile":  {false, (*call).profile},
+	"unsent":   {false, (*call).unsent},
+	"merges":   {false, (*call).merges},
+
+	"add":        {true, (*call).add},
+	"edit":       {true, (*call).edit},
+	"log":        {true, (*call).log},
+	"act":        {true, (*call).act},
+	"decline":    {true, (*call).decline},
+	"takeBack":   {true, (*call).takeBack},
+	"commit":     {true, (*call).commit},
+	"rest":       {true, (*call).rest},
+	"moveHome":   {true, (*call).moveHome},
+	"setProfile": {true, (*call).setProfile},
+}
+
+func (c *call) status() error {
+	s, err := c.d.R.Status(c.ctx)
+	if err != nil {
+		return err
+	}
+	c.open('{')
+	c.text("member", c.d.R.Member().String())
+	c.text("device", c.d.R.Device().String())
+	c.text("today", s.Today.String())
+	c.text("zone", c.d.R.HomeZone())
+	c.number("changes", int64(s.Changes))
+	c.number("unsent", int64(s.Unsent))
+	if !s.Left.IsZero() {
+		c.number("left", s.Left.UnixMilli())
+	}
+	if c.d.Sync != nil {
+		st := c.d.Sync()
+		c.name("sync")
+		c.open('{')
+		c.truth("connected", st.Connected)
+		c.truth("level", st.Level)
+		c.truth("final", st.Final)
+		c.number("since", st.Since.UnixMilli())
+		c.text("trouble", st.Trouble)
+		c.close('}')
+	}
+	c.close('}')
+	return nil
+}
+
+func (c *call) top() error {
+	list, ok := ranking.ParseList(c.List)
+	if !ok {
+		return fmt.Errorf("list %.20q: want prospects or members", c.List)
+	}
+	three, err := c.d.R.TopThree(c.ctx, list, c.Lang)
+	if err != nil {
+		return err
+	}
+	c.open('[')
+	for i := range three {
+		s := &three[i]
+		c.open('{')
+		c.text("contact", s.Contact.String())
+		c.text("name", s.Name)
+		c.text("trigger", s.Trigger.String())
+		c.text("channel", s.Channel.String())
+		c.number("content", int64(s.Content))
+		c.number("p0", s.P0)
+		c.number("p1", s.P1)
+		c.text("step", s.Step)
+		c.text("wording", s.Wording)
+		if s.Deadline != 0 {
+			c.text("deadline", s.Deadline.String())
+		}
+		c.name("reasons")
+		c.open('[')
+		for j, sentence := range s.Reasons {
+			c.open('{')
+			c.text("code", s.Suggestion.Reasons[j].Code.String())
+			c.text("text", sentence)
+			c.close('}')
+		}
+		c.close(']')
+		c.close('}')
+	}
+	c.close(']')
+	return nil
+}
+
+func (c *call) contacts() error {
+	all, err := c.d.R.Contacts(c.ctx, c.Search, int(max(c.Offset, 0)), c.lines())
+	if err != nil {
+		return err
+	}
+	c.open('[')
+	for i := range all {
+		c.person(&all[i], false)
+	}
+	c.close(']')
+	return nil
+}
+
+func (c *call) contact() error {
+	id, err := crdt.ParseContactID(c.ID)
+	if err != nil {
+		return err
+	}
+	p, err := c.d.R.Contact(c.ctx, id)
+	if err == nil {
+		c.person(&p, true)
+	}
+	return err
+}
+
+func (c *call) person(p *replica.Contact, whole bool) {
+	labelled := func(name string, all []replica.Labelled) {
+		c.name(name)
+		c.open('[')
+		for _, l := range all {
+			c.open('[')
+			c.string(l.Value)
+			c.string(l.Label)
+			c.close(']')
+		}
+		c.close(']')
+	}
+	c.open('{')
+	c.text("id", p.ID.String())
+	c.text("name", p.Name)
+	c.text("display", p.Display())
+	c.text("stage", p.Stage)
+	c.text("company", p.Company)
+	labelled("phones", p.Phones)
+	labelled("emails", p.Emails)
+	c.name("tags")
+	c.open('[')
+	for _, t := range p.Tags {
+		c.string(t)
+	}
+	c.close(']')
+	c.text("snooze", p.Snooze)
+	if whole {
+		c.text("consent", p.Consent)
+		c.text("birthday", p.Birthday)
+		c.text("note", p.Note)
+		if !p.Created.IsZero() {
+			c.number("created", p.Created.UnixMilli())
+		}
+	}
+	c.close('}')
+}
+
+func (c *call) timeline() error {
+	id, err := crdt.ParseContactID(c.ID)
+	if err != nil {
+		return err
+	}
+	all, err := c.d.R.Timeline(c.ctx, id, c.lines())
+	if err != nil {
+		return err
+	}
+	c.open('[')
+	for i := range all {
+		e := &all[i]
+		c.open('{')
+		c.text("id", e.ID.String())
+		c.text("day", e.Day.String())
+		c.text("kind", string(e.Kind))
+		c.number("at", e.Time().UnixMilli())
+		c.text("outcome", e.Outcome)
+		c.text("channel", e.Channel)
+		c.text("content", e.Content)
+		c.text("stage", e.Stage)
+		c.text("due", e.Due)
+		c.text("note", e.Note)
+		c.number("evidence", int64(e.Evidence))
+		if v := e.Value; v != nil {
+			c.number("cents", v.Cents)
+			c.text("currency", v.Currency)
+			c.number("minutes", v.Minutes)
+			c.number("count", v.Count)
+		}
+		c.close('}')
+	}
+	c.close(']')
+	return nil
+}
+
+func (c *call) goals() error {
+	goals, err := c.d.R.GoalsToday(c.ctx)
+	if err != nil {
+		return err
+	}
+	c.open('[')
+	for _, g := range goals {
+		c.open('{')
+		c.text("dimension", string(g.Dimension))
+		c.number("want", g.Want)
+		c.number("done", g.Done)
+		c.close('}')
+	}
+	c.close(']')
+	return nil
+}
+
+func (c *call) profile() error {
+	s, err := c.d.R.Profile(c.ctx, c.args.Key)
+	c.string(s)
+	return err
+}
+
+func (c *call) unsent() error {
+	all, err := c.d.R.Unsent(c.ctx)
+	if err != nil {
+		return err
+	}
+	c.open('[')
+	for _, u := range all {
+		c.open('{')
+		c.text("document", string(u.Doc))
+		c.number("at", u.At.UnixMilli())
+		c.number("keys", int64(u.Keys))
+		c.number("refused", int64(u.Refused))
+		c.text("reason", u.Reason)
+		c.close('}')
+	}
+	c.close(']')
+	return nil
+}
+
+func (c *call) merges() error {
+	all, err := c.d.R.Merges(c.ctx, c.lines())
+	if err != nil {
+		return err
+	}
+	c.open('[')
+	for _, m := range all {
+		c.open('{')
+		c.number("at", m.At.UnixMilli())
+		c.text("what", m.What)
+		if !m.Contact.IsZero() {
+			c.text("contact", m.Contact.String())
+		}
+		c.text("field", m.Field)
+		c.text("kept", m.Kept)
+		c.text("other", m.Other)
+		c.number("count", m.Count)
+		c.close('}')
+	}
+	c.close(']')
+	return nil
+}
+
+func (c *call) add() error {
+	id, err := c.d.R.AddContactOnce(c.ctx, c.key, c.Fields)
+	c.made(id.String())
+	return err
+}
+
+func (c *call) made(id string) {
+	c.open('{')
+	c.text("id", id)
+	c.close('}')
+}
+
+func (c *call) edit() error {
+	id, err := crdt.ParseContactID(c.ID)
+	if err != nil {
+		return err
+	}
+	return c.d.R.EditContact(c.ctx, id, c.Fields)
+}
+
+func (c *call) log() error {
+	e, err := crdt.ReadEntry(c.Entry)
+	if err != nil {
+		return err
+	}
+	id, err := c.d.R.LogOnce(c.ctx, c.key, e)
+	c.made(id.String())
+	return err
+}
+
+// suggestion is what a screen was shown, as it gives it back.
+func (c *call) suggestion() (s replica.Suggestion, err error) {
+	if s.Contact, err = crdt.ParseContactID(c.Contact); err != nil {
+		return s, err
+	}
+	s.Suggestion.Contact = ranking.ContactID(s.Contact)
+	var ok1, ok2 bool
+	s.Trigger, ok1 = ranking.ParseTrigger(c.Trigger)
+	s.Channel, ok2 = ranking.ParseChannel(c.Channel)
+	if !ok1 || !ok2 || c.Content < 0 || c.Content > 1<<16-1 {
+		return s, fmt.Errorf("suggestion %.20q by %.20q with content %d is not one of this app's", c.Trigger, c.Channel, c.Content)
+	}
+	s.Content, s.P0, s.P1 = uint16(c.Content), c.P0, c.P1
+	if code, ok := ranking.ParseReasonCode(c.Reason); ok {
+		s.NReasons, s.Suggestion.Reasons[0].Code = 1, code
+	}
+	return s, nil
+}
+
+func (c *call) act() error {
+	s, err := c.suggestion()
+	if err != nil {
+		return err
+	}
+	outcome := ranking.NoOutcome
+	if c.Outcome != "" {
+		var ok bool
+		if outcome, ok = ranking.ParseOutcome(c.Outcome); !ok {
+			return fmt.Errorf("outcome %.20q is not one of this app's", c.Outcome)
+		}
+	}
+	id, err := c.d.R.ActOnce(c.ctx, c.key, s, outcome)
+	c.made(id.String())
+	return err
+}
+
+func (c *call) decline() error {
+	s, err := c.suggestion()
+	if err != nil {
+		return err
+	}
+	return c.d.R.DeclineOnce(c.ctx, c.key, s, crdt.Choice(c.Choice))
+}
+
+func (c *call) takeBack() error {
+	id, err := crdt.ParseEntryID(c.ID)
+	if err != nil {
+		return err
+	}
+	return c.d.R.TakeBack(c.ctx, id)
+}
+
+func (c *call) commit() error {
+	return c.d.R.Commit(c.ctx, crdt.Dimension(c.Dimension), c.Count)
+}
+
+func (c *call) rest() error { return c.d.R.SetRest(c.ctx, c.Date, c.Rest) }
+
+func (c *call) moveHome() error { return c.d.R.MoveHome(c.ctx, c.Zone) }
+
+func (c *call) setProfile() error { return c.d.R.SetProfile(c.ctx, c.args.Key, c.Value) }

@@ -1,0 +1,65 @@
+package replica
+
+import (
+	"context"
+
+	"trio/crdt"
+	"trio/ranking"
+)
+
+// A screen whose device was replaced under it (the leading tab was closed) does not know whether its last command was
+// done, and gives it again. Under the same key that is no second write: what the command makes has its id of the key.
+
+// AddContactOnce is AddContact for a command that may be given again under the same key.
+func (r *Replica) AddContactOnce(ctx context.Context, key string, f Fields) (crdt.ContactID, error) {
+	id := crdt.SourceContactID(r.member, "call:"+key)
+	if err := f.named(); err != nil {
+		return id, err
+	}
+	return id, r.update(ctx, func(t *tx) error {
+		has, err := t.fieldsOf(id)
+		if err != nil || len(has) > 0 {
+			return err
+		}
+		return t.addContact(id, f)
+	})
+}
+
+// LogOnce is Log for a command that may be given again under the same key.
+func (r *Replica) LogOnce(ctx context.Context, key string, e crdt.Entry) (crdt.EntryID, error) {
+	id := crdt.SourceEntryID(r.member, "call:"+key)
+	return id, r.update(ctx, func(t *tx) error {
+		done, err := t.logged(id)
+		if err != nil || done {
+			return err
+		}
+		return t.log(id, e)
+	})
+}
+
+// ActOnce is Act for a command that may be given again under the same key.
+func (r *Replica) ActOnce(ctx context.Context, key string, s Suggestion, outcome ranking.Outcome) (crdt.EntryID, error) {
+	id := crdt.SourceEntryID(r.member, "call:"+key)
+	return id, r.update(ctx, func(t *tx) error {
+		done, err := t.logged(id)
+		if err != nil || done {
+			return err
+		}
+		return t.act(id, s, outcome)
+	})
+}
+
+// DeclineOnce is Decline for a command that may be given again under the same key.
+func (r *Replica) DeclineOnce(ctx context.Context, key string, s Suggestion, c crdt.Choice) error {
+	if err := declines(c); err != nil {
+		return err
+	}
+	_, err := r.LogOnce(ctx, key, s.choice(c))
+	return err
+}
+
+func (t *tx) logged(id crdt.EntryID) (bool, error) {
+	var n int
+	_, err := t.one([]any{&n}, `SELECT count(*) FROM entries WHERE id=?`, id[:])
+	return n > 0, err
+}
