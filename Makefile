@@ -11,7 +11,7 @@ WASM_TESTS = ./book ./crdt/... ./ranking/... ./replica/importer
 # share in memory (pools, notes on changes) races in the rooms above, which share it for real.
 VALUES = ./book ./crdt/... ./ranking/... ./replica/importer ./server/intake ./clients/qr ./clients/sim/gen
 
-.PHONY: run build test check still format vet staticcheck deadcode modules builds suite race wasm npm fuzz bench bench-engine bench-ranking bench-system bench-durability clean
+.PHONY: run build test check still format vet staticcheck deadcode modules builds suite race wasm phone-core npm fuzz bench bench-engine bench-ranking bench-system bench-durability clean
 
 # A company's day on this machine; then the server stays up. On your own data:
 # make run ORDERS=file.csv CONTACTS=file.vcf [COLUMNS=customer=…,date=…,amount=…] [CODE=+34]
@@ -49,6 +49,7 @@ deadcode:
 # What devices run must build wherever devices are.
 builds:
 	GOOS=js GOARCH=wasm $(GO) build $(DEVICE)
+	GOOS=js GOARCH=wasm $(GO) build -o /dev/null ./clients/phone/core
 	CGO_ENABLED=0 GOOS=windows $(GO) build ./... 
 	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build ./...
 	CGO_ENABLED=0 $(GO) build ./...
@@ -86,13 +87,17 @@ NODE_EXEC = node --stack-size=8192 $(CURDIR)/clients/phone/node/exec.mjs
 wasm: $(if $(HAVE_NODE),$(PHONE_STAMP))
 ifdef HAVE_NODE
 	@if [ -d clients/phone/node_modules/@sqlite.org ]; then \
-		GOOS=js GOARCH=wasm $(GO) test -short -exec "$(NODE_EXEC)" ./replica ./replica/sql; \
+		GOOS=js GOARCH=wasm $(GO) test -short -exec "$(NODE_EXEC)" ./replica ./replica/sql ./replica/device; \
 	else echo "no SQLite WASM from npm: the replica's suite is built for js/wasm, not run"; fi
 	GOOS=js GOARCH=wasm $(GO) test -short -exec "$$($(GO) env GOROOT)/lib/wasm/go_js_wasm_exec" $(WASM_TESTS)
 else
 	@echo "no Node.js: the js/wasm suites are built, not run"
 	GOOS=js GOARCH=wasm $(GO) vet $(WASM_TESTS)
 endif
+
+# The core of the phone as a browser loads it, and its size part by part. It fails above the budget.
+phone-core:
+	$(if $(HAVE_NODE),node clients/phone/core/build.mjs bin/core.wasm,@echo "no Node.js: the core is not built")
 
 # Every decoder, with bytes that grow out of its corpus (testdata/fuzz): a little each time, FUZZ=10m when one was changed.
 # A room's tests are built once for all of its decoders.
