@@ -39,10 +39,12 @@ func (l dataLock) Close() error {
 	return nil
 }
 
+var normalize = js.Global().Get("String").Get("prototype").Get("normalize")
+
 // decomposed parts letters and their accents. The browser has the tables that this takes.
 func decomposed(s string) string {
 	if isASCII(s) {
 		return s
 	}
-	return js.ValueOf(s).Call("normalize", "NFD").String()
+	return normalize.Call("call", s, "NFD").String()
 }

@@ -72,7 +72,7 @@ function* sections(b) {
   }
 }
 
-// joined puts pieces of the data together that little lies between. Memory is zero at the start anyway.
+// joined puts the pieces of the data together that little lies between. Memory is zero at the start anyway.
 function joined(wasm) {
   const parts = [wasm.subarray(0, 8)];
   for (const s of sections(wasm)) {
@@ -85,17 +85,22 @@ function joined(wasm) {
       if (r.unsigned() !== 0 || s.body[r.at++] !== 0x41) throw new Error('the linker writes data in another way than before');
       const from = r.signed();
       if (s.body[r.at++] !== 0x0b) throw new Error('the linker writes data in another way than before');
-      const size = r.unsigned(), last = pieces.at(-1);
-      const bytes = s.body.subarray(r.at, r.at + size);
+      const size = r.unsigned();
+      pieces.push({ from, bytes: s.body.subarray(r.at, r.at + size) });
       r.at += size;
-      if (last && from >= last.end && from - last.end < 1 << 20) {
-        last.bytes.push(Buffer.alloc(from - last.end), bytes);
-        last.end = from + size;
-      } else pieces.push({ from, end: from + size, bytes: [bytes] });
+    }
+    pieces.sort((a, b) => a.from - b.from); // they are not in order: zeros must not come over what another one holds
+    const runs = [];
+    for (const p of pieces) {
+      const last = runs.at(-1);
+      if (last && p.from < last.end) throw new Error('pieces of the data lie over one another');
+      if (last && p.from - last.end < 1 << 20) last.bytes.push(Buffer.alloc(p.from - last.end), p.bytes);
+      else runs.push({ from: p.from, bytes: [p.bytes] });
+      runs.at(-1).end = p.from + p.bytes.length;
     }
     const body = Buffer.concat([
-      unsigned(pieces.length),
-      ...pieces.flatMap((p) => [Buffer.from([0, 0x41]), signed(p.from), Buffer.from([0x0b]), unsigned(p.end - p.from), ...p.bytes]),
+      unsigned(runs.length),
+      ...runs.flatMap((p) => [Buffer.from([0, 0x41]), signed(p.from), Buffer.from([0x0b]), unsigned(p.end - p.from), ...p.bytes]),
     ]);
     parts.push(Buffer.from([11]), unsigned(body.length), body);
   }
