@@ -5,11 +5,11 @@ TOOL = $(GO) tool -modfile=.ci/tools/go.mod
 HAVE_CC := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 HAVE_NODE := $(shell command -v node 2>/dev/null)
 # What runs in a browser. The native syncer and the drivers are left out by their build tags.
-DEVICE = ./book ./crdt/... ./ranking/... ./replica/...
-WASM_TESTS = ./book ./crdt/... ./ranking/... ./replica/importer
+DEVICE = ./crdt/... ./ranking/... ./replica/...
+WASM_TESTS = ./crdt/... ./ranking/... ./replica/importer
 # Values in, values out: no goroutine but in the tests named …AtOnce, and a test says so (TestWhatIsRaced). What these rooms
 # share in memory (pools, notes on changes) races in the rooms above, which share it for real.
-VALUES = ./book ./crdt/... ./ranking/... ./replica/importer ./server/intake ./clients/qr ./clients/sim/gen
+VALUES = ./crdt/... ./ranking/... ./replica/importer ./server/intake ./clients/qr ./clients/sim/gen
 
 .PHONY: run build test check still format vet staticcheck deadcode modules builds suite race wasm phone-core npm fuzz bench bench-engine bench-ranking bench-system bench-durability clean
 

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"trio/book"
 	"trio/crdt"
 	"trio/crdt/automerge"
+	"trio/crdt/book"
 	"trio/crdt/zone"
 	"trio/ranking"
 	"trio/replica/importer"

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"sync"
 
-	"trio/book"
 	"trio/crdt"
+	"trio/crdt/book"
 	"trio/ranking"
 	"trio/replica/sql"
 )

@@ -11,9 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"trio/book"
 	"trio/crdt"
 	"trio/crdt/automerge"
+	"trio/crdt/book"
 	"trio/ranking"
 	"trio/replica/sql"
 )

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"trio/book"
 	"trio/crdt"
 	"trio/crdt/automerge"
+	"trio/crdt/book"
 	"trio/crdt/wire"
 	"trio/ranking"
 	"trio/replica/sql"

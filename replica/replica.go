@@ -11,9 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"trio/book"
 	"trio/crdt"
 	"trio/crdt/automerge"
+	"trio/crdt/book"
 	"trio/crdt/wire"
 	"trio/ranking"
 	"trio/ranking/playbook"

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"trio/book"
 	"trio/crdt"
 	"trio/crdt/automerge"
+	"trio/crdt/book"
 	"trio/crdt/crdttest"
 	"trio/ranking"
 	"trio/ranking/playbook"

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"trio/book"
 	"trio/crdt"
 	"trio/crdt/automerge"
+	"trio/crdt/book"
 	"trio/crdt/wire"
 	"trio/ranking"
 	"trio/server/fit"
