@@ -178,6 +178,7 @@ type adminRun struct {
 	args []string
 	json bool
 	out  io.Writer
+	warn string // what badLinks says
 }
 
 func administer(ctx context.Context, args []string) error {
@@ -248,6 +249,7 @@ func (p adminProgram) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	r.warn = c.badLinks()
 	if r.Service, err = admin.New(admin.Config{Store: st, PublicURL: c.publicURL(c.Listen), QR: qr.SVG}); err == nil {
 		err = cmd.run(r)
 	}
@@ -483,7 +485,7 @@ func (r *adminRun) member() error {
 	if !r.adminFlags.invite {
 		return r.print(m, m.ID)
 	}
-	i, err := r.Invite(r, admin.Operator(), m.ID, 0)
+	i, err := r.newInvite(m.ID, 0)
 	if err != nil {
 		return fmt.Errorf("member %s was made, not invited: %w", m.ID, err)
 	}
@@ -562,7 +564,7 @@ func (r *adminRun) invite() error {
 	if err != nil {
 		return err
 	}
-	i, err := r.Invite(r, admin.Operator(), m, r.days)
+	i, err := r.newInvite(m, r.days)
 	if err != nil {
 		return err
 	}
@@ -570,6 +572,15 @@ func (r *adminRun) invite() error {
 		return r.print(i, nil)
 	}
 	return r.printInvite(i)
+}
+
+// newInvite invites, and says on standard error what the person who is given the link would find out.
+func (r *adminRun) newInvite(m crdt.MemberID, days int) (admin.NewInvite, error) {
+	i, err := r.Invite(r, admin.Operator(), m, days)
+	if err == nil && r.warn != "" {
+		fmt.Fprintf(os.Stderr, "warning: %s\n", r.warn)
+	}
+	return i, err
 }
 
 // printInvite prints what to give to the person.

@@ -320,6 +320,9 @@ func load(fs *flag.FlagSet, args, environ []string) (*config, error) {
 	fs.Usage = func() {}
 	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
+		if fs.Name() != "trio serve" {
+			all = nil // trio serve lists them
+		}
 		help(os.Stdout, fs, all)
 		return nil, err
 	case err != nil:
@@ -553,15 +556,33 @@ func (c *config) warnings() (list []string) {
 			list = append(list, "operator's listener has no password: let only the operator reach "+c.Operator)
 		}
 	}
-	if u, err := url.Parse(c.publicURL(c.Listen)); err == nil && loopback(u.Hostname()) {
-		if host, _, err := net.SplitHostPort(c.Listen); err == nil && !loopback(host) {
-			list = append(list, fmt.Sprintf("invitations lead to %s, which other machines cannot reach: set public-url", u))
-		}
+	if w := c.badLinks(); w != "" {
+		list = append(list, w)
 	}
 	if n := openFiles(); n > 0 && uint64(c.Connections)+100 > n {
 		list = append(list, fmt.Sprintf("only %d files may be open, too few for %d connections: raise the limit (ulimit -n, LimitNOFILE=)", n, c.Connections))
 	}
 	return list
+}
+
+// badLinks says that links of invitations lead where devices cannot follow, "" when nothing speaks for it: to this machine itself although
+// the server listens for others, or to a private network although it has a public name or address, or a proxy before
+// it that the settings name.
+func (c *config) badLinks() string {
+	u, err := url.Parse(c.publicURL(c.Listen))
+	host, _, err2 := net.SplitHostPort(c.Listen)
+	if err != nil || err2 != nil {
+		return ""
+	}
+	listen, _ := netip.ParseAddr(host)
+	public := len(c.ACMEHosts) > 0 || c.from["trusted-proxies"] != "" || listen.IsGlobalUnicast() && !listen.IsPrivate()
+	switch a, err := netip.ParseAddr(u.Hostname()); {
+	case loopback(u.Hostname()) && (public || !loopback(host)):
+		return fmt.Sprintf("invitations lead to %s, which other machines cannot reach: set public-url", u)
+	case err == nil && a.IsPrivate() && public:
+		return fmt.Sprintf("invitations lead to %s, which only machines of that network can reach: set public-url", u)
+	}
+	return ""
 }
 
 // loopback reports whether a host is this machine for itself alone.
@@ -598,16 +619,17 @@ func (c *config) publicURL(listen string) string {
 // tls reports whether the public listener speaks TLS.
 func (c *config) tls() bool { return c.TLSCert != "" || len(c.ACMEHosts) > 0 }
 
-// help tells of a command's settings, and of its own flags.
+// help tells of a command's own flags and of its settings: none where it only takes those of trio serve.
 func help(w io.Writer, fs *flag.FlagSet, all []setting) {
-	fmt.Fprintf(w, `usage: %s [--config FILE] [--SETTING VALUE ...]
-
-Each setting is a flag, or else an environment variable (%s for listen), or else a line of the file
+	fmt.Fprintf(w, "usage: %s [--config FILE] [--SETTING VALUE ...]\n\n", fs.Name())
+	if len(all) == 0 {
+		fmt.Fprintln(w, "It takes the settings of trio serve, so that both mean the same server; trio serve --help lists them.")
+	} else {
+		fmt.Fprintf(w, `Each setting is a flag, or else an environment variable (%s for listen), or else a line of the file
 (listen = "127.0.0.1:8787"), or else its default. trio config check says what is wrong with them.
-
-  --config FILE
-        with settings, in TOML
-`, fs.Name(), variable("listen"))
+`, variable("listen"))
+	}
+	fmt.Fprint(w, "\n  --config FILE\n        with settings, in TOML\n")
 	fs.VisitAll(func(f *flag.Flag) {
 		if f.Usage != "" {
 			fmt.Fprintf(w, "  --%s\n        %s\n", f.Name, f.Usage)

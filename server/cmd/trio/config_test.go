@@ -162,6 +162,11 @@ func TestPublicURL(t *testing.T) {
 		{[]string{"--listen", ":8443", "--acme-hosts", "trio.example.com"}, "", "https://trio.example.com:8443", false},
 		{[]string{"--listen", ":8787", "--public-url", "https://example.com/trio/"}, "", "https://example.com/trio/", false},
 		{[]string{"--listen", ":8787", "--public-url", "http://localhost:8787"}, "", "http://localhost:8787", true},
+		{[]string{"--trusted-proxies", "127.0.0.1"}, "", "http://127.0.0.1:8787", true},
+		{[]string{"--trusted-proxies", "127.0.0.1", "--public-url", "https://trio.example.com"}, "", "https://trio.example.com", false},
+		{[]string{"--listen", "10.1.2.3:80", "--trusted-proxies", "10.1.2.4"}, "", "http://10.1.2.3", true},
+		{[]string{"--listen", "192.0.2.7:80", "--public-url", "http://192.168.0.2"}, "", "http://192.168.0.2", true},
+		{[]string{"--listen", ":443", "--acme-hosts", "a.example.com", "--public-url", "https://10.1.2.3"}, "", "https://10.1.2.3", true},
 	} {
 		c, err := loaded(tt.args, nil)
 		if err != nil {

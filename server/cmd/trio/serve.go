@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 
 	"trio/clients/qr"
@@ -49,7 +50,7 @@ func start(st store.Store, c *config, now func() time.Time, log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", c.Listen)
+	l, err := listen(c.Listen, "listen")
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +72,7 @@ func start(st store.Store, c *config, now func() time.Time, log *slog.Logger) (*
 		},
 	}
 	if c.Operator != "" {
-		ol, err := net.Listen("tcp", c.Operator)
+		ol, err := listen(c.Operator, "operator")
 		switch {
 		case err == nil:
 			// No limit on writing: a profile takes as long as it is asked to.
@@ -82,7 +83,8 @@ func start(st store.Store, c *config, now func() time.Time, log *slog.Logger) (*
 			log.Info("operator's listener", "addr", ol.Addr().String())
 			go func() { r.ended <- r.operator.Serve(ol) }()
 		case c.from["operator"] != "":
-			return nil, errors.Join(err, l.Close())
+			l.Close()
+			return nil, err
 		default: // nobody asked for it
 			log.Warn("no operator's listener: its default address is taken", "err", err)
 		}
@@ -95,6 +97,19 @@ func start(st store.Store, c *config, now func() time.Time, log *slog.Logger) (*
 		}
 	}()
 	return r, nil
+}
+
+// listen takes the address that a setting names.
+func listen(addr, setting string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		_, port, _ := net.SplitHostPort(addr)
+		return nil, &wrong{
+			addr + " is taken by another program, maybe a trio serve that still runs, or a proxy",
+			fmt.Sprintf("see which one it is (ss -ltnp 'sport = :%s', or lsof -i :%s) and end it, or take another port: --%s HOST:PORT", port, port, setting), 1,
+		}
+	}
+	return l, err
 }
 
 // stop is ready no more, takes no connections, tells devices to come back and lets requests end, within the grace.
