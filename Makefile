@@ -4,6 +4,8 @@ GO ?= go
 TOOL = $(GO) tool -modfile=.ci/tools/go.mod
 HAVE_CC := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 HAVE_NODE := $(shell command -v node 2>/dev/null)
+# What is done where something is missing: said, and in CI an error.
+WITHOUT = echo $(1)$(if $(filter true,$(CI))$(filter 1,$(TRIO_CI)),": in CI nothing is left out"; exit 1)
 # What runs in a browser. The native syncer and the drivers are left out by their build tags.
 DEVICE = ./crdt/... ./ranking/... ./replica/...
 WASM_TESTS = ./crdt/... ./ranking/... ./replica/importer
@@ -58,11 +60,11 @@ builds:
 NPM_STAMPS = crdt/automerge/js/node_modules/.stamp server/repo/js/node_modules/.stamp
 
 npm: $(if $(HAVE_NODE),$(NPM_STAMPS))
-	$(if $(HAVE_NODE),,@echo "no Node.js: tests run without npm's packages")
+	$(if $(HAVE_NODE),,@$(call WITHOUT,"no Node.js: tests run without npm's packages"))
 
 %/node_modules/.stamp: %/package-lock.json
 	@cd $(<D) && if npm ci --ignore-scripts --no-audit --no-fund; then touch node_modules/.stamp; \
-	else echo "npm's packages of $(<D) are not installed: tests run without them"; fi
+	else $(call WITHOUT,"npm's packages of $(<D) are not installed: tests run without them"); fi
 
 # Every test in full.
 suite: npm
@@ -88,10 +90,10 @@ wasm: $(if $(HAVE_NODE),$(PHONE_STAMP))
 ifdef HAVE_NODE
 	@if [ -d clients/phone/node_modules/@sqlite.org ]; then \
 		GOOS=js GOARCH=wasm $(GO) test -short -exec "$(NODE_EXEC)" ./replica ./replica/sql ./replica/device; \
-	else echo "no SQLite WASM from npm: the replica's suite is built for js/wasm, not run"; fi
+	else $(call WITHOUT,"no SQLite WASM from npm: the replica's suite is built for js/wasm and not run"); fi
 	GOOS=js GOARCH=wasm $(GO) test -short -exec "$$($(GO) env GOROOT)/lib/wasm/go_js_wasm_exec" $(WASM_TESTS)
 else
-	@echo "no Node.js: the js/wasm suites are built, not run"
+	@$(call WITHOUT,"no Node.js: the js/wasm suites are built and not run")
 	GOOS=js GOARCH=wasm $(GO) vet $(WASM_TESTS)
 endif
 

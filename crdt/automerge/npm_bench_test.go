@@ -4,11 +4,13 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"trio/crdt/npmtest"
 )
 
 // npm's engine measures itself inside Node: the public interface of the package, on the bytes that the others are given.
 func init() {
-	if npmMissing() == "" {
+	if npmtest.Missing(npmEngine) == "" {
 		engines = append(engines, engine{name: "npm", measure: measureNpm})
 	}
 }
@@ -18,7 +20,7 @@ func measureNpm(operation string, s *sample) (m measurement, err error) {
 	if err != nil {
 		return m, err
 	}
-	defer child.stop()
+	defer child.Stop()
 	if _, err := child.callWithin(5*time.Minute, npmRequest{Cmd: "sample", Name: s.name, Changes: s.chunks, Bytes: s.saved, Key: s.doc.Keys()[0]}); err != nil {
 		return m, err
 	}
@@ -49,11 +51,8 @@ func measureNpm(operation string, s *sample) (m measurement, err error) {
 }
 
 func TestNpmMeasures(t *testing.T) {
-	if why := npmMissing(); why != "" {
-		t.Skip(why)
-	}
-	s := newSample(t, "small", logDoc(t, 20))
 	child := startNpm(t)
+	s := newSample(t, "small", logDoc(t, 20))
 	child.must(t, npmRequest{Cmd: "sample", Name: s.name, Changes: s.chunks, Bytes: s.saved, Key: s.doc.Keys()[0]})
 	for _, operation := range append(operations, "memory") {
 		a := child.must(t, npmRequest{Cmd: "bench", What: operation, Name: s.name, N: 2})

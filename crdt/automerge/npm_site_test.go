@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"trio/crdt/automerge"
+	"trio/crdt/npmtest"
 )
 
 // npmSite is a document in a child. Its values come from the package's own low level, which tells all types apart and
@@ -24,8 +25,7 @@ type npmSite struct {
 
 func init() {
 	parties = append(parties, func(t *testing.T) (party, bool) {
-		if why := npmMissing(); why != "" {
-			t.Log(why)
+		if !npmtest.Have(t, npmEngine) {
 			return party{}, false
 		}
 		child := startNpm(t)

@@ -1,90 +1,39 @@
 package automerge_test
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
+
+	"trio/crdt/npmtest"
 )
 
 // npmChild is the official engine of the npm registry in a Node process of its own (js/engine.mjs). One child serves one
 // goroutine; tests that run at the same time start one each.
-type npmChild struct {
-	cmd    *exec.Cmd
-	in     io.WriteCloser
-	out    io.Reader
-	stderr lockedBuffer
-}
+type npmChild struct{ *npmtest.Child }
 
-// lockedBuffer takes what a child says while it runs.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
+const npmEngine = "@automerge/automerge"
 
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// npmMissing says why npm's engine cannot take part, "" when it can.
-func npmMissing() string {
-	if _, err := exec.LookPath("node"); err != nil {
-		return "npm's engine takes no part: there is no Node.js"
-	}
-	if _, err := os.Stat(filepath.Join("js", "node_modules", "@automerge", "automerge")); err != nil {
-		return "npm's engine takes no part: run make npm"
-	}
-	return ""
-}
-
-// startNpm starts a child that ends with the test; the test is skipped where there is none to start.
+// startNpm starts a child that ends with the test; the test does without where there is none to start, as npmtest.Need says.
 func startNpm(tb testing.TB) *npmChild {
 	tb.Helper()
-	if why := npmMissing(); why != "" {
-		tb.Skip(why)
-	}
+	npmtest.Need(tb, npmEngine)
 	c, err := newNpm()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(c.stop)
+	tb.Cleanup(c.Stop)
 	return c
 }
 
 func newNpm() (*npmChild, error) {
-	c := &npmChild{cmd: exec.Command("node", "--expose-gc", filepath.Join("js", "engine.mjs"))}
-	c.cmd.Stderr = &c.stderr
-	c.cmd.WaitDelay = 5 * time.Second
-	var err error
-	if c.in, err = c.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	if c.out, err = c.cmd.StdoutPipe(); err != nil {
-		return nil, err
-	}
-	return c, c.cmd.Start()
-}
-
-func (c *npmChild) stop() {
-	_ = c.in.Close()
-	_ = c.cmd.Process.Kill()
-	_ = c.cmd.Wait()
+	c, err := npmtest.Start("--expose-gc", filepath.Join("js", "engine.mjs"))
+	return &npmChild{c}, err
 }
 
 // npmRequest has the fields of all commands of js/engine.mjs; each uses its own.
@@ -167,20 +116,20 @@ func (c *npmChild) callWithin(limit time.Duration, r npmRequest) (npmAnswer, err
 	if err != nil {
 		return a, err
 	}
-	killed := time.AfterFunc(limit, func() { _ = c.cmd.Process.Kill() })
+	killed := time.AfterFunc(limit, c.Kill)
 	defer killed.Stop()
 	gone := func(err error) (npmAnswer, error) {
-		return a, fmt.Errorf("%s: %w: %w\n%s", r.Cmd, errNpmGone, err, c.stderr.String())
+		return a, fmt.Errorf("%s: %w: %w\n%s", r.Cmd, errNpmGone, err, c.Said())
 	}
-	if _, err := c.in.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b...)); err != nil {
+	if _, err := c.In.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b...)); err != nil {
 		return gone(err)
 	}
 	var head [4]byte
-	if _, err := io.ReadFull(c.out, head[:]); err != nil {
+	if _, err := io.ReadFull(c.Out, head[:]); err != nil {
 		return gone(err)
 	}
 	b = make([]byte, binary.BigEndian.Uint32(head[:]))
-	if _, err := io.ReadFull(c.out, b); err != nil {
+	if _, err := io.ReadFull(c.Out, b); err != nil {
 		return gone(err)
 	}
 	if err := json.Unmarshal(b, &a); err != nil {

@@ -13,8 +13,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -22,6 +20,7 @@ import (
 	"time"
 
 	"trio/crdt"
+	"trio/crdt/npmtest"
 	"trio/ranking"
 	"trio/replica"
 	"trio/server"
@@ -79,29 +78,17 @@ type npmAnswer struct {
 	Uncaught []string `json:"uncaught"`
 }
 
-// startNpm starts a child that ends with the test; the test is skipped where there is none to start.
+// startNpm starts a child that ends with the test; the test does without where there is none to start, as npmtest.Need says.
 func startNpm(tb testing.TB) *npm {
 	tb.Helper()
-	if _, err := exec.LookPath("node"); err != nil {
-		tb.Skip("npm's automerge-repo takes no part: there is no Node.js")
-	}
-	if _, err := os.Stat(filepath.Join("js", "node_modules", "@automerge", "automerge-repo")); err != nil {
-		tb.Skip("npm's automerge-repo takes no part: run make npm")
-	}
-	cmd := exec.Command("node", filepath.Join("js", "client.mjs"))
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	cmd.WaitDelay = 5 * time.Second
-	in, err := cmd.StdinPipe()
+	npmtest.Need(tb, "@automerge/automerge-repo")
+	c, err := npmtest.Start(filepath.Join("js", "client.mjs"))
 	must(tb, err)
-	out, err := cmd.StdoutPipe()
-	must(tb, err)
-	must(tb, cmd.Start())
-	n := &npm{tb: tb, in: in, all: map[int]chan npmAnswer{}}
+	n := &npm{tb: tb, in: c.In, all: map[int]chan npmAnswer{}}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		lines := bufio.NewReader(out)
+		lines := bufio.NewReader(c.Out)
 		for {
 			line, err := lines.ReadBytes('\n')
 			if err != nil {
@@ -112,20 +99,19 @@ func startNpm(tb testing.TB) *npm {
 				a.Error = fmt.Sprintf("%v: %.200s", err, line) // of nobody: whoever waits times out
 			}
 			n.mu.Lock()
-			c := n.all[a.ID]
+			asked := n.all[a.ID]
 			n.mu.Unlock()
-			if c != nil {
-				c <- a
+			if asked != nil {
+				asked <- a
 			}
 		}
 	}()
 	tb.Cleanup(func() {
-		in.Close()
-		cmd.Process.Kill() //nolint:errcheck // it may have ended
+		c.Kill()
 		<-done
-		cmd.Wait() //nolint:errcheck // it was killed
+		c.Stop()
 		if tb.Failed() {
-			tb.Logf("npm said:\n%s", stderr.String())
+			tb.Logf("npm said:\n%s", c.Said())
 		}
 	})
 	return n

@@ -23,6 +23,7 @@ var rooms = map[string][]string{
 	"trio/crdt/zone":        {},
 	"trio/crdt/wire":        {"trio/crdt", "trio/crdt/automerge"},
 	"trio/crdt/crdttest":    {"trio/crdt"},
+	"trio/crdt/npmtest":     {},
 	"trio/ranking":          {},
 	"trio/ranking/playbook": {"trio/ranking"},
 	"trio/crdt/book":        {"trio/crdt", "trio/ranking"},
