@@ -92,6 +92,7 @@ func New(cfg Config) *Server {
 		get("/v1/device", ops.Route{Name: "device", Access: ops.Devices}, http.HandlerFunc(device)),
 		get(repo.Path, ops.Route{Name: "repo", Access: ops.Devices, Token: repo.Token}, s.repo),
 		get(repo.DocumentsPath, ops.Route{Name: "documents", Access: ops.Devices, Token: repo.Token}, http.HandlerFunc(s.repo.Documents)),
+		{Method: http.MethodOptions, Path: repo.DocumentsPath, Route: ops.Route{Name: "documents"}, Handler: http.HandlerFunc(s.repo.Preflight)},
 		get(feed.Path, feed.Route, feed.Handler(st, feed.Log(cfg.Log), feed.Until(stopping))),
 		get("/healthz", ops.Route{Name: "healthz", Quiet: true}, http.HandlerFunc(s.health.Alive)),
 		get("/readyz", ops.Route{Name: "readyz", Quiet: true}, http.HandlerFunc(s.health.Ready)),

@@ -18,6 +18,7 @@ import (
 
 	"trio/crdt"
 	"trio/crdt/automerge"
+	"trio/server"
 	"trio/server/ops"
 	"trio/server/repo"
 	"trio/server/store"
@@ -158,6 +159,59 @@ func TestWhoMayComeIn(t *testing.T) {
 	e.dial("", nil).refused("not known here", 4003)
 	if strings.Contains(e.logs.String(), e.token) {
 		t.Error("a token stands in the log")
+	}
+}
+
+// TestPagesOfOtherOrigins: what browsers ask before and with a page's request for the documents, and what they need for
+// letting the page have the answer.
+func TestPagesOfOtherOrigins(t *testing.T) {
+	const ours, other = "https://app.example.com", "https://elsewhere.example.com"
+	e := newEntrance(t, repo.Config{})
+	trio := server.New(server.Config{Store: e.st, Log: slog.New(slog.DiscardHandler), Origins: []string{ours}})
+	srv := httptest.NewServer(trio)
+	defer srv.Close()
+	defer func() { must(t, trio.Shutdown(context.Background())) }()
+	cookie, bearer := http.Header{"Cookie": {"trio_token=" + e.token}}, http.Header{"Authorization": {"Bearer " + e.token}}
+	asks := http.Header{"Access-Control-Request-Method": {"GET"}, "Access-Control-Request-Headers": {"authorization"}}
+	for _, tt := range []struct {
+		what, method, origin, query string
+		header                      http.Header
+		status                      int
+		allowed, credentials        string
+	}{
+		{"preflight", http.MethodOptions, other, "", asks, 204, "*", ""},
+		{"preflight of a page that the setting has", http.MethodOptions, ours, "", asks, 204, ours, "true"},
+		{"token in a header", http.MethodGet, other, "", bearer, 200, "*", ""},
+		{"token in the URL", http.MethodGet, other, "?token=" + e.token, nil, 200, "*", ""},
+		{"token in a header, with cookies sent", http.MethodGet, ours, "", bearer, 200, ours, "true"},
+		{"unknown token", http.MethodGet, other, "?token=x", nil, 401, "*", ""},
+		{"cookie", http.MethodGet, ours, "", cookie, 200, ours, "true"},
+		{"cookie of a stranger's page", http.MethodGet, other, "", cookie, 200, "", ""},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), tt.method, srv.URL+repo.DocumentsPath+tt.query, http.NoBody)
+		must(t, err)
+		for name, v := range tt.header {
+			req.Header[name] = v
+		}
+		req.Header.Set("Origin", tt.origin)
+		res, err := http.DefaultClient.Do(req)
+		must(t, err)
+		res.Body.Close()
+		h := res.Header
+		if res.StatusCode != tt.status || h.Get("Access-Control-Allow-Origin") != tt.allowed || h.Get("Access-Control-Allow-Credentials") != tt.credentials || h.Get("Vary") != "Origin" {
+			t.Errorf("%s: %s %v", tt.what, res.Status, h)
+		}
+		if tt.method == http.MethodOptions && (h.Get("Access-Control-Allow-Headers") != "Authorization" || h.Get("Access-Control-Allow-Methods") != "GET") {
+			t.Errorf("%s: the header is not allowed: %v", tt.what, h)
+		}
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, srv.URL+"/v1/device", http.NoBody)
+	must(t, err)
+	res, err := http.DefaultClient.Do(req)
+	must(t, err)
+	res.Body.Close()
+	if res.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("a preflight elsewhere: %s", res.Status)
 	}
 }
 
