@@ -56,8 +56,8 @@ builds:
 	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build ./...
 	CGO_ENABLED=0 $(GO) build ./...
 
-# npm's automerge and automerge-repo, which the tests hold ours against; installed anew when their lock files are newer.
-NPM_STAMPS = crdt/automerge/js/node_modules/.stamp server/repo/js/node_modules/.stamp
+# npm's automerge and automerge-repo, which the tests hold ours against, and a reader of QR codes; installed anew when their lock files are newer.
+NPM_STAMPS = crdt/automerge/js/node_modules/.stamp server/repo/js/node_modules/.stamp clients/qr/js/node_modules/.stamp
 
 npm: $(if $(HAVE_NODE),$(NPM_STAMPS))
 	$(if $(HAVE_NODE),,@$(call WITHOUT,"no Node.js: tests run without npm's packages"))
