@@ -121,6 +121,7 @@ bench:
 	$(GO) test -run '^$$' -bench 'Apply|Save|Load|Sync' -benchmem ./crdt/automerge
 	$(GO) test -run '^$$' -bench 'Bundle|Push|Pull' -benchmem ./crdt/wire
 	$(GO) test -run '^$$' -bench 'Push' -benchtime 20000x ./server/hub
+	$(GO) test -run '^$$' -bench 'Relay' -benchtime 10000x ./server/hub
 	$(GO) test -run '^$$' -bench 'FirstPull' -benchtime 20x ./server/hub
 	$(GO) test -run '^$$' -bench 'Idle' -benchtime 2x ./server/hub
 	$(GO) test -run '^$$' -bench 'Year' -benchtime 1x ./server/store
