@@ -56,14 +56,14 @@ type lens struct {
 	*Playbook
 	today Day
 	seed  uint64
-	of    [Promoter + 1][NumTriggers]TriggerID // the triggers for each stage …
-	ofN   [Promoter + 1]int                    // … and how many
-	rest  [NumTriggers]int64                   // the least days since a touch
+	asks  [Promoter + 1]uint32 // the triggers for each stage, as bits
+	rest  [NumTriggers]int64   // the least days since a touch
 	way   [NumChannels]int64
 	word  [NumTriggers][MaxContents]int64
 	trial [NumTriggers][MaxContents]int64
 	words [NumTriggers][NumChannels][MaxContents]int64 // the sum that scoreWords explains
 	most  [NumTriggers]int64                           // the greatest of them
+	plain [NumTriggers][NumChannels]int8               // the likeliest content where all suit any opening; else -1
 }
 
 // set looks through the records. A level's offset explains the gain above the one of the level over it: the member's
@@ -81,12 +81,11 @@ func (l *lens) set(pb *Playbook, m *Member, today Day) {
 		l.way[ch] = own + r.without(own).offset(pb.Shrink.Way)
 	}
 	l.rests()
-	l.ofN = [Promoter + 1]int{}
+	l.asks = [Promoter + 1]uint32{}
 	for t := range NumTriggers {
-		for stage := range l.of {
+		for stage := range l.asks {
 			if pb.Rules[t].Stages>>stage&1 == 1 && !pb.Rules[t].Automate {
-				l.of[stage][l.ofN[stage]] = t
-				l.ofN[stage]++
+				l.asks[stage] |= 1 << t
 			}
 		}
 	}
@@ -108,7 +107,25 @@ func (l *lens) set(pb *Playbook, m *Member, today Day) {
 				l.most[t] = max(l.most[t], l.words[t][ch][ct])
 			}
 		}
+		l.plain[t] = l.plainWords(t)
 	}
+}
+
+// plainWords returns for each channel what likeliest finds for any opening of a trigger while nothing is blocked; -1 when
+// that depends on the opening, or there is nothing.
+func (l *lens) plainWords(t TriggerID) (best [NumChannels]int8) {
+	always := true
+	for ct := range l.Rules[t].Contents {
+		always = always && !l.Rules[t].Contents[ct].special()
+	}
+	for ch := range NumChannels {
+		best[ch] = -1
+		if always {
+			ct, _ := l.likeliest(t, ch, 0, &opening{})
+			best[ch] = int8(ct)
+		}
+	}
+	return best
 }
 
 // rests fills in how long each trigger waits after a touch. A promise is what the contact asked for: it waits for no
@@ -173,7 +190,11 @@ func (l *lens) ownOf(f *Facts, own *ownContact) {
 }
 
 func (l *lens) outturns(f *Facts, own *ownContact) {
-	if f.Own == ([NumChannels]Outturn{}) && f.Waiting[0] == (Waiting{}) {
+	settled := Outturn{}
+	for _, r := range f.Own {
+		settled.Gain, settled.Info = settled.Gain|r.Gain, settled.Info|r.Info
+	}
+	if settled == (Outturn{}) && f.Waiting[0] == (Waiting{}) {
 		return
 	}
 	var all Record

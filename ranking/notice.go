@@ -1,5 +1,7 @@
 package ranking
 
+import "math/bits"
+
 // Alert is a notice that is due: the promoter is told now, with a step to take.
 type Alert struct {
 	Suggestion        // the step; who follows it logs it like any other
@@ -32,7 +34,8 @@ func (pb *Playbook) Alert(m *Member, f *Facts, ev *Event, at, now int64) (Alert,
 	l.ownOf(f, &own)
 	var best candidate
 	until, found := int64(0), false
-	for _, t := range l.of[f.Stage][:l.ofN[f.Stage]] {
+	for ask := l.asks[f.Stage]; ask != 0; ask &= ask - 1 {
+		t := TriggerID(bits.TrailingZeros32(ask))
 		notice := pb.Rules[t].Notice
 		var o opening
 		if notice == nil || !l.rested(t, f) || !l.open(t, f, &s, &o) || !o.newBy(ev.Kind, pb.Rules[t].When) {
@@ -40,7 +43,7 @@ func (pb *Playbook) Alert(m *Member, f *Facts, ev *Event, at, now int64) (Alert,
 		}
 		end := at + min(max(notice.Minutes, 0), maxSpan)*60_000
 		var c candidate
-		if now >= end || !l.bestWay(t, f, &s, &o, &own, l.MinEV-1, &c) {
+		if now >= end || !l.bestWay(t, f, &s, &o, &own, l.score(t, l.today, f, &s, &o, nil), l.MinEV-1, &c) {
 			continue
 		}
 		if !found || c.ev > best.ev {

@@ -8,7 +8,7 @@ import (
 // Ranker computes the three. It keeps scratch memory between calls, so a warm one allocates nothing; the zero value is
 // ready. It holds no state that could change a result. Not for use by two goroutines at once.
 type Ranker struct {
-	lens lens
+	lens sieve
 	list List
 	best []candidate // by the place of the facts; fact < 0: none above the gate
 }
@@ -36,7 +36,7 @@ type candidate struct {
 // Of each contact the step with the highest expected value is taken; at most Playbook.PerTrigger of one trigger and one
 // of a household are shown.
 func (r *Ranker) Rank(pb *Playbook, m *Member, today Day, list List, facts []Facts, out *[3]Suggestion) int {
-	r.lens.set(pb, m, today)
+	r.lens.set(pb, m, today, list)
 	r.list = list
 	if cap(r.best) < len(facts) {
 		r.best = make([]candidate, len(facts), len(facts)+len(facts)/4)
@@ -77,7 +77,7 @@ func (r *Ranker) weigh(facts []Facts, i int) {
 
 // pick chooses the three among the best steps of all.
 func (r *Ranker) pick(facts []Facts, out *[3]Suggestion) int {
-	l := &r.lens
+	l := &r.lens.lens
 	n := 0
 	var picked [3]*candidate
 	for n < len(picked) {
@@ -175,46 +175,23 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// bestStep finds the step of the highest expected value for one contact, if one stands above the gate.
-func (l *lens) bestStep(f *Facts, best *candidate) (ok bool) {
-	var s state
-	if !l.begin(f, &s) {
-		return false
-	}
-	var o opening
-	var c candidate
-	var own ownContact
-	l.ownOf(f, &own)
-	for _, t := range l.of[f.Stage][:l.ofN[f.Stage]] {
-		if !l.may(t, f, &s) || !l.open(t, f, &s, &o) {
-			continue
-		}
-		beat := l.MinEV - 1
-		if ok && !best.pinned {
-			beat = max(beat, best.ev)
-		}
-		if !l.bestWay(t, f, &s, &o, &own, beat, &c) {
-			continue
-		}
-		if !ok || c.pinned && !best.pinned || c.pinned == best.pinned && c.ev > best.ev {
-			*best, ok = c, true
-		}
-	}
-	return ok
-}
-
 // begin fills in the state of a contact; it says false when nothing may be suggested at all.
 func (l *lens) begin(f *Facts, s *state) bool {
+	if !l.awake(f, s) {
+		return false
+	}
+	l.weigh(l.today, f, s)
+	return true
+}
+
+// awake is begin without what only an open trigger needs to know.
+func (l *lens) awake(f *Facts, s *state) bool {
 	if l.hushed(f) {
 		return false
 	}
 	l.lookAt(l.today, f, s)
 	s.capped = s.touches(l.today, f, l.CapDays) >= l.CapTouches
-	if f.Promised == 0 && (s.capped || s.sinceTouch < l.Rest && f.Live == 0) {
-		return false
-	}
-	l.weigh(l.today, f, s)
-	return true
+	return f.Promised != 0 || !s.capped && (s.sinceTouch >= l.Rest || f.Live != 0)
 }
 
 // hushed says whether the contact or the member wants no suggestion at all.
@@ -464,10 +441,7 @@ func (pb *Playbook) own(t TriggerID, today Day, f *Facts, s *state, o *opening) 
 	age := today.since(day)
 	due, expiry := day, today.plus(rule.Expiry)
 	if len(w.Cadence) > 0 {
-		step := -1
-		for step+1 < len(w.Cadence) && w.Cadence[step+1] <= age {
-			step++
-		}
+		step := w.step(age)
 		if step < 0 {
 			return false
 		}
@@ -591,16 +565,16 @@ func (pb *Playbook) reorder(t TriggerID, today Day, f *Facts, s *state, o *openi
 }
 
 // bestWay chooses channel and content by expected value and says whether the step stands above the gate. A step that
-// could not be worth more than beat, by whatever channel, is none, unless it was promised for today. Of a channel only the likeliest content counts, and a channel that is neither likelier nor cheaper than the best so far is passed
-// over unweighed: it could not be worth more.
-func (l *lens) bestWay(t TriggerID, f *Facts, s *state, o *opening, own *ownContact, beat int64, best *candidate) (ok bool) {
+// could not be worth more than beat, by whatever channel, is none, unless it was promised for today. Of a channel only the
+// likeliest content counts, and a channel that is neither likelier nor cheaper than the best so far is passed over
+// unweighed: it could not be worth more. base is what score returns.
+func (l *lens) bestWay(t TriggerID, f *Facts, s *state, o *opening, own *ownContact, base, beat int64, best *candidate) (ok bool) {
 	rule := &l.Rules[t]
 	channels := rule.ways(f)
 	if channels == 0 {
 		return false
 	}
-	base := l.score(t, l.today, f, s, o, nil)
-	value, blocked := clampCents(rule.Value), rule.blocked(f, t)
+	value := clampCents(rule.Value)
 	anyway := int64(0)
 	if t == RefillDue || t == Lapsed {
 		anyway = Sigmoid(l.unasked(t, s, o))
@@ -612,22 +586,27 @@ func (l *lens) bestWay(t TriggerID, f *Facts, s *state, o *opening, own *ownCont
 				most = max(most, rule.ByWay[ch]+own.sum[ch])
 			}
 		}
-		if p := max(Sigmoid(base+most+l.most[t])-anyway, 0); (p*value+One/2)>>16-s.optOut <= beat {
+		if p := max(sigmoidTop(base+most+l.most[t])-anyway, 0); (p*value+One/2)>>16-s.optOut <= beat {
 			return false
 		}
 	}
+	blocked := rule.blocked(f, t)
 	bestCost := int64(0)
 	for ch := range NumChannels {
 		if channels>>ch&1 == 0 {
 			continue
 		}
-		ct, words := l.likeliest(t, ch, blocked, o)
-		if ct < 0 {
+		ct, words := int(l.plain[t][ch]), int64(0)
+		if ct >= 0 && blocked == 0 {
+			words = l.words[t][ch][ct]
+		} else if ct, words = l.likeliest(t, ch, blocked, o); ct < 0 {
 			continue
 		}
-		z := base + rule.ByWay[ch] + own.sum[ch] + words
-		cost := clampCents(l.Cost[ch])
+		z, cost := base+rule.ByWay[ch]+own.sum[ch]+words, clampCents(l.Cost[ch])
 		if ok && z <= best.z && cost >= bestCost {
+			continue
+		}
+		if p := max(sigmoidTop(z)-anyway, 0); (p*value+One/2)>>16-s.optOut-cost <= beat && !o.pinned {
 			continue
 		}
 		p := max(Sigmoid(z)-anyway, 0)
@@ -635,7 +614,7 @@ func (l *lens) bestWay(t TriggerID, f *Facts, s *state, o *opening, own *ownCont
 		if ok && ev <= best.ev {
 			continue
 		}
-		ok, bestCost = true, cost
+		ok, bestCost, beat = true, cost, max(beat, ev)
 		best.channel, best.content, best.ev, best.prob, best.z = ch, uint16(ct), ev, p, z
 	}
 	if !ok || best.ev < l.MinEV && !o.pinned {

@@ -1,5 +1,7 @@
 package ranking
 
+import "math/bits"
+
 // terms collects the parts of a score. A nil one only lets the scores through, so that ranking and explaining run the
 // same code and an explanation cannot differ from the score.
 type terms struct {
@@ -61,17 +63,10 @@ func (pb *Playbook) feature(ft Feature, today Day, f *Facts, s *state, o *openin
 	case TriesMade:
 		return s.tries
 	case LastHeard:
-		ago := today.since(f.ReachedDay.Day())
-		switch {
-		case f.ReachedDay == 0 || ago < 0 || ago >= pb.Memory || f.Reached < Answered:
-			return 0
-		case f.Reached < Moved:
-			return 1
-		}
-		return 2
+		return pb.heard(today, f)
 	case Signals:
 		if f.Stage == Prospect {
-			return pb.interest(today, f, o.own)
+			return int64(bits.OnesCount8(pb.interests(today, f) &^ o.own))
 		}
 	case OrdersSo:
 		return int64(f.Orders)
@@ -79,15 +74,27 @@ func (pb *Playbook) feature(ft Feature, today Day, f *Facts, s *state, o *openin
 	return 0
 }
 
-// interest counts the kinds of signals within InterestDays, without those that the trigger speaks of itself.
-func (pb *Playbook) interest(today Day, f *Facts, own uint8) (n int64) {
+// heard tells how the last conversation within Memory days went: 0 none, 1 spoke, 2 took a step forward.
+func (pb *Playbook) heard(today Day, f *Facts) int64 {
+	ago := today.since(f.ReachedDay.Day())
+	switch {
+	case f.ReachedDay == 0 || ago < 0 || ago >= pb.Memory || f.Reached < Answered:
+		return 0
+	case f.Reached < Moved:
+		return 1
+	}
+	return 2
+}
+
+// interests returns the kinds of signals within InterestDays, as bits.
+func (pb *Playbook) interests(today Day, f *Facts) (kinds uint8) {
 	days := [...]Date{f.FormDay, f.RegisteredDay, f.AttendedDay, f.WatchedDay, f.ClickedDay, f.VisitedDay, f.JoinedDay}
 	for i, d := range days {
-		if ago := today.since(d.Day()); own>>i&1 == 0 && d != 0 && ago >= 0 && ago < pb.InterestDays {
-			n++
+		if ago := today.since(d.Day()); d != 0 && ago >= 0 && ago < pb.InterestDays {
+			kinds |= 1 << i
 		}
 	}
-	return n
+	return kinds
 }
 
 // unasked returns the log-odds that a customer orders without the step, when it is one for a refill.
@@ -103,9 +110,14 @@ func (pb *Playbook) answers(f *Facts, ch Channel, ts *terms) int64 {
 	if n == 0 {
 		return 0
 	}
+	return ts.add(pb.reply(ch, n, answered), AnswersBy, int64(ch), answered, n)
+}
+
+// reply is answers, of n tries by a channel.
+func (pb *Playbook) reply(ch Channel, n, answered int64) int64 {
 	p := min(max(pb.AnswerRate[ch], 1), One-1)
 	r := Record{Gain: answered*One - n*p, Info: n * (p * (One - p) >> 16)}
-	return ts.add(r.offset(max(pb.AnswerSure, 1)), AnswersBy, int64(ch), answered, n)
+	return r.offset(max(pb.AnswerSure, 1))
 }
 
 // scoreWay sums the terms of a channel: how well it suits the step, how well this contact answers it, what this member
