@@ -190,6 +190,7 @@ func (l *lens) ownOf(f *Facts, own *ownContact) {
 }
 
 func (l *lens) outturns(f *Facts, own *ownContact) {
+	*own = ownContact{}
 	settled := Outturn{}
 	for _, r := range f.Own {
 		settled.Gain, settled.Info = settled.Gain|r.Gain, settled.Info|r.Info

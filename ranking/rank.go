@@ -236,7 +236,7 @@ type state struct {
 
 // lookAt fills in what decides whether a contact rests.
 func (pb *Playbook) lookAt(today Day, f *Facts, s *state) {
-	s.sinceTouch = never
+	s.sinceTouch, s.touched = never, 0
 	if f.TouchCount > 0 {
 		s.touched = f.Touches[0]
 		s.sinceTouch = max(today.since(s.touched.Day()), 0)
@@ -246,6 +246,7 @@ func (pb *Playbook) lookAt(today Day, f *Facts, s *state) {
 // weigh fills in the rest.
 func (pb *Playbook) weigh(today Day, f *Facts, s *state) {
 	s.heard = max(f.Created, f.StageDay, f.ReachedDay, f.FormDay, f.RegisteredDay, f.AttendedDay, f.WatchedDay, f.ClickedDay, f.VisitedDay, f.JoinedDay, f.LastOrder())
+	s.tries, s.hasCycle = 0, false
 	for i := range known(f) {
 		if f.Touches[i] >= s.heard && !(f.Touches[i] == f.ReachedDay && f.ReachedDay != 0) {
 			s.tries++

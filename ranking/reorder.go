@@ -47,6 +47,7 @@ func (p *Reorder) pace(today Day, f *Facts, c *Cycle) bool {
 	sum := min(int64(f.GapLog2Sum), x*Log2(maxSpan))
 	log2Gap := (k*Log2(max(p.MedianGap, 1)) + sum*256) / (k + x*256)
 
+	c.Own = 0
 	if x > 0 {
 		c.Own = max((Exp2(sum/x)+One/2)/One, 1)
 	}

@@ -14,6 +14,12 @@ type sieve struct {
 	far     [OrderDays]uint32
 	scores  [NumTriggers]scores
 	replies [NumChannels][fewTries][fewTries]int64 // what answers returns for few touches, by tries and answers
+
+	// Scratch of bestStep, so that it is not cleared for each contact.
+	state   state
+	opening opening
+	own     ownContact
+	found   candidate
 }
 
 const (
@@ -223,8 +229,8 @@ func (v *sieve) started(f *Facts) uint32 {
 
 // bestStep finds the step of the highest expected value for one contact, if one stands above the gate.
 func (v *sieve) bestStep(f *Facts, best *candidate) (ok bool) {
-	var s state
-	if !v.awake(f, &s) {
+	s, o, own, c := &v.state, &v.opening, &v.own, &v.found
+	if !v.awake(f, s) {
 		return false
 	}
 	ask := v.started(f)
@@ -234,22 +240,19 @@ func (v *sieve) bestStep(f *Facts, best *candidate) (ok bool) {
 	if ask == 0 || f.Channels == 0 {
 		return false
 	}
-	v.weigh(v.today, f, &s)
-	ask = v.due(ask, f, &s)
+	v.weigh(v.today, f, s)
+	ask = v.due(ask, f, s)
 
-	var o opening
-	var c candidate
-	var own ownContact
 	asked := false
 	heard, signals, most := 0, uint8(0), int64(0)
 	for ; ask != 0; ask &= ask - 1 {
 		t := TriggerID(bits.TrailingZeros32(ask))
-		if !v.may(t, f, &s) {
+		if s.sinceTouch < v.rest[t] || f.Used>>t&1 == 1 && !v.rested(t, f) {
 			continue
 		}
 		if !asked { // what all triggers share
 			asked = true
-			v.ownBy(f, &own)
+			v.ownBy(f, own)
 			most = own.most(f.Channels)
 			heard = int(v.heard(v.today, f))
 			if f.Stage == Prospect {
@@ -280,18 +283,18 @@ func (v *sieve) bestStep(f *Facts, best *candidate) (ok bool) {
 				continue
 			}
 		}
-		if !v.open(t, f, &s, &o) {
+		if !v.open(t, f, s, o) {
 			continue
 		}
 		base := shared + stair(v.Rules[t].Weights[Age], o.age) + o.extra + sc.signals[bits.OnesCount8(signals&^o.own)]
 		if t == RefillDue || t == Lapsed {
 			base += s.cycle.Unasked
 		}
-		if !v.bestWay(t, f, &s, &o, &own, base, beat, &c) {
+		if !v.bestWay(t, f, s, o, own, base, beat, c) {
 			continue
 		}
 		if !ok || c.pinned && !best.pinned || c.pinned == best.pinned && c.ev > best.ev {
-			*best, ok = c, true
+			*best, ok = *c, true
 		}
 	}
 	return ok
