@@ -46,6 +46,63 @@ func firstPlaybook(w *world, members, days int) (v1 *ranking.Playbook, past []Tu
 	return pb, log.Tuples
 }
 
+// learn lets the days pass; each week the playbook is fitted anew, to what people wrote, the gate of pb included.
+func (w *world) learn(days int, choose policy, pb **ranking.Playbook, past []Tuple) tally {
+	parent := plainPlaybook()
+	parent.Reorder, parent.MinEV = (*pb).Reorder, (*pb).MinEV
+	return w.run(days, choose, pb, func(today ranking.Day, tuples []Tuple, controls []Control) {
+		if (today-simDay0)%7 != 6 {
+			return
+		}
+		tuples = append(slices.Clone(past), tuples...)
+		candidate := Night(parent, *pb, &Log{Tuples: tuples, Controls: controls, Today: today + 1})
+		if next, err := Release(*pb, candidate, tuples, today+1); err == nil {
+			*pb = next
+		}
+	})
+}
+
+// gateSeeds are the worlds that a gate is chosen in; it is measured in those of the simulator, which are others.
+var gateSeeds = []uint64{101, 102, 103, 104}
+
+// benchGate prints the curve of the gate: the share of the acts that it removes against the share of the value that is lost.
+func benchGate(t *testing.T, r *report) {
+	gates := []int64{-1 << 40, 0, 40, 80, 120, 160, 200, 250, 300, 400, 500}
+	all := make([][]tally, len(gateSeeds))
+	inParallel(len(all), func(i int) {
+		w := newWorld(gateSeeds[i])
+		v1, past := firstPlaybook(w, 60, 60)
+		for _, gate := range gates {
+			w.people(simMembers, 2)
+			pb := Copy(v1)
+			pb.MinEV = gate
+			all[i] = append(all[i], w.learn(simDays, ranked(&pb), &pb, past))
+		}
+	})
+	for g, gate := range gates {
+		removed, lost := 0.0, 0.0
+		for _, s := range all {
+			removed += (1 - float64(s[g].acts)/float64(s[0].acts)) / float64(len(all))
+			lost += (1 - s[g].value/s[0].value) / float64(len(all))
+		}
+		r.note(fmt.Sprintf("gate of %d cents, seeds %d-%d", gate, gateSeeds[0], gateSeeds[len(gateSeeds)-1]), fmt.Sprintf("%.1f %% of the acts removed, %.1f %% of the value lost", 100*removed, 100*lost))
+	}
+}
+
+// inParallel calls do for 0 to n-1, as many at a time as there are processors.
+func inParallel(n int, do func(i int)) {
+	var wg sync.WaitGroup
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range n {
+		free <- struct{}{}
+		wg.Go(func() {
+			do(i)
+			<-free
+		})
+	}
+	wg.Wait()
+}
+
 // outcome of a seed: by policy.
 var policies = []string{
 	"oracle", "informed", "recommended", "no own learning", "static playbook", "own data only", "random", "naive", "recommended, gate off",
@@ -54,8 +111,6 @@ var policies = []string{
 func simulate(seed uint64, members, days, v1Members, v1Days int) (sums []tally) {
 	w := newWorld(seed)
 	v1, past := firstPlaybook(w, v1Members, v1Days)
-	parent := plainPlaybook()
-	parent.Reorder = v1.Reorder
 	for _, name := range policies {
 		w.people(members, 2)
 		pb := Copy(v1)
@@ -63,16 +118,7 @@ func simulate(seed uint64, members, days, v1Members, v1Days int) (sums []tally) 
 			if !learn {
 				return w.run(days, p, &pb, nil)
 			}
-			return w.run(days, p, &pb, func(today ranking.Day, tuples []Tuple, controls []Control) {
-				if (today-simDay0)%7 != 6 {
-					return
-				}
-				tuples = append(slices.Clone(past), tuples...)
-				candidate := Night(parent, pb, &Log{Tuples: tuples, Controls: controls, Today: today + 1})
-				if next, err := Release(pb, candidate, tuples, today+1); err == nil {
-					pb = next
-				}
-			})
+			return w.learn(days, p, &pb, past)
 		}
 		var sum tally
 		switch name {
@@ -125,18 +171,7 @@ const simSeeds = 8
 
 func benchSimulator(t *testing.T, r *report) {
 	all := make([][]tally, simSeeds)
-	var wg sync.WaitGroup
-	free := make(chan struct{}, runtime.GOMAXPROCS(0))
-	for i := range all {
-		wg.Add(1)
-		free <- struct{}{}
-		go func() {
-			defer wg.Done()
-			all[i] = simulate(uint64(i+1), simMembers, simDays, 60, 60)
-			<-free
-		}()
-	}
-	wg.Wait()
+	inParallel(len(all), func(i int) { all[i] = simulate(uint64(i+1), simMembers, simDays, 60, 60) })
 	at := map[string]int{}
 	for p, name := range policies {
 		at[name] = p
