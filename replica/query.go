@@ -268,8 +268,11 @@ type Status struct {
 	Left     time.Time // when this device, whose access was taken back, emptied itself; zero: it has not
 }
 
-// Status returns how far the replica has come.
+// Status returns how far the replica has come. It is of one moment: what the receipt covers is what other queries show, and
+// what waits to be sent is beyond it.
 func (r *Replica) Status(ctx context.Context) (s Status, err error) {
+	r.turn.RLock()
+	defer r.turn.RUnlock()
 	st := r.committed.Load()
 	s.Receipt, s.Left = st.cursor, st.left
 	s.Today, s.Playbook = r.Today(), r.held.Load().status()

@@ -64,6 +64,7 @@ type Replica struct {
 	}
 
 	// now committed: what commands start from and screens read without waiting for them
+	turn      sync.RWMutex // a commit holds it from the database to what is in memory, Status while it reads both
 	committed atomic.Pointer[standing]
 	held      atomic.Pointer[held]
 

@@ -99,9 +99,7 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 		err = t.finish()
 	}
 	if err == nil {
-		if err = t.exec(`COMMIT`); err != nil {
-			err = fmt.Errorf("save: %w", err)
-		}
+		err = r.commit(t)
 	}
 	if err != nil {
 		// After some failures (a full disk) SQLite has rolled back by itself and says so.
@@ -110,8 +108,21 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 		}
 		return full(err)
 	}
+	if !t.unseen {
+		r.changed()
+	}
+	return nil
+}
+
+// commit commits a transaction and takes over what is kept of it in memory. Where the replica stands is told the last: who
+// sees a receipt is shown all that it covers.
+func (r *Replica) commit(t *tx) error {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	if err := t.exec(`COMMIT`); err != nil {
+		return fmt.Errorf("save: %w", err)
+	}
 	r.writer = t.writer
-	r.committed.Store(&standing{cursor: t.cursor, skew: t.skew, home: t.home, folded: t.folded, forgets: t.forgets, left: t.left})
 	if !t.left.IsZero() {
 		clear(r.actors)
 		clear(r.byActor)
@@ -127,9 +138,7 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 	}
 	r.top.put(t.people)
 	r.habits.put(&t.goals)
-	if !t.unseen {
-		r.changed()
-	}
+	r.committed.Store(&standing{cursor: t.cursor, skew: t.skew, home: t.home, folded: t.folded, forgets: t.forgets, left: t.left})
 	return nil
 }
 
