@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,14 +75,32 @@ func hasFamily(f Fields, family string) bool {
 	return false
 }
 
-// EditContact writes some fields of a contact; the others stay as they are, here and on devices that write them now.
+// EditContact writes some fields of a contact; the others stay as they are, here and on devices that write them now. A
+// stage that the contact was not in is also logged, so that its days begin: a new promoter's first weeks, say.
 func (r *Replica) EditContact(ctx context.Context, id crdt.ContactID, f Fields) error {
 	return r.update(ctx, func(t *tx) error {
 		if err := t.needContact(id); err != nil {
 			return err
 		}
+		if _, ok := f[crdt.FieldStage]; ok {
+			if err := t.logStage(id, cmp.Or(f[crdt.FieldStage], crdt.StageProspect)); err != nil {
+				return err
+			}
+		}
 		return t.putContact(id, f)
 	})
+}
+
+// logStage logs that a contact changes its stage, unless it is in that already: as the member said, or by an order.
+func (t *tx) logStage(id crdt.ContactID, stage string) error {
+	var said, shown string
+	if _, err := t.one([]any{&said, &shown}, `SELECT said, stage FROM contacts WHERE id=?`, id[:]); err != nil {
+		return err
+	}
+	if stage == said || stage == shown || !slices.Contains(crdt.Stages, stage) { // what is no stage is refused as a field
+		return nil
+	}
+	return t.log(crdt.NewEntryID(), crdt.Entry{Kind: crdt.StageChanged, Contact: id, Stage: stage})
 }
 
 // Snooze hides a contact from the suggestions until a date (YYYY-MM-DD); "" ends it.

@@ -14,7 +14,7 @@ import (
 
 // projectionForm names how projections are made from the changes; a build with another one makes them anew. The first
 // number rises with every change of a rule; the others follow the layout of facts.
-var projectionForm = fmt.Sprintf("3:%d:%d:%d", crdt.EntryVersion, binary.Size(ranking.Facts{}), binary.Size(ranking.Attempt{}))
+var projectionForm = fmt.Sprintf("4:%d:%d:%d", crdt.EntryVersion, binary.Size(ranking.Facts{}), binary.Size(ranking.Attempt{}))
 
 // topThree holds every contact's facts, ready for ranking. They are numbers of fixed size, 256 bytes a contact and 12
 // an act on a suggestion; the rows of the facts table are their copy on disk, so that a start reads them instead of the log.

@@ -490,7 +490,7 @@ func TestStageIsOneOnScreenAndInTheLists(t *testing.T) {
 	must(crdt.EntryID{}, r.EditContact(ctx, ana, replica.Fields{crdt.FieldStage: crdt.StagePromoter}))
 	stage(crdt.StagePromoter, ranking.Members)
 	tl, err := r.Timeline(ctx, ana, 10)
-	if err != nil || len(tl) != 2 {
+	if err != nil || len(tl) != 3 || tl[0].Stage != crdt.StagePromoter {
 		t.Errorf("the history is kept: %v, %v", tl, err)
 	}
 	for want, e := range map[string]crdt.Entry{

@@ -100,7 +100,8 @@ func (c *Card) facts(home Calendar) ranking.Facts {
 // Person folds a card and the events of all that is one with it. The events are those of Events.
 func (c *Card) Person(home Calendar, events []ranking.Event) *Person {
 	f := c.facts(home)
-	// The stage is what the member says, which the log only dates; but an order or an enrolment makes a customer.
+	// The stage is what the member says, which the log only dates; but an order or an enrolment makes a customer. Of two
+	// devices that gave it different ones one is kept, and it has the day on which the log says that it began.
 	stage := f.Stage
 	for i := range events {
 		ev := &events[i]
@@ -108,8 +109,15 @@ func (c *Card) Person(home Calendar, events []ranking.Event) *Person {
 			stage = max(stage, ranking.Customer)
 		}
 	}
-	f.Fold(events)
-	f.Stage = stage
+	f.Fold(nil)
+	var began [ranking.Promoter + 1]ranking.Date
+	for i := range events {
+		f.Apply(events[i])
+		began[f.Stage] = f.StageDay
+	}
+	if f.Stage != stage {
+		f.Stage, f.StageDay = stage, began[stage]
+	}
 	return &Person{Facts: f, Acts: ranking.AppendAttempts(nil, events)}
 }
 
