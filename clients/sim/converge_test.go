@@ -327,8 +327,20 @@ func (w *world) tap(d *device, n int) {
 		if !known(c) {
 			return
 		}
-		kinds := []crdt.Kind{crdt.Call, crdt.Text, crdt.Meet, crdt.Share, crdt.WebinarAttended, crdt.FormSubmitted, crdt.Promise}
-		e := crdt.Entry{Kind: kinds[w.rng.IntN(len(kinds))], Contact: c, Outcome: "answered", Due: "2026-11-25"}
+		kinds := []crdt.Kind{
+			crdt.Call, crdt.Text, crdt.Meet, crdt.Share, crdt.WebinarAttended, crdt.FormSubmitted, crdt.Promise, crdt.Promise,
+			crdt.SiteVisited, crdt.WebinarJoined, crdt.WebinarRegistered, crdt.Watched, crdt.StageChanged,
+		}
+		e := crdt.Entry{
+			Kind: kinds[w.rng.IntN(len(kinds))], Contact: c, Outcome: "answered", Due: w.now.AddDate(0, 0, w.rng.IntN(4)-1).Format(time.DateOnly),
+		}
+		if e.Kind == crdt.StageChanged {
+			e.Stage = crdt.Stages[w.rng.IntN(3)]
+		}
+		if w.rng.IntN(3) == 0 { // noted afterwards: in the minutes around a midnight of one of the homes
+			midnight := w.now.Truncate(24 * time.Hour).Add([]time.Duration{0, -time.Hour, 8 * time.Hour, -9 * time.Hour}[w.rng.IntN(4)])
+			e.At = midnight.Add(time.Duration(w.rng.IntN(7)-3) * time.Minute).UnixMilli()
+		}
 		id, err := d.r.Log(w.ctx, e)
 		w.must(err)
 		w.logged[id] = true
@@ -480,6 +492,8 @@ func (w *world) publish() {
 	i := w.rng.IntN(len(doc.Goals.Metrics))
 	doc.Goals.Metrics[0], doc.Goals.Metrics[i] = doc.Goals.Metrics[i], doc.Goals.Metrics[0]
 	doc.Ranking.Rules[ranking.NewLead].Value += int64(w.rng.IntN(10)) * 1000
+	doc.Ranking.Rules[ranking.Own3].When.Since = []ranking.Quantity{ranking.SinceVisited, ranking.SinceLastOrder, ranking.SinceStage}[w.rng.IntN(3)]
+	doc.Ranking.Rules[ranking.Own3].When.Cadence[0] = int64(w.rng.IntN(3))
 	p, err := w.store.PublishPlaybook(w.ctx, store.Playbook{Tenant: w.tenant, Version: doc.Version, Hash: doc.Hash(), By: "Ann", Doc: doc.Encode()}, head.Version)
 	w.must(err)
 	w.books++
