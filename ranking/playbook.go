@@ -308,7 +308,7 @@ func DefaultPlaybook() *Playbook {
 	const lead = -2600
 
 	pb := &Playbook{
-		Version: 4,
+		Version: 5,
 		Rules: [NumTriggers]Rule{
 			NewLead: {
 				// On the first two days the chance is greatest, by far (Oldroyd 2007: direction sure, size not ours): a
@@ -354,8 +354,8 @@ func DefaultPlaybook() *Playbook {
 				Stages: 1 << Prospect, Base: lead, Weights: [NumFeatures][]Bin{Age: fresh},
 				Value: 6000, Rest: 21, Cooldown: 21, Opens: 21, Expiry: 6,
 				Channels: personal, ByWay: [NumChannels]int64{-300, 0, -300, -200},
-				// "It's been a while" is for whom there was something before.
-				Contents: of(of(contents(3, Content{For: NeverContacted}), 0, QuietDays, 0, 0), 1, QuietDays, 0, 0),
+				// "It's been a while" is for those with whom there was a conversation, "once more" for whom there was none.
+				Contents: of(of(contents(3, Content{For: NeverContacted}, Content{For: NotReached}, Content{For: NotReached}), 0, QuietDays, 0, 0), 1, QuietDays, 0, 0),
 			},
 			RefillDue: {
 				// By how much a friendly question raises the odds of an order within the week; most around the customer's own day.
@@ -365,7 +365,7 @@ func DefaultPlaybook() *Playbook {
 			},
 			Lapsed: {
 				Stages: 1<<Customer | 1<<Promoter, Base: 1000, Weights: [NumFeatures][]Bin{Age: {{300, 200}, {never, 0}}},
-				Value: 6000, Rest: 30, Cooldown: 30, Expiry: 6, // it says "it's been a while"
+				Value: 6000, Rest: 30, Cooldown: 30, Expiry: 6, // it asks after a long time
 				Channels: personal, ByWay: [NumChannels]int64{-50, 0, -300, -200}, Contents: contents(2), Repeat: RepeatNotRunning,
 			},
 			FirstOrder: {

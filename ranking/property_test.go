@@ -131,7 +131,7 @@ func unexplained(pb *Playbook, m *Member, today Day, f *Facts, s *Suggestion, sp
 	if sum != s.Z {
 		found = append(found, fmt.Sprintf("terms add up to %d, z is %d", sum, s.Z))
 	}
-	if s.NReasons < 1 || s.Reasons[0] != terms[0] || terms[0].Code > OwnMoment || terms[0].Code == NoReason {
+	if s.NReasons < 1 || s.Reasons[0] != terms[0] || terms[0].Code >= AnswersBy || terms[0].Code == NoReason {
 		found = append(found, "the first reason is not the trigger's")
 	}
 	for i, r := range s.Reasons {

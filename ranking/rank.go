@@ -370,6 +370,9 @@ func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
 			return false
 		}
 		*o = opening{why: QuietDays, args: [3]int64{s.sinceTouch}, age: quiet, expiry: today.plus(rule.Expiry), filler: filler}
+		if f.ReachedDay == 0 {
+			o.why = NotReached
+		}
 		if f.TouchCount == 0 {
 			o.why, o.args[0] = NeverContacted, quiet
 			if f.Created != 0 {

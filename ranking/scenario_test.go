@@ -561,7 +561,7 @@ func TestImportsOnlyFillTheList(t *testing.T) {
 	for day := d0; day < d0+21; day++ {
 		wantNone(t, top(day, Prospects, p), "an import that was called")
 	}
-	if s := wantOnly(t, top(d0+21, Prospects, p), Nurture); say(s.Reasons[0], "en") != "last in touch 21 days ago" {
+	if s := wantOnly(t, top(d0+21, Prospects, p), Nurture); say(s.Reasons[0], "en") != "last try 21 days ago, no conversation noted yet" {
 		t.Errorf("reason %q", say(s.Reasons[0], "en"))
 	}
 }
@@ -685,5 +685,80 @@ func TestConsent(t *testing.T) {
 			t.Errorf("%d of 2 suggested on %v while consent is unknown", n, list)
 		}
 		wantNone(t, top(d0, list, people(OptedOut)...), "opted out")
+	}
+}
+
+// Words to somebody with whom there was no conversation do not speak of one, nor of a meeting.
+func TestWordsAfterSilenceAreTrue(t *testing.T) {
+	pb := DefaultPlaybook()
+	before := []string{"It's been a while", "talked", "catch up", "again", "once more", "Cuánto tiempo", "hablamos", "sin hablar", "otra vez", "de nuevo", "al día"}
+	bought := ordered(d0-330, d0-280, d0-230, d0-180)
+	for name, x := range map[string]struct {
+		p      *person
+		tr     TriggerID
+		reason string
+		least  int  // so many contents at least, so that a second and a third try have words of their own
+		again  bool // they heard from the promoter before, though nothing came of it
+		spoke  bool // … and there was a conversation
+	}{
+		"prospect, never contacted": {p: someone(1, Prospect, d0-60), tr: Nurture, reason: "added 60 days ago, not yet contacted", least: 2},
+		"prospect, tried": {
+			p: someone(1, Prospect, d0-200).with(touched(d0-60, NoAnswer)), tr: Nurture, least: 3, again: true,
+			reason: "last try 60 days ago, no conversation noted yet",
+		},
+		"prospect, written to without an outcome": {
+			p: someone(1, Prospect, d0-200).with(touched(d0-60, NoOutcome)), tr: Nurture, least: 3, again: true,
+			reason: "last try 60 days ago, no conversation noted yet",
+		},
+		"prospect, spoken to": {
+			p: someone(1, Prospect, d0-200).with(touched(d0-60, Answered)), tr: Nurture, least: 3, again: true, spoke: true,
+			reason: "last in touch 60 days ago",
+		},
+		"customer, never contacted": {p: someone(1, Customer, d0-330).with(bought...), tr: Lapsed, least: 2},
+		"customer, tried":           {p: someone(1, Customer, d0-330).with(bought...).with(touched(d0-90, NoAnswer)), tr: Lapsed, least: 2, again: true},
+		"customer, spoken to":       {p: someone(1, Customer, d0-330).with(bought...).with(touched(d0-90, Answered)), tr: Lapsed, least: 2, again: true, spoke: true},
+		"promoter, never contacted": {p: someone(1, Promoter, d0-60), tr: CheckIn, least: 2},
+		"promoter, tried": {
+			p: someone(1, Promoter, d0-200).with(touched(d0-60, NoAnswer)), tr: CheckIn, least: 2, again: true,
+			reason: "last try 60 days ago, no conversation noted yet",
+		},
+	} {
+		contents := map[uint16]bool{}
+		said := false
+		pb.Steps(d0, &x.p.Facts, func(s *Step) bool {
+			if s.Trigger != x.tr {
+				return true
+			}
+			contents[s.Content] = true
+			for _, lang := range []string{"en", "es"} {
+				words := pb.Wording(s.Trigger, s.Channel, s.Content, lang, "Ana", "Rosa", 60)
+				for _, w := range before {
+					if !strings.Contains(words, w) {
+						continue
+					}
+					said = true
+					if !x.spoke && (!x.again || w != "once more" && w != "otra vez") {
+						t.Errorf("%s: %q", name, words)
+					}
+				}
+			}
+			return true
+		})
+		if len(contents) < x.least {
+			t.Errorf("%s: contents %v, want %d", name, contents, x.least)
+		}
+		if x.spoke && x.tr == Nurture && !said {
+			t.Errorf("%s: no words say that it was a while", name)
+		}
+		if x.reason == "" {
+			continue
+		}
+		list := Members
+		if x.tr == Nurture {
+			list = Prospects
+		}
+		if got := say(wantOnly(t, top(d0, list, x.p), x.tr).Reasons[0], "en"); got != x.reason {
+			t.Errorf("%s: reason %q, want %q", name, got, x.reason)
+		}
 	}
 }

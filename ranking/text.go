@@ -465,6 +465,30 @@ var defaultWords = [NumTriggers]ruleWords{
 					"Tenía ganas de ponerme en contacto, ¡qué gusto verte! ¿Cómo va todo?",
 				},
 			},
+			{
+				write: phrase{
+					"I just wanted to say hello once more. How are things with you?",
+					"Solo quería saludarte otra vez. ¿Cómo va todo?",
+				},
+				say: phrase{
+					"I just wanted to say hello, so I'm glad to reach you. How are things with you?",
+					"Solo quería saludarte, así que me alegra encontrarte. ¿Cómo va todo?",
+				},
+				meet: phrase{
+					"How nice to see you! How are things with you?",
+					"¡Qué gusto verte! ¿Cómo va todo?",
+				},
+			},
+			{
+				write: phrase{
+					"No need to answer today, I only wanted to leave you a friendly hello. What keeps you busy these days?",
+					"No hace falta que contestes hoy, solo quería dejarte un saludo. ¿Qué te ocupa estos días?",
+				},
+				say: phrase{
+					"I won't take much of your time, I only wanted to say hello. What keeps you busy these days?",
+					"No te quito mucho tiempo, solo quería saludarte. ¿Qué te ocupa estos días?",
+				},
+			},
 		},
 	},
 	RefillDue: {
@@ -499,16 +523,16 @@ var defaultWords = [NumTriggers]ruleWords{
 		contents: []wording{
 			{
 				write: phrase{
-					"It's been a while and I'd love to hear how you're doing. Is there anything I can help you with?",
-					"Hace tiempo que no sé de ti y me encantaría saber cómo estás. ¿Te puedo ayudar en algo?",
+					"Your last order was a while ago and I'd love to hear how you're doing. Is there anything I can help you with?",
+					"Tu último pedido fue hace tiempo y me encantaría saber cómo estás. ¿Te puedo ayudar en algo?",
 				},
 				say: phrase{
-					"It's been a while, so I wanted to hear how you are and how everything worked out for you.",
-					"Hace tiempo que no hablamos y quería saber cómo estás y cómo te fue con todo.",
+					"Your last order was a while ago, so I wanted to hear how you are and how everything worked out for you.",
+					"Tu último pedido fue hace tiempo y quería saber cómo estás y cómo te fue con todo.",
 				},
 				meet: phrase{
-					"It's good to see you again! How are you, and how did everything work out for you?",
-					"¡Qué gusto verte de nuevo! ¿Cómo estás? ¿Cómo te fue con todo?",
+					"How good to see you! How are you, and how did everything work out for you?",
+					"¡Qué gusto verte! ¿Cómo estás? ¿Cómo te fue con todo?",
 				},
 			},
 			{
@@ -595,8 +619,8 @@ var defaultWords = [NumTriggers]ruleWords{
 					"Me alegra que estés en el equipo. ¿Planeamos juntos un pequeño paso para esta semana?",
 				},
 				say: phrase{
-					"I'd love to catch up. What went well lately, and what comes next?",
-					"Me encantaría que nos pusiéramos al día. ¿Qué te salió bien últimamente y qué viene ahora?",
+					"I'd love to hear from you. What went well lately, and what comes next?",
+					"Me encantaría saber de ti. ¿Qué te salió bien últimamente y qué viene ahora?",
 				},
 			},
 		},
@@ -826,6 +850,7 @@ var sentences = [NumReasons]phrase{
 	WebinarToday:   {"signed up for the webinar, which is today", "se apuntó al webinar, que es hoy"},
 	JoinedAgo:      {"joined the webinar {ago}", "entró al webinar {ago}"},
 	VisitedAgo:     {"was on your website {ago}", "estuvo en tu página {ago}"},
+	NotReached:     {"last try {ago}, no conversation noted yet", "último intento {ago}, todavía sin conversación anotada"},
 	AnswersBy:      {"answers {by}: {1} of {2}", "responde {by}: {1} de {2}"},
 	SpokeAgo:       {"you were in touch {ago}", "hablaron {ago}"},
 	MovedAgo:       {"took a step forward {ago}", "dio un paso adelante {ago}"},

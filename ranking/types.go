@@ -262,6 +262,7 @@ const (
 	JoinedAgo                 // days since "join now" was clicked
 	VisitedAgo                // days since the visit
 	OwnMoment                 // days from or to the event, which of the own triggers (1 to 8)
+	NotReached                // days since the last touch, when the log knows of no conversation
 
 	AnswersBy   // channel, answered, tried
 	SpokeAgo    // days since the contact was last reached
