@@ -115,9 +115,9 @@ func TestDemoMadeUp(t *testing.T) {
 	if player == (crdt.MemberID{}) {
 		t.Error("nobody played the event")
 	}
-	has(t, out, `233 contacts, 494 orders`, `The laptop shows the same six, word for word`, `phone +received 4 entries of the log`,
+	has(t, out, `236 contacts, 486 orders`, `Text Tilda while the interest is fresh`, `Call Yusuf about the first steps`, `The laptop shows the same six, word for word`, `phone +received 4 entries of the log`,
 		`laptop +received 4 contacts, new or changed`, `Goals of today: outreach \d+ of 5, follow-ups 2 of 5, 0 of 10 minutes of learning, 0 of 1 shares\.`,
-		`1027 records, each once: .*order 494, .*suggestion 2,`)
+		`1033 records, each once: .*order 486, .*site\.visited 1, .*suggestion 2, .*webinar\.joined 23`)
 	if n := strings.Count(out, "received"); n != 3 {
 		t.Errorf("%d lines of what was received, want 3: what came before the event is no news\n%s", n, out)
 	}

@@ -23,6 +23,9 @@ var Cast = []string{
 	"Diego Fuentes",   // customer; fourteen orders, the last six days ago: might promote
 	"Marcus Bell",     // promoter; last met 50 days ago
 	"Aiko Tanaka",     // customer; has a birthday today, ordered 20 days ago
+	"Tilda Lindqvist", // prospect; is on the website since five minutes ago, answered a text eight days ago
+	"Mina Sato",       // prospect; joined the webinar two days ago, nothing is known of how long she stayed
+	"Yusuf Aydin",     // promoter for two days, as agreed on the telephone two days before; ordered twice
 }
 
 // cast puts the people of Cast into the book.
@@ -79,4 +82,17 @@ func (b *builder) cast() {
 	aiko := put(12, crdt.StageCustomer)
 	b.m.People[aiko].Birthday = b.day.Format("--01-02")
 	b.orders(aiko, products[3], 201, 142, 83, 20)
+
+	tilda := put(13, crdt.StageProspect)
+	b.touch(tilda, 8, crdt.Text, Replied)
+	b.log(tilda, crdt.Entry{Kind: crdt.SiteVisited, At: b.today.Add(-5 * time.Minute).UnixMilli(), Evidence: crdt.E3, Event: "capture-page"})
+
+	mina := put(14, crdt.StageProspect)
+	b.registered(mina, 0)
+	b.joined(mina, 0)
+
+	yusuf := put(15, crdt.StagePromoter)
+	b.orders(yusuf, products[0], 61, 33)
+	b.touch(yusuf, 4, crdt.Call, Moved)
+	b.log(yusuf, crdt.Entry{Kind: crdt.StageChanged, At: b.at(2, 18, 0), Stage: crdt.StagePromoter, Evidence: crdt.E4})
 }

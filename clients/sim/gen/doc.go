@@ -16,8 +16,8 @@
 //     modified beta-geometric picture with one rate for all.
 //   - First orders spread over two years, denser towards today, as a company that grows.
 //   - An order is 1 unit (750 of 1,000), 2 (200) or 3 (50) at the product's price.
-//   - Prospects: most are quiet; some came through a form, registered for or attended the overview webinar, clicked or
-//     watched, said "not ready", or were promised a follow-up. Touches follow with outcomes, of which half are answers:
+//   - Prospects: most are quiet; some came through a form, registered for, joined or attended the overview webinar,
+//     clicked, visited or watched, said "not ready", or were promised a follow-up. Touches follow with outcomes, of which half are answers:
 //     no_answer, answered, replied, not_ready, moved.
 //   - Consent: 30 of 1,000 opted out, 250 gave consent, the rest were never asked.
 //   - Members' zones are written with their standard offset; summer time is left out.

@@ -378,6 +378,14 @@ func (b *builder) registered(person, weeks int) {
 	})
 }
 
+// joined logs a click on "join now", in the minutes around the webinar's beginning.
+func (b *builder) joined(person, weeks int) {
+	w, _ := b.past(weeks)
+	b.log(person, crdt.Entry{
+		Kind: crdt.WebinarJoined, At: w.At.Add(time.Duration(b.between(-5, 15)) * time.Minute).UnixMilli(), Evidence: crdt.E3, Event: w.Event,
+	})
+}
+
 func (b *builder) attended(person, weeks int) {
 	w, _ := b.past(weeks)
 	b.log(person, crdt.Entry{
@@ -399,13 +407,18 @@ func (b *builder) prospect() {
 	case 1:
 		weeks := b.n(12)
 		b.registered(person, weeks)
+		b.joined(person, weeks)
 		b.attended(person, weeks)
 	case 2:
 		b.registered(person, b.n(12))
 	case 3:
 		b.log(person, crdt.Entry{Kind: crdt.Watched, At: b.at(since, b.between(8, 22), b.n(60)), Evidence: crdt.E3, Content: "story-video"})
 	case 4:
-		b.log(person, crdt.Entry{Kind: crdt.Clicked, At: b.at(since, b.between(8, 22), b.n(60)), Evidence: crdt.E3, Content: "article-mornings"})
+		at := b.at(since, b.between(8, 22), b.n(60))
+		b.log(person, crdt.Entry{Kind: crdt.Clicked, At: at, Evidence: crdt.E3, Content: "article-mornings"})
+		if b.chance(400) { // and had a look around
+			b.log(person, crdt.Entry{Kind: crdt.SiteVisited, At: at + int64(b.between(1, 10))*60_000, Evidence: crdt.E3, Event: "capture-page"})
+		}
 	case 5:
 		b.touch(person, since, crdt.Call, NotReady)
 	}
