@@ -100,16 +100,22 @@ func (s *topThree) clear() {
 	s.member = ranking.Member{}
 }
 
+// on counts the member's own experience as it is on a day.
+func (s *topThree) on(today ranking.Day, seed uint64) {
+	if today == s.day && seed == s.member.Seed {
+		return
+	}
+	s.day, s.member = today, ranking.Member{Seed: seed}
+	for _, acts := range s.acts {
+		s.count(acts, 1)
+	}
+}
+
 // rank returns the top three of a list.
 func (s *topThree) rank(pb *ranking.Playbook, seed uint64, today ranking.Day, list ranking.List) []ranking.Suggestion {
 	s.Lock()
 	defer s.Unlock()
-	if today != s.day || seed != s.member.Seed {
-		s.day, s.member = today, ranking.Member{Seed: seed}
-		for _, acts := range s.acts {
-			s.count(acts, 1)
-		}
-	}
+	s.on(today, seed)
 	var out [3]ranking.Suggestion
 	n := 0
 	l := &s.lists[list]

@@ -162,28 +162,36 @@ func (r *Replica) TopThree(ctx context.Context, list ranking.List, lang string) 
 	seed := book.Seed(r.member)
 	pb := r.Playbook().Ranking
 	picks := r.top.rank(pb, seed, r.Today(), list)
-	sender, err := r.Profile(ctx, crdt.ProfileName)
-	if err != nil {
-		return nil, err
-	}
 	out := make([]Suggestion, len(picks))
 	for i, p := range picks {
-		c, err := r.Contact(ctx, crdt.ContactID(p.Contact))
-		if err != nil {
+		var err error
+		if out[i], err = r.spell(ctx, pb, p, lang); err != nil {
 			return nil, err
 		}
-		first := ranking.FirstName(c.Name)
-		s := Suggestion{
-			Suggestion: p, Contact: c.ID, Name: c.Display(), Playbook: pb.Version,
-			Step:    pb.Step(p.Trigger, p.Channel, lang, first),
-			Wording: pb.Wording(p.Trigger, p.Channel, p.Content, lang, first, ranking.FirstName(sender), p.Days()),
-		}
-		for _, reason := range p.Reasons[:p.NReasons] {
-			s.Reasons = append(s.Reasons, pb.Sentence(reason, lang))
-		}
-		out[i] = s
 	}
 	return out, nil
+}
+
+// spell writes a suggestion out, with names and words.
+func (r *Replica) spell(ctx context.Context, pb *ranking.Playbook, p ranking.Suggestion, lang string) (Suggestion, error) {
+	sender, err := r.Profile(ctx, crdt.ProfileName)
+	if err != nil {
+		return Suggestion{}, err
+	}
+	c, err := r.Contact(ctx, crdt.ContactID(p.Contact))
+	if err != nil {
+		return Suggestion{}, err
+	}
+	first := ranking.FirstName(c.Name)
+	s := Suggestion{
+		Suggestion: p, Contact: c.ID, Name: c.Display(), Playbook: pb.Version,
+		Step:    pb.Step(p.Trigger, p.Channel, lang, first),
+		Wording: pb.Wording(p.Trigger, p.Channel, p.Content, lang, first, ranking.FirstName(sender), p.Days()),
+	}
+	for _, reason := range p.Reasons[:p.NReasons] {
+		s.Reasons = append(s.Reasons, pb.Sentence(reason, lang))
+	}
+	return s, nil
 }
 
 // Profile returns a text field of the profile (crdt.ProfileName, …), "" when it is not set.
