@@ -3,6 +3,7 @@ package replica
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -117,6 +118,9 @@ func (r *Replica) Alerts(ctx context.Context, lang string) ([]Alert, error) {
 
 // Alerted logs that a notice was shown, once for all devices: that the suggestion was, under an id made of its key.
 func (r *Replica) Alerted(ctx context.Context, a Alert) error {
+	if !strings.HasPrefix(a.Key, "notice:") { // ids of other entries are made of other keys
+		return errors.New("this notice has no key: give back what Alerts returned")
+	}
 	id := crdt.SourceEntryID(r.member, a.Key)
 	return r.update(ctx, func(t *tx) error {
 		var given bool

@@ -32,7 +32,7 @@ usage: trio device [--data DIR] COMMAND [ARGUMENT ...]
   join URL CODE       the same with the code of the invitation; or with a device token
   profile [KEY=VALUE ...]
                       show the member's profile, or set name=Maya, zone=Europe/Madrid, language=es
-  top                 the next three to do, prospects and members
+  top                 what is due right now, and the next three to do, prospects and members
   list [WORDS]        contacts, or those in which all words are found
   add NAME [+PHONE]   capture a contact
   log KIND WORDS      log a call, text, email or meet with the one contact that the words find
@@ -257,10 +257,21 @@ func (a *app) do(ctx context.Context, command string, args []string) error {
 		if err := a.sync(ctx); err != nil {
 			return err
 		}
+		// The server hears at once what was shown here, and the other devices by it.
+		if n, err := a.giveAlerts(ctx); err != nil {
+			return err
+		} else if n > 0 {
+			if err := a.sync(ctx); err != nil {
+				return err
+			}
+		}
 		return a.status(ctx)
 	case "profile":
 		return a.profile(ctx, args)
 	case "top":
+		if _, err := a.giveAlerts(ctx); err != nil {
+			return err
+		}
 		p, err := a.readProfile(ctx)
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"trio/crdt"
 	"trio/ranking"
 	"trio/replica"
 	"trio/replica/importer"
@@ -75,9 +76,33 @@ func ReadFile(path string, want importer.Kind, opt importer.Options) (*File, err
 var phrases = map[bool]struct {
 	lists         [2]string // by ranking.List
 	because, none string
+	now           string // before a notice that is due
+	until         string
 }{
-	false: {lists: [2]string{"PROSPECTS", "MEMBERS"}, because: "because", none: "nothing needed today"},
-	true:  {lists: [2]string{"PROSPECTOS", "MIEMBROS"}, because: "porque", none: "hoy no hace falta nada"},
+	false: {lists: [2]string{"PROSPECTS", "MEMBERS"}, because: "because", none: "nothing needed today", now: "NOW", until: "until"},
+	true:  {lists: [2]string{"PROSPECTOS", "MIEMBROS"}, because: "porque", none: "hoy no hace falta nada", now: "AHORA", until: "hasta las"},
+}
+
+// giveAlerts writes the notices that are due, with the step that each asks for, and logs that they were shown. It says how many
+// there were.
+func (a *app) giveAlerts(ctx context.Context) (int, error) {
+	p, err := a.readProfile(ctx)
+	if err != nil {
+		return 0, err
+	}
+	lang := p[crdt.ProfileLanguage]
+	words := phrases[spanish(lang)]
+	all, err := a.Alerts(ctx, lang)
+	if err != nil {
+		return 0, err
+	}
+	for _, x := range all {
+		fmt.Fprintf(a.out, "%s %s (%s %s)\n  %s  (%s)\n  “%s”\n", words.now, x.Notice, words.until, x.Until.Local().Format("15:04"), x.Step, x.Name, x.Wording)
+		if err := a.Alerted(ctx, x); err != nil {
+			return 0, err
+		}
+	}
+	return len(all), nil
 }
 
 // RenderTop writes the two lists of three as text, and returns them too. lang is the member's language; what is not

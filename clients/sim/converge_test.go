@@ -334,8 +334,11 @@ func (w *world) tap(d *device, n int) {
 		e := crdt.Entry{
 			Kind: kinds[w.rng.IntN(len(kinds))], Contact: c, Outcome: "answered", Due: w.now.AddDate(0, 0, w.rng.IntN(4)-1).Format(time.DateOnly),
 		}
-		if e.Kind == crdt.StageChanged {
+		switch e.Kind {
+		case crdt.StageChanged:
 			e.Stage = crdt.Stages[w.rng.IntN(3)]
+		case crdt.FormSubmitted, crdt.SiteVisited, crdt.WebinarJoined, crdt.WebinarRegistered, crdt.WebinarAttended, crdt.Watched:
+			e.Evidence = crdt.E3
 		}
 		if w.rng.IntN(3) == 0 { // noted afterwards: in the minutes around a midnight of one of the homes
 			midnight := w.now.Truncate(24 * time.Hour).Add([]time.Duration{0, -time.Hour, 8 * time.Hour, -9 * time.Hour}[w.rng.IntN(4)])
@@ -382,6 +385,15 @@ func (w *world) tap(d *device, n int) {
 				w.must(d.r.TakeBack(w.ctx, tl[i].ID))
 				w.say("%d: take back %s", n, tl[i].ID)
 			}
+			return
+		case 11, 12:
+			due, err := d.r.Alerts(w.ctx, "en")
+			w.must(err)
+			for _, a := range due {
+				w.must(d.r.Alerted(w.ctx, a))
+				w.say("%d: shows %s", n, a.Key)
+			}
+			w.flush(d)
 			return
 		case 9, 10:
 			tl, err := d.r.Timeline(w.ctx, pick(), 9)

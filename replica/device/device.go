@@ -133,6 +133,7 @@ type method struct {
 var methods = map[string]method{
 	"status":   {false, (*call).status},
 	"top":      {false, (*call).top},
+	"alerts":   {false, (*call).alerts},
 	"contacts": {false, (*call).contacts},
 	"contact":  {false, (*call).contact},
 	"timeline": {false, (*call).timeline},
@@ -146,6 +147,7 @@ var methods = map[string]method{
 	"log":        {true, (*call).log},
 	"act":        {true, (*call).act},
 	"decline":    {true, (*call).decline},
+	"alerted":    {true, (*call).alerted},
 	"takeBack":   {true, (*call).takeBack},
 	"commit":     {true, (*call).commit},
 	"rest":       {true, (*call).rest},
@@ -194,32 +196,69 @@ func (c *call) top() error {
 	}
 	c.open('[')
 	for i := range three {
-		s := &three[i]
 		c.open('{')
-		c.text("contact", s.Contact.String())
-		c.text("name", s.Name)
-		c.text("trigger", s.Trigger.String())
-		c.text("channel", s.Channel.String())
-		c.number("content", int64(s.Content))
-		c.number("p0", s.P0)
-		c.number("p1", s.P1)
-		c.text("step", s.Step)
-		c.text("wording", s.Wording)
-		if s.Deadline != 0 {
-			c.text("deadline", s.Deadline.String())
-		}
-		c.name("reasons")
-		c.open('[')
-		for j, sentence := range s.Reasons {
-			c.open('{')
-			c.text("code", s.Suggestion.Reasons[j].Code.String())
-			c.text("text", sentence)
-			c.close('}')
-		}
-		c.close(']')
+		c.suggests(&three[i])
 		c.close('}')
 	}
 	c.close(']')
+	return nil
+}
+
+// suggests writes the fields of a suggestion.
+func (c *call) suggests(s *replica.Suggestion) {
+	c.text("contact", s.Contact.String())
+	c.text("name", s.Name)
+	c.text("trigger", s.Trigger.String())
+	c.text("channel", s.Channel.String())
+	c.number("content", int64(s.Content))
+	c.number("p0", s.P0)
+	c.number("p1", s.P1)
+	c.text("step", s.Step)
+	c.text("wording", s.Wording)
+	if s.Deadline != 0 {
+		c.text("deadline", s.Deadline.String())
+	}
+	c.name("reasons")
+	c.open('[')
+	for j, sentence := range s.Reasons {
+		c.open('{')
+		c.text("code", s.Suggestion.Reasons[j].Code.String())
+		c.text("text", sentence)
+		c.close('}')
+	}
+	c.close(']')
+}
+
+// alerts are the notices that are due: suggestions, each with what happened, until when it is news (ms), and its key.
+func (c *call) alerts() error {
+	all, err := c.d.R.Alerts(c.ctx, c.Lang)
+	if err != nil {
+		return err
+	}
+	c.open('[')
+	for i := range all {
+		c.open('{')
+		c.text("key", all[i].Key)
+		c.text("notice", all[i].Notice)
+		c.number("until", all[i].Until.UnixMilli())
+		c.suggests(&all[i].Suggestion)
+		c.close('}')
+	}
+	c.close(']')
+	return nil
+}
+
+// alerted says that the notice of a key was shown. One that is not due any more needs no word: no device shows it.
+func (c *call) alerted() error {
+	all, err := c.d.R.Alerts(c.ctx, c.Lang)
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		if a.Key == c.args.Key {
+			return c.d.R.Alerted(c.ctx, a)
+		}
+	}
 	return nil
 }
 

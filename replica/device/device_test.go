@@ -75,6 +75,30 @@ func TestCalls(t *testing.T) {
 	if got := call("", "timeline", `{"id":"`+ana.ID+`"}`); strings.Count(got, `"outcome":"answered"`) != 1 {
 		t.Errorf("one call is in the timeline as %s", got)
 	}
+	// What a system brings is a notice until it was shown.
+	if got := call("", "alerts", `{"lang":"en"}`); got != "[]" {
+		t.Errorf("alerts of nothing: %s", got)
+	}
+	var ben struct{ ID string }
+	if err := json.Unmarshal([]byte(call("k11", "add", `{"fields":{"name":"Ben","phone/+34600000002":""}}`)), &ben); err != nil {
+		t.Fatal(err)
+	}
+	call("k12", "log", `{"entry":{"kind":"form","contact":"`+ben.ID+`","evidence":"E3"}}`)
+	got := call("", "alerts", `{"lang":"en"}`)
+	want(got, `"notice":"Ben has just filled in your form: a call now`, `"step":"Call Ben to say hello"`, `"contact":"`+ben.ID+`"`, `"until":1778774400000`, `"trigger":"new_lead"`)
+	var due []struct{ Key string }
+	if err := json.Unmarshal([]byte(got), &due); err != nil || len(due) != 1 {
+		t.Fatalf("%s: %v", got, err)
+	}
+	for _, key := range []string{"notice:of:nothing", due[0].Key} {
+		if got := call("", "alerts", ""); strings.Count(got, "until") != 1 {
+			t.Errorf("before %s was shown: %s", key, got)
+		}
+		call("k13"+key, "alerted", `{"key":"`+key+`"}`)
+	}
+	if got := call("", "alerts", ""); got != "[]" {
+		t.Errorf("it was shown: %s", got)
+	}
 	call("k6", "moveHome", `{"zone":"Europe/Madrid"}`)
 	call("k7", "commit", `{"dimension":"outreach","count":5}`)
 	call("k8", "rest", `{"date":"2026-05-20","rest":true}`)
@@ -115,7 +139,7 @@ func FuzzCall(f *testing.F) {
 	}
 	d := &device.Device{R: r}
 	for _, s := range []string{`{"search":"x","limit":-1,"offset":9}`, `{"list":"members"}`, `{"entry":{"kind":"call"}}`, `{"fields":{"name":""}}`, `{`, `[]`, `{"id":"01890000-0000-7000-8000-000000000001"}`} {
-		for _, m := range []string{"contacts", "top", "status", "contact", "timeline", "log", "act"} {
+		for _, m := range []string{"contacts", "top", "status", "contact", "timeline", "log", "act", "alerts"} {
 			f.Add(m, s)
 		}
 	}
