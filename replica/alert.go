@@ -69,6 +69,10 @@ func (r *Replica) Alerts(ctx context.Context, lang string) ([]Alert, error) {
 	if err != nil {
 		return nil, err
 	}
+	sender, err := r.Profile(ctx, crdt.ProfileName)
+	if err != nil {
+		return nil, err
+	}
 	var out []Alert
 	for _, n := range all {
 		note := book.NewNote(n.id, &n.e)
@@ -100,7 +104,7 @@ func (r *Replica) Alerts(ctx context.Context, lang string) ([]Alert, error) {
 		if done {
 			continue
 		}
-		s, err := r.spell(ctx, pb, a.Suggestion, lang)
+		s, err := r.spell(ctx, pb, a.Suggestion, lang, sender)
 		if err != nil {
 			return nil, err
 		}

@@ -162,22 +162,21 @@ func (r *Replica) TopThree(ctx context.Context, list ranking.List, lang string) 
 	seed := book.Seed(r.member)
 	pb := r.Playbook().Ranking
 	picks := r.top.rank(pb, seed, r.Today(), list)
+	sender, err := r.Profile(ctx, crdt.ProfileName)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Suggestion, len(picks))
 	for i, p := range picks {
-		var err error
-		if out[i], err = r.spell(ctx, pb, p, lang); err != nil {
+		if out[i], err = r.spell(ctx, pb, p, lang, sender); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-// spell writes a suggestion out, with names and words.
-func (r *Replica) spell(ctx context.Context, pb *ranking.Playbook, p ranking.Suggestion, lang string) (Suggestion, error) {
-	sender, err := r.Profile(ctx, crdt.ProfileName)
-	if err != nil {
-		return Suggestion{}, err
-	}
+// spell writes a suggestion out, with names and words; sender is the member's name.
+func (r *Replica) spell(ctx context.Context, pb *ranking.Playbook, p ranking.Suggestion, lang, sender string) (Suggestion, error) {
 	c, err := r.Contact(ctx, crdt.ContactID(p.Contact))
 	if err != nil {
 		return Suggestion{}, err
