@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"trio/crdt/wire"
+	"trio/server/live"
 )
 
 // maxRefusals is how many refused changes of one connection are logged one by one.
@@ -20,6 +20,7 @@ const maxRefusals = 5
 
 // conn is one live connection: a goroutine that reads, and one that writes while there is something to write.
 type conn struct {
+	live.Conn
 	hub     *Hub
 	ws      *websocket.Conn
 	line    *line
@@ -32,13 +33,8 @@ type conn struct {
 	// Guarded by the Hub's mu: it does not count as one of the member's any more, and its socket was closed.
 	gone, cut bool
 
-	mu      sync.Mutex
-	told    sight // of it, to the store
-	pumping bool
-	again   bool
-	failure *wire.Error // why the connection ends; the pump says it and closes
-	over    bool
-	held    chan struct{} // closed when the reading goroutine, which waits for its turn, is to go on; nil when it does not wait
+	mu   sync.Mutex
+	told sight // of it, to the store
 }
 
 // shortID is the id of a connection as a person may read it out: the first part of a UUID, or what a caller chose.
@@ -76,33 +72,13 @@ func (c *conn) read() {
 	silence := 2 * c.hub.cfg.Ping
 	alive := func() error {
 		c.seen.Store(c.hub.cfg.Now().UnixMilli())
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.failure != nil {
-			return nil // it has hangUp's time to go, whatever it sends
-		}
-		return c.ws.SetReadDeadline(time.Now().Add(silence))
+		return c.Within(silence)
 	}
 	c.ws.SetPongHandler(func(string) error { return alive() })
-	alive()           //nolint:errcheck // the read will say it
-	var mu sync.Mutex // between the timer's function and the end of the connection
-	var ping *time.Timer
-	ended := false
-	mu.Lock()
-	ping = time.AfterFunc(c.pause(), func() {
-		c.lookUp()
-		mu.Lock()
-		defer mu.Unlock()
-		if !ended && c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.hub.cfg.Write)) == nil {
-			ping.Reset(c.pause())
-		}
-	})
-	mu.Unlock()
+	alive() //nolint:errcheck // the read will say it
+	stop := c.Pings(c.hub.cfg.Ping, func() bool { c.lookUp(); return true })
 	defer func() {
-		mu.Lock()
-		ended = true
-		ping.Stop()
-		mu.Unlock()
+		stop()
 		if c.refused > maxRefusals {
 			c.log.Info("changes refused", "id", shortID(c.id), "changes", c.refused)
 		}
@@ -123,7 +99,7 @@ func (c *conn) read() {
 			c.failOf(&wire.Error{Code: wire.CodeFrame, Text: "want binary messages"})
 			continue
 		}
-		if c.failed() {
+		if c.Failed() {
 			continue // it is told already; what it still sends is not for us
 		}
 		got, err := c.session.Receive(c.hub.ctx, frame)
@@ -142,7 +118,7 @@ func (c *conn) read() {
 		if got.Head > 0 {
 			c.hub.wake(c.session.dev.Member, got.Head, c)
 		}
-		c.kick()
+		c.Kick()
 		if got.Changes > 0 && c.pace(got.Changes) {
 			alive() //nolint:errcheck // the next read will say it
 		}
@@ -180,44 +156,13 @@ func (c *conn) pace(changes int) (waited bool) {
 		wait, ok := c.hub.cfg.Pace(c.session.dev, changes)
 		if wait > 0 {
 			waited = true
-			if !c.hold(wait) {
+			if !c.Wait(wait) {
 				return true
 			}
 		}
 		if ok {
 			return waited
 		}
-	}
-}
-
-// hold waits; false says that the connection is to end.
-func (c *conn) hold(wait time.Duration) bool {
-	c.mu.Lock()
-	if c.failure != nil || c.over {
-		c.mu.Unlock()
-		return false
-	}
-	held := make(chan struct{})
-	c.held = held
-	c.mu.Unlock()
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-held:
-		return false
-	case <-timer.C:
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.held = nil
-	return c.failure == nil && !c.over
-}
-
-// release has the reading goroutine go on, if it waits for its turn. The caller holds mu.
-func (c *conn) release() {
-	if c.held != nil {
-		close(c.held)
-		c.held = nil
 	}
 }
 
@@ -232,137 +177,54 @@ func (c *conn) lookUp() {
 	}
 }
 
-// pause returns the time to the next ping, spread so that pings of many devices do not meet.
-func (c *conn) pause() time.Duration {
-	return c.hub.cfg.Ping*2/3 + rand.N(c.hub.cfg.Ping*2/3)
-}
-
 // failOf ends the connection for an error, which is a refusal.
 func (c *conn) failOf(err error) { c.fail(AsError(err), err) }
 
 // fail ends the connection for a reason, which is sent first. why is what the server has to say of a refusal; nil when it is
 // none.
 func (c *conn) fail(e *wire.Error, why error) {
-	c.mu.Lock()
-	first := c.failure == nil
-	if first {
-		c.failure = e
-	}
-	c.release()
-	c.mu.Unlock()
-	if first && why != nil {
+	if c.Fail(e) && why != nil {
 		c.refuse(e, why)
 	}
-	c.kick()
+	c.Kick()
 }
 
-func (c *conn) failed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.failure != nil
-}
-
-// kick starts the writing goroutine unless it runs.
-func (c *conn) kick() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.over:
-	case c.pumping:
-		c.again = true
-	default:
-		c.pumping = true
-		go c.pump()
+// Next is for package live, as the next three.
+func (c *conn) Next() ([]byte, error) {
+	frame, err := c.session.Next(c.hub.ctx)
+	if err != nil {
+		c.failOf(fmt.Errorf("nothing to send: %w", err))
 	}
+	return frame, err
 }
 
-// pump writes until there is nothing to write.
-func (c *conn) pump() {
-	for {
-		c.mu.Lock()
-		c.again = false
-		failure := c.failure
-		c.mu.Unlock()
-		var frame []byte
-		if failure == nil {
-			var err error
-			if frame, err = c.session.Next(c.hub.ctx); err != nil {
-				c.failOf(fmt.Errorf("nothing to send: %w", err))
-				continue
-			}
-		}
-		switch {
-		case failure != nil:
-			c.mu.Lock()
-			c.over = true
-			c.mu.Unlock()
-			c.line.flush() //nolint:errcheck // the connection ends anyway
-			c.hangUp(failure)
-			return
-		case frame == nil:
-			c.mu.Lock()
-			if !c.again && c.failure == nil {
-				c.pumping = false
-				c.mu.Unlock()
-				return
-			}
-			c.mu.Unlock()
-		default:
-			more := c.session.Ready()
-			if more {
-				c.line.hold()
-			}
-			c.ws.SetWriteDeadline(time.Now().Add(c.hub.cfg.Write)) //nolint:errcheck // the write will say it
-			err := c.ws.WriteMessage(websocket.BinaryMessage, frame)
-			if err == nil && !more {
-				err = c.line.flush()
-			}
-			if err != nil {
-				c.log.Debug("device does not read", "err", err)
-				c.mu.Lock()
-				c.over = true
-				c.release()
-				c.mu.Unlock()
-				c.ws.Close() // it comes back, and misses nothing
-				return
-			}
-		}
+func (c *conn) Send(frame []byte) error {
+	more := c.session.Ready()
+	if more {
+		c.line.hold()
 	}
+	err := c.ws.WriteMessage(websocket.BinaryMessage, frame)
+	if err == nil && !more {
+		err = c.line.flush()
+	}
+	return err
 }
+
+func (c *conn) Lost(err error) { c.log.Debug("device does not read", "err", err) }
 
 // maxReason bounds the sentence of an Error, so that the id behind it is not cut off.
 const maxReason = 800
 
-// hangUp says why and closes: 1012 and 1013 for those who may come back, 4000 + code for the rest. A refusal ends with the
-// id by which support finds it in the log.
-func (c *conn) hangUp(e *wire.Error) {
-	deadline := time.Now().Add(c.hub.cfg.Write)
+// Last ends a refusal with the id by which support finds it in the log.
+func (c *conn) Last(e *wire.Error) []byte {
+	c.line.flush() //nolint:errcheck // the connection ends anyway
 	said := *e
 	if e.Code != wire.CodeShutdown {
 		said.Text = fmt.Sprintf("%s (id %s)", strings.ToValidUTF8(e.Text[:min(len(e.Text), maxReason)], ""), shortID(c.id))
 	}
-	if b, err := wire.Encode(&said); err == nil {
-		c.ws.SetWriteDeadline(deadline)               //nolint:errcheck // best effort: the connection ends anyway
-		c.ws.WriteMessage(websocket.BinaryMessage, b) //nolint:errcheck
+	b, err := wire.Encode(&said)
+	if err != nil {
+		return nil
 	}
-	code := 4000 + int(e.Code)
-	switch {
-	case e.Code == wire.CodeShutdown:
-		code = websocket.CloseServiceRestart
-	case e.Code.Retry():
-		code = websocket.CloseTryAgainLater
-	}
-	c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), deadline) //nolint:errcheck
-	// The close is answered or the read times out; either ends the reading goroutine, which closes the socket.
-	c.ws.SetReadDeadline(time.Now().Add(2 * time.Second)) //nolint:errcheck
-}
-
-// drain reads what a refused device still sends, so that closing does not cut off what it was told, then closes.
-func (c *conn) drain() {
-	for {
-		if _, _, err := c.ws.NextReader(); err != nil {
-			c.ws.Close()
-			return
-		}
-	}
+	return b
 }

@@ -163,14 +163,15 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ws.SetReadLimit(wire.MaxFrame)
 	c := &conn{hub: h, ws: ws, line: below.line, id: id, log: h.cfg.Log.With("conn", id)}
+	c.Open(ws, c, h.cfg.Write)
 	if unknown != nil {
 		e := AsError(unknown)
 		if errors.Is(unknown, store.ErrNotFound) {
 			e = &wire.Error{Code: wire.CodeDevice, Text: "this device is not known here: sign in again; what is on it stays on it"}
 		}
 		c.refuse(e, unknown)
-		c.hangUp(e)
-		go c.drain()
+		c.HangUp(e)
+		go c.Drain()
 		return
 	}
 	c.log = c.log.With("member", dev.Member, "device", dev.ID)
@@ -178,8 +179,8 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.session = NewSession(h.cfg.Store, dev, id, h.cfg.Now)
 	c.session.names.shared, c.session.books = &h.names, h.books
 	if !h.add(c) {
-		c.hangUp(shutdownError())
-		go c.drain()
+		c.HangUp(shutdownError())
+		go c.Drain()
 		return
 	}
 	// The handler returns, and with it go net/http's buffers and the request: an idle connection keeps a goroutine and
@@ -228,7 +229,7 @@ func (h *Hub) add(c *conn) bool {
 func (h *Hub) makeRoom(list []*conn) (tell, cut []*conn) {
 	stay, open := 1, 1
 	for _, c := range list {
-		if c.gone = c.gone || c.failed(); !c.gone {
+		if c.gone = c.gone || c.Failed(); !c.gone {
 			stay++
 		}
 		if !c.cut {

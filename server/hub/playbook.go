@@ -234,7 +234,7 @@ func (h *Hub) spread() {
 				if !c.session.WakePlaybook(head.Version) {
 					continue
 				}
-				c.kick()
+				c.Kick()
 				if n++; n%bookBatch == 0 {
 					select {
 					case <-h.ctx.Done():

@@ -106,7 +106,7 @@ func (h *Hub) attend() {
 func (h *Hub) wake(m crdt.MemberID, head uint64, but *conn) {
 	for _, c := range h.of(m) {
 		if c != but && c.session.Wake(head) {
-			c.kick()
+			c.Kick()
 		}
 	}
 }

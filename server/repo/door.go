@@ -25,6 +25,7 @@ import (
 	"trio/crdt"
 	"trio/crdt/wire"
 	"trio/server/hub"
+	"trio/server/live"
 	"trio/server/ops"
 	"trio/server/store"
 )
@@ -199,7 +200,8 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // the upgrader has answered
 	}
 	token := Token(r)
-	c := &conn{door: d, ws: ws, id: ops.RequestID(r.Context()), token: token, since: time.Now(), ending: make(chan struct{})}
+	c := &conn{door: d, ws: ws, id: ops.RequestID(r.Context()), token: token, since: time.Now()}
+	c.Open(ws, c, d.cfg.Write)
 	if c.id == "" {
 		c.id = uuid.NewString()
 	}
@@ -215,16 +217,16 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		log.Warn("client refused", "err", err)
-		c.hangUp(hub.AsError(err))
-		go c.drain()
+		c.HangUp(hub.AsError(err))
+		go c.Drain()
 		return
 	}
 	c.dev = dev
 	c.log = log.With("member", dev.Member, "device", dev.ID)
 	c.ephemeral = rate.NewLimiter(ephemeralRate, ephemeralBurst)
 	if !d.add(c) {
-		c.hangUp(shutdownError())
-		go c.drain()
+		c.HangUp(shutdownError())
+		go c.Drain()
 		return
 	}
 	// The handler returns, and with it go net/http's buffers and the request.
@@ -328,7 +330,7 @@ func (d *Door) add(c *conn) bool {
 func (d *Door) makeRoom(list []*conn) {
 	stay, open := 1, 1
 	for _, c := range list {
-		if !c.failed() {
+		if !c.Failed() {
 			stay++
 		}
 		if !c.cut {
@@ -337,13 +339,13 @@ func (d *Door) makeRoom(list []*conn) {
 	}
 	silent := func(c *conn) bool { return !c.session.Joined() && time.Since(c.since) > d.cfg.Join/10 }
 	for _, c := range list {
-		if stay > d.cfg.Member && !c.failed() && silent(c) {
+		if stay > d.cfg.Member && !c.Failed() && silent(c) {
 			c.fail(&wire.Error{Code: wire.CodeBusy, Text: "too many connections of one member, and this one never said who it is"})
 			stay--
 		}
 	}
 	for _, c := range list {
-		gone := c.failed()
+		gone := c.Failed()
 		if !gone && stay > d.cfg.Member {
 			c.fail(&wire.Error{Code: wire.CodeBusy, Text: "too many connections of one member"})
 			gone, stay = true, stay-1
@@ -437,7 +439,7 @@ func (d *Door) wake(m crdt.MemberID) {
 	}
 	book.Stale()
 	for _, c := range conns {
-		c.kick()
+		c.Kick()
 	}
 }
 
@@ -517,6 +519,7 @@ func (d *Door) Shutdown(ctx context.Context) error {
 
 // conn is one live connection: a goroutine that reads, and one that writes while there is something to write.
 type conn struct {
+	live.Conn
 	door      *Door
 	ws        *websocket.Conn
 	id        string
@@ -528,15 +531,8 @@ type conn struct {
 	work      *rate.Limiter
 	ephemeral *rate.Limiter
 	large     chan struct{} // the member's
+	late      time.Time     // when the large message that comes in is to be here, zero: none does; the reading goroutine's
 	cut       bool          // the socket was closed for others; guarded by the Door's mu
-
-	mu      sync.Mutex
-	pumping bool
-	again   bool
-	failure *wire.Error   // why the connection ends; the pump says it and closes
-	ending  chan struct{} // closed when there is a failure, or it is over
-	late    time.Time     // when the large message that comes in is to be here; zero: none does
-	over    bool
 }
 
 // lookUp reports whether the device may still sync, and ends the connection when it may not.
@@ -551,37 +547,13 @@ func (c *conn) lookUp() bool {
 
 // alive gives the client time for its next message or pong, once it has said who it is.
 func (c *conn) alive() error {
-	joined := c.session.Joined()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.late.IsZero() {
+	switch {
+	case !c.late.IsZero():
 		return nil // no pong gives a message more time
+	case !c.session.Joined():
+		return c.Within(time.Until(c.since.Add(c.door.cfg.Join)))
 	}
-	if !joined {
-		return c.within(time.Until(c.since.Add(c.door.cfg.Join)))
-	}
-	return c.within(2 * c.door.cfg.Ping)
-}
-
-// within gives the client a time for what it is to send next; for who holds mu.
-func (c *conn) within(d time.Duration) error {
-	if c.failure != nil {
-		return nil // it has hangUp's time to go, whatever it sends
-	}
-	return c.ws.SetReadDeadline(time.Now().Add(d))
-}
-
-// wait waits, and reports false when the connection is to end.
-func (c *conn) wait(d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-c.ending:
-	case <-c.door.ctx.Done():
-	}
-	return false
+	return c.Within(2 * c.door.cfg.Ping)
 }
 
 // enter takes a place in what has few, and reports false when the connection is to end first.
@@ -589,19 +561,10 @@ func (c *conn) enter(places chan struct{}) bool {
 	select {
 	case places <- struct{}{}:
 		return true
-	case <-c.ending:
+	case <-c.Ending():
 	case <-c.door.ctx.Done():
 	}
 	return false
-}
-
-// end has whoever waits on the connection go on; for who holds mu.
-func (c *conn) end() {
-	select {
-	case <-c.ending:
-	default:
-		close(c.ending)
-	}
 }
 
 // read takes messages until the connection ends.
@@ -610,28 +573,8 @@ func (c *conn) read() {
 	defer c.charge()
 	defer c.ws.Close()
 	c.ws.SetPongHandler(func(string) error { return c.alive() })
-	c.alive()         //nolint:errcheck // the read will say it
-	var mu sync.Mutex // between the timer's function and the end of the connection
-	var ping *time.Timer
-	ended := false
-	mu.Lock()
-	ping = time.AfterFunc(c.pause(), func() {
-		if !c.lookUp() {
-			return
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if !ended && c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.door.cfg.Write)) == nil {
-			ping.Reset(c.pause())
-		}
-	})
-	mu.Unlock()
-	defer func() {
-		mu.Lock()
-		ended = true
-		ping.Stop()
-		mu.Unlock()
-	}()
+	c.alive() //nolint:errcheck // the read will say it
+	defer c.Pings(c.door.cfg.Ping, c.lookUp)()
 	c.log.Debug("client connected")
 	defer c.log.Debug("client disconnected")
 	for {
@@ -642,7 +585,7 @@ func (c *conn) read() {
 				continue
 			}
 			if errors.Is(err, errEnds) {
-				c.drain() // it is being told why
+				c.Drain() // it is being told why
 			}
 			return
 		}
@@ -659,7 +602,7 @@ func (c *conn) read() {
 // take works one message in. It returns how many changes it has brought, and whether the client stays.
 func (c *conn) take(kind int, b []byte) (stored int, ok bool) {
 	c.alive() //nolint:errcheck // the next read will say it
-	if c.failed() {
+	if c.Failed() {
 		return 0, true // it is told already; what it still sends is not for us
 	}
 	if kind != websocket.BinaryMessage {
@@ -685,7 +628,7 @@ func (c *conn) take(kind int, b []byte) (stored int, ok bool) {
 		c.relay(e.Relay)
 	}
 	c.alive() //nolint:errcheck // as above; it may have joined
-	c.kick()
+	c.Kick()
 	return e.Stored, true
 }
 
@@ -740,9 +683,7 @@ func (c *conn) nextLarge(first []byte, r io.Reader) (b []byte, done func(), err 
 
 // setLate sets when the large message that comes in is to be here.
 func (c *conn) setLate(at time.Time) {
-	c.mu.Lock()
 	c.late = at
-	c.mu.Unlock()
 	c.alive() //nolint:errcheck // the next read will say it
 }
 
@@ -752,9 +693,7 @@ func (c *conn) step(r io.Reader, most int) (part []byte, more bool, err error) {
 		c.door.room.Add(-largeStep)
 		return nil, false, &wire.Error{Code: wire.CodeBusy, Text: "the server has too many large messages to work in: come back later"}
 	}
-	c.mu.Lock()
-	c.within(min(largePause, time.Until(c.late))) //nolint:errcheck // the read will say it
-	c.mu.Unlock()
+	c.Within(min(largePause, time.Until(c.late))) //nolint:errcheck // the read will say it
 	part, err = io.ReadAll(io.LimitReader(r, largeStep))
 	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
 		c.log.Info("client sends a large message too slowly")
@@ -781,7 +720,7 @@ func (c *conn) charge() time.Duration {
 func (c *conn) pace(changes int) {
 	if wait := c.charge(); wait > 0 {
 		c.log.Debug("client is paced", "ms", wait.Milliseconds())
-		c.wait(wait)
+		c.Wait(wait)
 		c.alive() //nolint:errcheck // the next read will say it
 	}
 	for changes > 0 {
@@ -794,7 +733,7 @@ func (c *conn) pace(changes int) {
 			continue
 		}
 		c.log.Debug("client is paced", "ms", wait.Milliseconds(), "changes", changes)
-		if !c.wait(wait) {
+		if !c.Wait(wait) {
 			return
 		}
 		c.alive() //nolint:errcheck // the next read will say it
@@ -810,121 +749,36 @@ func (c *conn) relay(r *Relayed) {
 	conns, _ := c.door.of(c.dev.Member)
 	for _, x := range conns {
 		if x != c && x.session.Relay(r) {
-			x.kick()
+			x.Kick()
 		}
 	}
-}
-
-// pause returns the time to the next ping, spread so that pings of many clients do not meet.
-func (c *conn) pause() time.Duration {
-	return c.door.cfg.Ping*2/3 + rand.N(c.door.cfg.Ping*2/3)
 }
 
 // fail ends the connection for a reason, which is sent first.
 func (c *conn) fail(e *wire.Error) {
-	c.mu.Lock()
-	if c.failure == nil {
-		c.failure = e
+	c.Fail(e)
+	c.Kick()
+}
+
+// Next is for package live, as the next three.
+func (c *conn) Next() ([]byte, error) {
+	b, err := c.session.Next(c.door.ctx)
+	if err != nil {
+		c.log.Error("nothing to send a client", "err", err)
+		c.fail(hub.AsError(err))
 	}
-	c.end()
-	c.mu.Unlock()
-	c.kick()
+	return b, err
 }
 
-func (c *conn) failed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.failure != nil
-}
+func (c *conn) Send(b []byte) error { return c.ws.WriteMessage(websocket.BinaryMessage, b) }
 
-// kick starts the writing goroutine unless it runs.
-func (c *conn) kick() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.over:
-	case c.pumping:
-		c.again = true
-	default:
-		c.pumping = true
-		go c.pump()
-	}
-}
+func (c *conn) Lost(err error) { c.log.Debug("client does not read", "err", err) }
 
-// pump writes until there is nothing to write.
-func (c *conn) pump() {
-	for {
-		c.mu.Lock()
-		c.again = false
-		failure := c.failure
-		c.mu.Unlock()
-		var b []byte
-		if failure == nil {
-			var err error
-			if b, err = c.session.Next(c.door.ctx); err != nil {
-				c.log.Error("nothing to send a client", "err", err)
-				c.fail(hub.AsError(err))
-				continue
-			}
-		}
-		switch {
-		case failure != nil:
-			c.mu.Lock()
-			c.over = true
-			c.mu.Unlock()
-			c.hangUp(failure)
-			return
-		case b == nil:
-			c.mu.Lock()
-			if !c.again && c.failure == nil {
-				c.pumping = false
-				c.mu.Unlock()
-				return
-			}
-			c.mu.Unlock()
-		default:
-			c.ws.SetWriteDeadline(time.Now().Add(c.door.cfg.Write)) //nolint:errcheck // the write will say it
-			if err := c.ws.WriteMessage(websocket.BinaryMessage, b); err != nil {
-				c.log.Debug("client does not read", "err", err)
-				c.mu.Lock()
-				c.over = true
-				c.end()
-				c.mu.Unlock()
-				c.ws.Close() // it comes back, and misses nothing
-				return
-			}
-		}
-	}
-}
-
-// hangUp says why and closes: 1012 and 1013 for those who may come back, 4000 + code for the rest. The text names the
-// connection, so that support finds it in the log.
-func (c *conn) hangUp(e *wire.Error) {
+// Last names the connection, so that support finds it in the log.
+func (c *conn) Last(e *wire.Error) []byte {
 	if e.Code != wire.CodeShutdown {
 		c.door.cfg.Refused(e.Code)
 	}
-	deadline := time.Now().Add(c.door.cfg.Write)
 	m := &message{Type: kindError, Sender: c.door.peer, Message: e.Text + " (connection " + c.id + ")"}
-	c.ws.SetWriteDeadline(deadline)                        //nolint:errcheck // best effort: the connection ends anyway
-	c.ws.WriteMessage(websocket.BinaryMessage, m.encode()) //nolint:errcheck
-	code := 4000 + int(e.Code)
-	switch {
-	case e.Code == wire.CodeShutdown:
-		code = websocket.CloseServiceRestart
-	case e.Code.Retry():
-		code = websocket.CloseTryAgainLater
-	}
-	c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), deadline) //nolint:errcheck
-	// The close is answered or the read times out; either ends the reading goroutine, which closes the socket.
-	c.ws.SetReadDeadline(time.Now().Add(2 * time.Second)) //nolint:errcheck
-}
-
-// drain reads what a refused client still sends, so that closing does not cut off what it was told, then closes.
-func (c *conn) drain() {
-	for {
-		if _, _, err := c.ws.NextReader(); err != nil {
-			c.ws.Close()
-			return
-		}
-	}
+	return m.encode()
 }

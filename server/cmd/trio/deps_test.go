@@ -33,6 +33,7 @@ var rooms = map[string][]string{
 	"trio/server/admin":     {"trio/crdt", "trio/ranking", "trio/server/intake", "trio/server/ops", "trio/server/store"},
 	"trio/server/store":     {"trio/crdt", "trio/server/store"},
 	"trio/server/intake":    {"trio/crdt", "trio/server/store"},
+	"trio/server/live":      {"trio/crdt/wire"},
 	"trio/server/ops":       {"trio/crdt", "trio/server/store"},
 	"trio/server/witness":   {"trio/crdt/automerge"},
 	"trio/server/fit":       {"trio/ranking"},
