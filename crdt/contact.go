@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"trio/crdt/automerge"
+	"trio/crdt/zone"
 )
 
 // Fields of a contact. A contact is registers `<contact>/<field>` of the contacts document; the fields that end in a
@@ -28,6 +29,7 @@ const (
 	FieldHousehold  = "household"   // any contact's id that the household shares
 	FieldCompany    = "company"
 	FieldNote       = "note"
+	FieldZone       = "zone"   // where the contact lives, such as "Europe/Madrid"; absent: as the member
 	FieldSource     = "source" // where the contact came from: an event's tag, a file's key
 	FieldCreated    = "created"
 	FieldDeleted    = "deleted"
@@ -130,6 +132,14 @@ func CheckContactField(field string, v *automerge.Value) error {
 		}
 		if _, err := time.Parse(time.DateOnly, s); err != nil {
 			return fmt.Errorf("contact field %s is %.20q: want YYYY-MM-DD", field, v.Str)
+		}
+		return nil
+	case FieldZone:
+		if err := str(); err != nil || v == nil {
+			return err
+		}
+		if !zone.Known(v.Str) {
+			return fmt.Errorf("time zone %.60q is not known: want a name like Europe/Madrid", v.Str)
 		}
 		return nil
 	case FieldMergedInto, FieldHousehold:

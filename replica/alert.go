@@ -29,11 +29,11 @@ const maxNews = 200
 // first. It is to be asked when Watch tells of a change. Say so by Alerted when one was shown.
 //
 // Notices are of what contacts did and systems brought (evidence E3 and E4); what the promoter types in is no news to the
-// promoter, nor is what was followed by a touch. In the profile's quiet hours there are none: what is still news at
-// their end is given then.
+// promoter, nor is what was followed by a touch. In quiet hours there are none, at home as where the contact lives (QuietUntil): what is
+// still news at their end is given then.
 func (r *Replica) Alerts(ctx context.Context, lang string) ([]Alert, error) {
-	quiet, err := r.Profile(ctx, crdt.ProfileQuiet)
-	if err != nil || within(quiet, r.moment().Minute) {
+	quiet, err := r.quietHours(ctx)
+	if err != nil || quietLeft(quiet, r.moment().Minute) > 0 {
 		return nil, err
 	}
 	pb := r.Playbook().Ranking
@@ -104,6 +104,12 @@ func (r *Replica) Alerts(ctx context.Context, lang string) ([]Alert, error) {
 		if done {
 			continue
 		}
+		if until, err := r.QuietUntil(ctx, c); err != nil || !until.IsZero() {
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
 		s, err := r.spell(ctx, pb, a.Suggestion, lang, sender)
 		if err != nil {
 			return nil, err
@@ -145,20 +151,4 @@ func (s *topThree) alert(pb *ranking.Playbook, seed uint64, today ranking.Day, c
 	}
 	s.on(today, seed)
 	return pb.Alert(&s.member, &s.facts[i], ev, at, now)
-}
-
-// within reports whether a minute of the day lies in quiet hours, as the profile writes them ("21:00-08:00"). What cannot be
-// read are none.
-func within(quiet string, minute int) bool {
-	a, b, _ := strings.Cut(quiet, "-")
-	from, err := time.Parse("15:04", a)
-	until, err2 := time.Parse("15:04", b)
-	if err != nil || err2 != nil {
-		return false
-	}
-	f, u := from.Hour()*60+from.Minute(), until.Hour()*60+until.Minute()
-	if f <= u {
-		return f <= minute && minute < u
-	}
-	return f <= minute || minute < u
 }

@@ -133,6 +133,7 @@ type method struct {
 var methods = map[string]method{
 	"status":   {false, (*call).status},
 	"top":      {false, (*call).top},
+	"ends":     {false, (*call).ends},
 	"alerts":   {false, (*call).alerts},
 	"contacts": {false, (*call).contacts},
 	"contact":  {false, (*call).contact},
@@ -196,7 +197,14 @@ func (c *call) top() error {
 	}
 	c.open('[')
 	for i := range three {
+		quiet, err := c.d.R.QuietUntil(c.ctx, three[i].Contact)
+		if err != nil {
+			return err
+		}
 		c.open('{')
+		if !quiet.IsZero() {
+			c.number("quiet", quiet.UnixMilli()) // no call and no message before
+		}
 		c.suggests(&three[i])
 		c.close('}')
 	}
@@ -218,6 +226,7 @@ func (c *call) suggests(s *replica.Suggestion) {
 	if s.Deadline != 0 {
 		c.text("deadline", s.Deadline.String())
 	}
+	c.text("expiry", s.Expiry.String())
 	c.name("reasons")
 	c.open('[')
 	for j, sentence := range s.Reasons {
@@ -227,6 +236,24 @@ func (c *call) suggests(s *replica.Suggestion) {
 		c.close('}')
 	}
 	c.close(']')
+}
+
+// ends are what would take a suggestion off the list: codes with days, and sentences.
+func (c *call) ends() error {
+	s, err := c.suggestion()
+	if err != nil {
+		return err
+	}
+	c.open('[')
+	for _, e := range c.d.R.Ends(s) {
+		c.open('{')
+		c.text("code", e.Code.String())
+		c.number("days", e.Days)
+		c.text("text", e.Sentence(c.Lang))
+		c.close('}')
+	}
+	c.close(']')
+	return nil
 }
 
 // alerts are the notices that are due: suggestions, each with what happened, until when it is news (ms), and its key.

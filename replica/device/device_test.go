@@ -60,6 +60,7 @@ func TestCalls(t *testing.T) {
 	shown, _ := json.Marshal(map[string]any{
 		"contact": s["contact"], "trigger": s["trigger"], "channel": s["channel"], "content": s["content"], "p0": s["p0"], "p1": s["p1"], "outcome": "no_answer",
 	})
+	want(call("", "ends", `{"lang":"en",`+string(shown[1:])), `{"code":"touch","days":`, `"text":"a touch: rests for `)
 	acted := call("k4", "act", string(shown))
 	if again := call("k4", "act", string(shown)); again != acted {
 		t.Errorf("%s, given again %s", acted, again)

@@ -235,7 +235,7 @@ const MaxKeptEntries = 20
 var contactFields = map[string]string{
 	crdt.FieldName: "name", crdt.FieldStage: "stage", crdt.FieldPhone: "phone number", crdt.FieldEmail: "e-mail address", crdt.FieldTag: "tag",
 	crdt.FieldBirthday: "birthday", crdt.FieldConsent: "consent", crdt.FieldSnooze: "snooze", crdt.FieldMergedInto: "merge", crdt.FieldHousehold: "household",
-	crdt.FieldCompany: "company", crdt.FieldNote: "note", crdt.FieldSource: "source", crdt.FieldCreated: "creation", crdt.FieldDeleted: "deletion",
+	crdt.FieldCompany: "company", crdt.FieldNote: "note", crdt.FieldZone: "time zone", crdt.FieldSource: "source", crdt.FieldCreated: "creation", crdt.FieldDeleted: "deletion",
 }
 
 // family is a field without what may stand behind its slash.
