@@ -188,6 +188,15 @@ func (c *call) parameter(name string) string {
 	return c.query.Get(name)
 }
 
+// truth reads true or false of the query; false when it is not there.
+func (c *call) truth(name string) bool {
+	v := c.parameter(name)
+	if v != "" && v != "true" && v != "false" {
+		c.add(name, "%.40q: want true or false", v)
+	}
+	return v == "true"
+}
+
 func (c *call) page() (p Page) {
 	p.After = c.parameter("after")
 	if s := c.parameter("limit"); s != "" {

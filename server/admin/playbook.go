@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"trio/ranking/playbook"
+	"trio/server/fit"
 	"trio/server/ops"
 	"trio/server/store"
 )
@@ -36,7 +37,8 @@ func playbookView(p store.Playbook) Playbook {
 // Document is a published playbook with what was published, byte for byte.
 type Document struct {
 	Playbook
-	Doc []byte
+	Learnt uint32 `json:"learnt,omitempty"` // the newest version, when this is what people wrote and that adds learnt numbers
+	Doc    []byte `json:"-"`
 }
 
 // ServeHTTP answers with the document itself: what is read here can be changed and published.
@@ -45,6 +47,9 @@ func (d Document) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("ETag", `"`+d.Hash+`"`)
 	w.Header().Set("X-Playbook-Version", strconv.FormatUint(uint64(d.Version), 10))
+	if d.Learnt > 0 {
+		w.Header().Set("X-Playbook-Learnt", strconv.FormatUint(uint64(d.Learnt), 10))
+	}
 	w.Write(d.Doc) //nolint:errcheck // the caller left
 }
 
@@ -86,8 +91,16 @@ func (e *BadPlaybook) answer(w http.ResponseWriter, r *http.Request) {
 
 // Publishing says how a playbook is published.
 type Publishing struct {
-	After *uint32 // only if the newest has still this version, 0 for none; nil: whichever it is
-	Force bool    // also when contents that the log knows by number are others
+	After *uint32 // only if the newest, or the newest that people wrote, has still this version, 0 for none; nil: whichever it is
+	Force bool    // also when contents that the log knows by number are others, or numbers are learnt ones
+}
+
+// Published is what became of a publishing.
+type Published struct {
+	Playbook
+	// Carried is the version after it, which adds what was learnt on top of the one before; nil: nothing was learnt, or NotCarried.
+	Carried    *Playbook `json:"carried,omitempty"`
+	NotCarried string    `json:"not_carried,omitempty"` // why what was learnt is left to the next night
 }
 
 // name is who asked, for people.
@@ -106,56 +119,145 @@ func aboutPlaybook(t store.Tenant, version uint32) string {
 }
 
 // PublishPlaybook makes a document the company's playbook. It gets the next version, whatever the document says, and counts
-// as written by people, also when it came of one that was fitted.
-func (s *Service) PublishPlaybook(ctx context.Context, by Caller, t store.Tenant, b []byte, how Publishing) (Playbook, error) {
+// as written by people. When the newest is one that was fitted, the version after it is the same document with what was learnt, so that
+// devices lose nothing of it; that this one fails is no error, as the next night makes up for it.
+func (s *Service) PublishPlaybook(ctx context.Context, by Caller, t store.Tenant, b []byte, how Publishing) (Published, error) {
 	if err := by.may(store.ScopePlaybook); err != nil {
-		return Playbook{}, err
+		return Published{}, err
 	}
 	if !by.sees(t) {
-		return Playbook{}, notFound(aboutCompany(t))
+		return Published{}, notFound(aboutCompany(t))
 	}
 	doc, err := playbook.Parse(b)
 	if ps, ok := errors.AsType[playbook.Problems](err); ok && len(ps) > 0 {
-		return Playbook{}, badPlaybook(ps)
+		return Published{}, badPlaybook(ps)
 	}
 	if err != nil {
-		return Playbook{}, err
+		return Published{}, err
 	}
 	heads, err := s.store.PlaybookHeads(ctx, []store.Tenant{t})
 	if err != nil {
-		return Playbook{}, err
+		return Published{}, err
 	}
 	head, ok := heads[t]
 	if !ok {
-		return Playbook{}, notFound(aboutCompany(t))
+		return Published{}, notFound(aboutCompany(t))
 	}
-	if how.After != nil && *how.After != head.Version {
-		return Playbook{}, overtaken(head.Version)
+	at, err := s.standing(ctx, t, head.Version)
+	if err != nil {
+		return Published{}, mended(err, aboutPlaybook(t, head.Version))
 	}
-	if head.Version > 0 && !how.Force {
-		newest, err := s.store.PlaybookOf(ctx, t, head.Version)
-		if err != nil {
-			return Playbook{}, mended(err, aboutPlaybook(t, head.Version))
+	if how.After != nil && *how.After != head.Version && (at.version == 0 || *how.After != at.version) {
+		return Published{}, overtaken(head.Version)
+	}
+	if doc.Fitted > 0 && !how.Force {
+		return Published{}, &Error{
+			http.StatusConflict, "learnt", fmt.Sprintf("the document's numbers were learnt, on top of version %d: as written ones, all that is learnt later would be held to them", doc.Fitted),
+			"begin with what people wrote (trio playbook show, GET /v1/admin/playbook): what was learnt is carried over; or force it",
 		}
-		if old, err := playbook.Parse(newest.Doc); err == nil { // one of a newer build is not compared
-			if w := moved(old, doc); len(w) > 0 {
-				return Playbook{}, &Error{http.StatusConflict, "contents", w.err().Error(), "put them back into their places; or force it, and what was learnt of one is told of another"}
-			}
+	}
+	if at.newest != nil && !how.Force { // one of a newer build is not compared
+		if w := moved(at.newest, doc); len(w) > 0 {
+			return Published{}, &Error{http.StatusConflict, "contents", w.err().Error(), "put them back into their places; or force it, and what was learnt of one is told of another"}
 		}
 	}
+	carries := doc.Fitted == 0 && at.written != nil && at.newest.Fitted > 0
 	// Entries that were logged by what a build brings have that one's version.
 	doc.Version, doc.Fitted = max(head.Taken, playbook.Default().Version)+1, 0
 	if doc.Version == 0 {
-		return Playbook{}, errors.New("all versions of the company's playbook are used up")
+		return Published{}, errors.New("all versions of the company's playbook are used up")
 	}
-	out := doc.Encode()
-	p, err := s.store.PublishPlaybook(ctx, store.Playbook{
-		Tenant: t, Version: doc.Version, Hash: sha256.Sum256(out), By: by.name(), Doc: out,
-	}, head.Version)
+	p, err := s.putOut(ctx, t, doc, by.name(), head.Version)
 	if errors.Is(err, store.ErrOvertaken) {
-		return Playbook{}, overtaken(0)
+		return Published{}, overtaken(0)
 	}
-	return playbookView(p), mended(err, aboutCompany(t))
+	if err != nil {
+		return Published{}, mended(err, aboutCompany(t))
+	}
+	done := Published{Playbook: playbookView(p)}
+	if carries {
+		s.carryOver(ctx, t, &at, doc, &done)
+	}
+	return done, nil
+}
+
+// putOut has the store publish a document after a version.
+func (s *Service) putOut(ctx context.Context, t store.Tenant, doc *playbook.Doc, by string, after uint32) (store.Playbook, error) {
+	out := doc.Encode()
+	return s.store.PublishPlaybook(ctx, store.Playbook{
+		Tenant: t, Version: doc.Version, Fitted: doc.Fitted, Hash: sha256.Sum256(out), By: by, Doc: out,
+	}, after)
+}
+
+// standing is what devices go by before something is published. A document that this build cannot read is nil.
+type standing struct {
+	newest  *playbook.Doc
+	written *playbook.Doc // that the newest was fitted to; the newest itself when people wrote that
+	version uint32        // of the newest that people wrote
+}
+
+// standing reads where a company stands whose newest playbook has a version, 0 for none.
+func (s *Service) standing(ctx context.Context, t store.Tenant, newest uint32) (at standing, err error) {
+	read := func(version uint32) (*playbook.Doc, uint32, error) {
+		p, err := s.store.PlaybookOf(ctx, t, version)
+		if err != nil {
+			return nil, 0, err
+		}
+		d, err := playbook.Parse(p.Doc)
+		if err != nil { //nolint:nilerr // it is of a newer build
+			d = nil
+		}
+		return d, p.Fitted, nil
+	}
+	if newest == 0 {
+		return at, nil
+	}
+	var base uint32
+	if at.newest, base, err = read(newest); err != nil {
+		return at, err
+	}
+	if at.written, at.version = at.newest, newest; base == 0 {
+		return at, nil
+	}
+	if at.version, err = store.NewestWritten(ctx, s.store, t, newest); err == nil {
+		at.written, _, err = read(base)
+	}
+	if errors.Is(err, store.ErrNotFound) { // it stands above what is not here
+		at.written, err = nil, nil
+	}
+	if at.newest == nil {
+		at.written = nil
+	}
+	return at, err
+}
+
+// carrier is who publishes what was carried over, for people.
+const carrier = "carried over"
+
+// carryOver publishes what was learnt on top of the playbook before as the version after one that was just published.
+func (s *Service) carryOver(ctx context.Context, t store.Tenant, at *standing, written *playbook.Doc, done *Published) {
+	sum := fit.Carry(at.written.Ranking, at.newest.Ranking, written.Ranking)
+	if len(fit.Moves(written.Ranking, sum)) == 0 {
+		return
+	}
+	next := *written
+	next.Version, next.Fitted, next.Ranking = written.Version+1, written.Version, sum
+	doc, err := playbook.Parse(next.Encode())
+	if err != nil {
+		done.NotCarried = fmt.Sprintf("what was learnt does not go with it: %v; the next night learns anew", err)
+		return
+	}
+	p, err := s.putOut(ctx, t, doc, carrier, written.Version)
+	if errors.Is(err, store.ErrOvertaken) {
+		done.NotCarried = "another playbook was published meanwhile: the next night goes on from that"
+		return
+	}
+	if err != nil {
+		done.NotCarried = "what was learnt could not be stored: the next night learns anew"
+		return
+	}
+	v := playbookView(p)
+	done.Carried = &v
 }
 
 // overtaken refuses who did not know the newest playbook.
@@ -177,8 +279,9 @@ func moved(old, now *playbook.Doc) (w wrong) {
 	return w
 }
 
-// PlaybookOf returns a published playbook, 0 for the newest.
-func (s *Service) PlaybookOf(ctx context.Context, by Caller, t store.Tenant, version uint32) (Document, error) {
+// PlaybookOf returns a published playbook: a version, or for 0 the newest that people wrote, so that what they change and publish has
+// no learnt numbers in it, or with learnt the newest of all.
+func (s *Service) PlaybookOf(ctx context.Context, by Caller, t store.Tenant, version uint32, learnt bool) (Document, error) {
 	if !by.sees(t) {
 		return Document{}, notFound(aboutCompany(t))
 	}
@@ -192,7 +295,14 @@ func (s *Service) PlaybookOf(ctx context.Context, by Caller, t store.Tenant, ver
 		}
 		return Document{}, &Error{http.StatusNotFound, "not-found", "no playbook was published yet: devices go by the one that they come with", "publish one"}
 	}
-	return Document{playbookView(p), p.Doc}, err
+	if err != nil || version > 0 || learnt || p.Fitted == 0 {
+		return Document{Playbook: playbookView(p), Doc: p.Doc}, err
+	}
+	newest := p.Version
+	if version, err = store.NewestWritten(ctx, s.store, t, newest); err == nil {
+		p, err = s.store.PlaybookOf(ctx, t, version)
+	}
+	return Document{playbookView(p), newest, p.Doc}, mended(err, aboutPlaybook(t, version))
 }
 
 // Playbooks returns what a company has published, the newest first; Page.After is the version to go on behind.
@@ -236,10 +346,11 @@ func (s *Service) getPlaybook(c *call) (any, error) {
 	if v := c.parameter("version"); v != "" {
 		version = c.digits("version", v, 1, math.MaxInt32)
 	}
+	learnt := c.truth("learnt")
 	if err := c.done(); err != nil {
 		return nil, err
 	}
-	return s.PlaybookOf(c.Context(), c.by, c.by.tenant, uint32(version))
+	return s.PlaybookOf(c.Context(), c.by, c.by.tenant, uint32(version), learnt)
 }
 
 func (s *Service) getPlaybooks(c *call) (any, error) {
@@ -256,13 +367,7 @@ func (s *Service) postPlaybook(c *call) (any, error) {
 		after := uint32(c.digits("after", v, 0, math.MaxInt32))
 		how.After = &after
 	}
-	switch v := c.parameter("force"); v {
-	case "", "false":
-	case "true":
-		how.Force = true
-	default:
-		c.add("force", "%.40q: want true or false", v)
-	}
+	how.Force = c.truth("force")
 	if err := c.done(); err != nil {
 		return nil, err
 	}

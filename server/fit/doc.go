@@ -2,6 +2,7 @@
 //
 //	contacts' logs ── Observe ──> Tuple, Control
 //	parent Playbook and a Log of these ── Night ──> candidate ── Release ──> the next version, or why not
+//	what people write next ── Carry ──> the same with what was learnt
 //
 // It is the server's side of package ranking. There all is integers, as every device must get the same; here floating
 // point is fine, as only what is rounded leaves: weights in milli-nats, probabilities in Q16. The same input gives the

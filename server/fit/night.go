@@ -41,6 +41,7 @@ func Night(parent, old *ranking.Playbook, log *Log) *ranking.Playbook {
 const (
 	mostNats  = 12_000  // milli-nats
 	mostModel = 1 << 24 // of the numbers of the reorder model
+	mostInfo  = 1 << 30 // of what own experience is held to
 )
 
 // own returns what people wrote with the numbers that are fitted, within their bounds.

@@ -32,10 +32,10 @@ type Shelf interface {
 
 // Standing is where a company's playbook stands.
 type Standing struct {
-	Written   *playbook.Doc // the newest that people wrote
-	Newest    *playbook.Doc // the newest, fitted or written
-	Published time.Time     // when the newest was
-	Next      uint32        // the version after it
+	Written *playbook.Doc // the newest that people wrote
+	Newest  *playbook.Doc // the newest, fitted or written
+	Fitted  time.Time     // when the newest was published, if it was fitted; zero: people published it, or it carries over what was learnt
+	Next    uint32        // the version after it
 }
 
 // Errors of a Shelf.
@@ -80,7 +80,7 @@ func (l *Learner) Night(ctx context.Context, c store.Company, dry bool) (*Report
 	if err != nil {
 		return nil, err
 	}
-	if ago := now().Sub(s.Published); s.Newest.Fitted != 0 && ago < l.Within {
+	if ago := now().Sub(s.Fitted); ago < l.Within {
 		return r.end(Done, fmt.Sprintf("version %d was fitted %v ago", s.Newest.Version, ago.Round(time.Minute))), nil
 	}
 	parent, old := s.Written.Ranking, s.Newest.Ranking

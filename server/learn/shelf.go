@@ -49,36 +49,23 @@ func (s inStore) Standing(ctx context.Context, t store.Tenant) (st Standing, err
 	if err != nil {
 		return st, err
 	}
-	st = Standing{Newest: newest, Written: newest, Published: p.Published, Next: head.Taken + 1}
+	st = Standing{Newest: newest, Written: newest, Next: head.Taken + 1}
 	if newest.Fitted == 0 {
 		return st, nil
 	}
+	if p.By == publisher {
+		st.Fitted = p.Published
+	}
 	// What people wrote last is what the newest was fitted to, or came in between.
-	version, err := s.written(ctx, t, head.Version)
+	version, err := store.NewestWritten(ctx, s.st, t, head.Version)
+	if errors.Is(err, store.ErrNotFound) {
+		return st, errors.New("no version is one that people wrote: publish one")
+	}
 	if err != nil {
 		return st, err
 	}
 	st.Written, _, err = read(version)
 	return st, err
-}
-
-// written returns the newest version before one that people wrote.
-func (s inStore) written(ctx context.Context, t store.Tenant, before uint32) (uint32, error) {
-	for {
-		list, err := s.st.PlaybookHistory(ctx, t, before, 100)
-		if err != nil {
-			return 0, err
-		}
-		if len(list) == 0 {
-			return 0, errors.New("no version is one that people wrote: publish one")
-		}
-		for _, p := range list {
-			if p.Fitted == 0 {
-				return p.Version, nil
-			}
-			before = p.Version
-		}
-	}
 }
 
 func (s inStore) Publish(ctx context.Context, t store.Tenant, st *Standing, doc *playbook.Doc) error {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"trio/crdt"
@@ -259,6 +260,28 @@ type Playbooks interface {
 	// TakePlaybook notes that devices hold a version that the store may not know, so that it is not given to another
 	// playbook. Of a version above the newest by more than MaxPlaybookAhead so much counts: no device spoils all numbers.
 	TakePlaybook(ctx context.Context, t Tenant, version uint32) error
+}
+
+// NewestWritten returns the number of the newest version before one, or for 0 of all, that people wrote; ErrNotFound for none.
+func NewestWritten(ctx context.Context, st interface {
+	PlaybookHistory(ctx context.Context, t Tenant, before uint32, limit int) ([]Playbook, error)
+}, t Tenant, before uint32,
+) (uint32, error) {
+	for {
+		list, err := st.PlaybookHistory(ctx, t, before, 100)
+		if err != nil {
+			return 0, err
+		}
+		if len(list) == 0 {
+			return 0, fmt.Errorf("playbook of company %d that people wrote: %w", t, ErrNotFound)
+		}
+		for _, p := range list {
+			if p.Fitted == 0 {
+				return p.Version, nil
+			}
+			before = p.Version
+		}
+	}
 }
 
 // MaxPlaybookAhead is how many versions may be lost with what a backup lacks: more than two years of nightly fits.

@@ -34,7 +34,7 @@ type adminFlags struct {
 	scopes                    string
 	members, devices, bytes   *int64
 	after, version, company   *int64
-	force                     bool
+	force, learnt             bool
 	depth                     int
 	days                      int
 	invite                    bool
@@ -77,6 +77,8 @@ func (f *adminFlags) define(fs *flag.FlagSet, name string) {
 		number(&f.company, "")
 	case "force":
 		fs.BoolVar(&f.force, name, false, "")
+	case "learnt":
+		fs.BoolVar(&f.learnt, name, false, "")
 	case "depth":
 		fs.IntVar(&f.depth, name, admin.MaxDepth, "")
 	case "days":

@@ -30,7 +30,7 @@ var rooms = map[string][]string{
 	"trio/replica":          {"trio/crdt", "trio/ranking", "trio/replica"},
 	"trio/clients/qr":       {},
 	"trio/server":           {"trio/crdt", "trio/ranking", "trio/server"},
-	"trio/server/admin":     {"trio/crdt", "trio/ranking", "trio/server/intake", "trio/server/ops", "trio/server/store"},
+	"trio/server/admin":     {"trio/crdt", "trio/ranking", "trio/server/fit", "trio/server/intake", "trio/server/ops", "trio/server/store"},
 	"trio/server/store":     {"trio/crdt", "trio/server/store"},
 	"trio/server/intake":    {"trio/crdt", "trio/server/store"},
 	"trio/server/live":      {"trio/crdt/wire"},

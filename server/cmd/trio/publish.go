@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 
 	"trio/server/admin"
 	"trio/server/store"
@@ -15,9 +16,11 @@ import (
 func publishCommands() []adminCommand {
 	return []adminCommand{
 		{"", "publish", "FILE", "company after force", "make FILE (- is standard input) the company's playbook. It gets the next version; devices that are connected have it at once, " +
-			"others when they connect. --after N: only while N is the newest; --force: also when contents are gone or have other places", (*adminRun).publish},
+			"others when they connect. What was learnt on top of the one before is carried over, as the version after it. --after N: only while N is the newest, or the newest that " +
+			"people wrote; --force: also when contents are gone or have other places, or numbers are learnt ones", (*adminRun).publish},
 		{"", "history", "", "company", "what was published, the newest first", (*adminRun).history},
-		{"", "show", "", "company version", "print what was published, the newest or a version, byte for byte", (*adminRun).showPlaybook},
+		{"", "show", "", "company version learnt", "print what was published, byte for byte: the newest that people wrote, to change and publish; --learnt: the newest of all, with " +
+			"learnt numbers, as devices have it; --version N: that one", (*adminRun).showPlaybook},
 	}
 }
 
@@ -88,7 +91,13 @@ func (r *adminRun) publish() error {
 	if err != nil {
 		return err
 	}
-	return r.print(p, fmt.Sprintf("version %d, %d bytes: devices that are connected have it in moments, others when they come", p.Version, p.Bytes))
+	said := fmt.Sprintf("version %d, %d bytes: devices that are connected have it in moments, others when they come", p.Version, p.Bytes)
+	if p.Carried != nil {
+		said += fmt.Sprintf("\nversion %d carries over what was learnt: it is the same with these numbers, and what devices end on", p.Carried.Version)
+	} else if p.NotCarried != "" {
+		said += "\nwhat was learnt is not carried over: " + p.NotCarried
+	}
+	return r.print(p, said)
 }
 
 func (r *adminRun) showPlaybook() error {
@@ -100,12 +109,15 @@ func (r *adminRun) showPlaybook() error {
 	if err != nil {
 		return err
 	}
-	d, err := r.PlaybookOf(r, admin.Operator(), t, version)
+	d, err := r.PlaybookOf(r, admin.Operator(), t, version, r.learnt)
 	if err != nil {
 		return err
 	}
 	if r.json {
-		return r.print(d.Playbook, nil)
+		return r.print(d, nil)
+	}
+	if d.Learnt > 0 {
+		fmt.Fprintf(os.Stderr, "note: this is version %d, which people wrote; version %d adds learnt numbers (--learnt shows it), which are carried over to what you publish\n", d.Version, d.Learnt)
 	}
 	_, err = r.out.Write(d.Doc)
 	return err

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"trio/crdt/wire"
+	"trio/ranking"
 	"trio/ranking/playbook"
 	"trio/server/store"
 )
@@ -35,14 +37,17 @@ func TestPublishBeside(t *testing.T) {
 		t.Helper()
 		return command(t, append([]string{"device", "--data", dir}, args...)...)
 	}
-	publish := func(name string, args ...string) (version uint32) {
+	publish := func(name string, args ...string) (version uint32) { // that devices end on
 		t.Helper()
-		var p struct{ Version uint32 }
+		var p struct {
+			Version uint32
+			Carried struct{ Version uint32 }
+		}
 		out := command(t, append([]string{"playbook", "publish", "--json", "--data", c.data, named(t, name)}, args...)...)
 		if err := json.Unmarshal([]byte(out), &p); err != nil {
 			t.Fatal(out, err)
 		}
-		return p.Version
+		return max(p.Version, p.Carried.Version)
 	}
 	goesBy := func(when string, version uint32, name string) {
 		t.Helper()
@@ -98,6 +103,41 @@ func TestPublishBeside(t *testing.T) {
 	ends(t, program("playbook", "show", "--data", c.data, "--company", "9"), 1, "company 9 is not known here")
 	ends(t, program("playbook", "publish", "-h"), 0, "publish FILE [--company]")
 
+	// What was learnt is not what people change, and stays when they publish.
+	learnt := playbook.Default()
+	learnt.Version, learnt.Fitted, learnt.Name = one+1, one, "One"
+	learnt.Ranking.Rules[ranking.NewLead].Base += 250
+	st, err := store.Open(t.Context(), store.Config{Path: filepath.Join(c.data, dbName)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = st.PublishPlaybook(t.Context(), store.Playbook{Tenant: c.device.Tenant, Version: one + 1, Fitted: one, Hash: learnt.Hash(), By: "a night", Doc: learnt.Encode()}, one)
+	if err := errors.Join(err, st.Close()); err != nil {
+		t.Fatal(err)
+	}
+	shown := program("playbook", "show", "--data", c.data)
+	var said bytes.Buffer
+	shown.Stderr = &said
+	written, err := shown.Output()
+	if d, bad := playbook.Parse(written); err != nil || bad != nil || d.Version != one || d.Fitted != 0 || !strings.Contains(said.String(), fmt.Sprintf("version %d adds learnt numbers", one+1)) {
+		t.Fatalf("shown is %s, and said %s: %v %v", written, &said, err, bad)
+	}
+	all := command(t, "playbook", "show", "--data", c.data, "--learnt")
+	if all != string(learnt.Encode()) || all != command(t, "playbook", "show", "--data", c.data, "--version", fmt.Sprint(one+1)) {
+		t.Errorf("what was learnt is shown as %s", all)
+	}
+	ends(t, program("playbook", "publish", "--data", c.data, write(t, all)), 1, "the document's numbers were learnt", "hint: begin with what people wrote")
+	out := command(t, "playbook", "publish", "--data", c.data, "--after", fmt.Sprint(one), write(t, strings.Replace(string(written), `"rest_days": 3`, `"rest_days": 4`, 1)))
+	if !strings.Contains(out, fmt.Sprintf("version %d carries over what was learnt", one+3)) {
+		t.Errorf("published, it says %s", out)
+	}
+	goesBy("after a change,", one+3, "One")
+	if d, err := playbook.Parse([]byte(command(t, "playbook", "show", "--data", c.data, "--learnt"))); err != nil ||
+		d.Ranking.Rest != 4 || d.Ranking.Rules[ranking.NewLead].Base != learnt.Ranking.Rules[ranking.NewLead].Base || d.Fitted != one+2 {
+		t.Errorf("what devices end on lacks what was learnt or changed: %v", err)
+	}
+	one += 3
+
 	// Killed before anybody had it, the next server sends it.
 	kill := func() {
 		t.Helper()
@@ -117,10 +157,10 @@ func TestPublishBeside(t *testing.T) {
 	three := publish("Three")
 	goesBy("after the backup,", three, "Three")
 	kill()
-	if out := command(t, "restore", "--data", c.data, backup); !strings.Contains(out, "1 playbooks.") {
+	if out := command(t, "restore", "--data", c.data, backup); !strings.Contains(out, "2 playbooks.") {
 		t.Errorf("restore says\n%s", out)
 	}
-	if out := command(t, "playbook", "show", "--data", c.data); !strings.Contains(out, `"name": "Three"`) {
+	if out := command(t, "playbook", "show", "--data", c.data); !strings.Contains(out, `"name": "Three"`) || strings.Contains(out, `"fitted"`) {
 		t.Errorf("restored it is\n%s", out)
 	}
 	p = serving(t, c, "--listen", at)
@@ -138,7 +178,7 @@ func TestPublishBeside(t *testing.T) {
 		t.Errorf("history says\n%s", out)
 	}
 	four := publish("Four")
-	if four != two+store.MaxPlaybookAhead+1 {
+	if four != two+store.MaxPlaybookAhead+2 { // with the one that carries over
 		t.Errorf("published as version %d", four)
 	}
 	goesBy("published after that,", four, "Four")
