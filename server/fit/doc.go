@@ -1,7 +1,7 @@
 // Package fit learns the playbook's numbers from what became of suggestions: values in, a Playbook out.
 //
 //	contacts' logs ── Observe ──> Tuple, Control
-//	parent Playbook and a Log of these ── Night ──> candidate ── Release ──> the next version, or why not
+//	parent Playbook and a Log of these ── Night ──> candidate ── GateOrders, Release ──> the next version, or why not
 //	what people write next ── Carry ──> the same with what was learnt
 //
 // It is the server's side of package ranking. There all is integers, as every device must get the same; here floating
@@ -14,7 +14,8 @@
 //     days and no member above a twentieth of a trigger's weight. Few members or few acts leave the parent's number. An
 //     offset of each trigger follows the last days.
 //   - Shrink: how far members and contacts differ, by moments, so how far own experience is believed.
-//   - Reorder: gaps, the MBG/NBD model, the scorecard of orders that nobody asks for.
+//   - Reorder: gaps, the MBG/NBD model, the scorecard of orders that nobody asks for. It is fitted whole each night, not moved
+//     step by step, as its numbers stand for one another: GateOrders holds it by what it says of the last orders.
 //   - Natural: the same, corrected by weeks in which nobody was asked. Without them the worth of asking cannot be known.
 //   - Values: what success is worth, from the chain of stages and Spend.
 //

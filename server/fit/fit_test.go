@@ -276,6 +276,40 @@ func TestReleaseRefusesWhatDoesWorseOrLeaps(t *testing.T) {
 	}
 }
 
+// TestAModelOfOrdersThatDoesWorseIsNotReleased: it alone stays behind; one that says the same in other numbers, however far they
+// moved, goes out.
+func TestAModelOfOrdersThatDoesWorseIsNotReleased(t *testing.T) {
+	w := newWorld(3)
+	w.people(60, 1)
+	orders := w.histories()
+	old := ranking.DefaultPlaybook()
+	fitted := Copy(old)
+	fitted.Reorder = Reorder(old.Reorder, orders, simDay0-1)
+	fitted.Rules[ranking.NewLead].Base += 40
+	pb, g := GateOrders(old, fitted, orders, simDay0)
+	if g.Kept || pb != fitted || g.Customers < 100 || g.Is >= g.Was {
+		t.Fatalf("what was fitted to the orders is kept back: %+v", g)
+	}
+	t.Logf("as it comes %.4f, fitted %.4f, of %d", g.Was, g.Is, g.Customers)
+	far := Copy(fitted)
+	far.Reorder.Intercept -= 5000
+	for i := range far.Reorder.Card[ranking.Repeats] {
+		far.Reorder.Card[ranking.Repeats][i].Score += 5000
+	}
+	if _, g := GateOrders(fitted, far, orders, simDay0); g.Kept || g.Was != g.Is {
+		t.Errorf("a model that says the same is kept back: %+v", g)
+	}
+	worse := Copy(fitted)
+	worse.Reorder.Intercept -= 5028
+	pb, g = GateOrders(fitted, worse, orders, simDay0)
+	if !g.Kept || pb.Reorder.Intercept != fitted.Reorder.Intercept || pb.Rules[ranking.NewLead].Base != fitted.Rules[ranking.NewLead].Base {
+		t.Errorf("a worse model is released: %+v", g)
+	}
+	if pb, g := GateOrders(old, fitted, nil, simDay0); g.Customers != 0 || pb != fitted {
+		t.Errorf("without orders there is nothing to hold it by: %+v", g)
+	}
+}
+
 func TestReorderFindsTheNumbersThatMadeTheOrders(t *testing.T) {
 	w := newWorld(3)
 	w.people(60, 1)

@@ -108,7 +108,8 @@ const (
 
 // Release returns the candidate as the version after the old one, or says why it must not be: on the acts of the last 14
 // days its log-loss may be half a percent above the old one's at most, and no weight may have moved by more than 500
-// milli-nats. What the two playbooks say of an act is measured with the acts' Extra, so the reorder model is not.
+// milli-nats. What the two playbooks say of an act is measured with the acts' Extra, so the reorder model is not: GateOrders measures
+// that.
 func Release(old, candidate *ranking.Playbook, tuples []Tuple, today ranking.Day) (*ranking.Playbook, error) {
 	n, was, is := Losses(old, candidate, tuples, today)
 	if n > 0 && is > was*gateWorse {
@@ -124,6 +125,50 @@ func Release(old, candidate *ranking.Playbook, tuples []Tuple, today ranking.Day
 	pb := Copy(candidate)
 	pb.Version = old.Version + 1
 	return pb, nil
+}
+
+// OrderGate is how two models of orders do on what customers did last.
+type OrderGate struct {
+	Customers int     // customers on days, each as it was known then
+	Was, Is   float64 // mean log-loss of the old model and of the candidate's
+	Kept      bool    // the old one stays
+}
+
+// GateOrders returns the candidate, or when its model of orders does worse than the old one's, the candidate with that of the old one.
+// Both are measured on who ordered within the horizon, at the ends of the last two such windows within 14 days that are over; the
+// candidate's log-loss may be half a percent above the old one's at most.
+//
+// That is all that holds it: the model is fitted whole, not moved step by step as the weights are. Its numbers stand for
+// one another (bins of a customer's rhythms add up with the intercept), so that a number alone may go far while what they say together
+// hardly moves, and half of a way between two good models is none.
+func GateOrders(old, candidate *ranking.Playbook, customers []Orders, today ranking.Day) (*ranking.Playbook, OrderGate) {
+	var g OrderGate
+	a, b := &old.Reorder, &candidate.Reorder
+	for day := today - 1 - ranking.Day(b.Horizon); day >= today-1-ranking.Day(b.Horizon)-gateDays; day -= every {
+		for _, o := range customers {
+			past := o.before(day)
+			if len(past) == 0 {
+				continue
+			}
+			f, y := past.facts(), truth(o.within(day, b.Horizon))
+			was, _ := a.Cycle(day, &f)
+			is, _ := b.Cycle(day, &f)
+			g.Was += logLoss(float64(was.Unasked)/1000, y)
+			g.Is += logLoss(float64(is.Unasked)/1000, y)
+			g.Customers++
+		}
+	}
+	if g.Customers == 0 {
+		return candidate, g
+	}
+	g.Was /= float64(g.Customers)
+	g.Is /= float64(g.Customers)
+	if g.Kept = g.Is > g.Was*gateWorse; !g.Kept {
+		return candidate, g
+	}
+	pb := Copy(candidate)
+	pb.Reorder = Copy(old).Reorder
+	return pb, g
 }
 
 // Losses measures two playbooks on the acts of the last 14 days: how many there are, and the mean log-loss of each playbook on

@@ -17,6 +17,7 @@ import (
 	"trio/crdt/crdttest"
 	"trio/ranking"
 	"trio/ranking/playbook"
+	"trio/server/fit"
 	"trio/server/store"
 )
 
@@ -330,6 +331,67 @@ func TestAFreshCompanyReleasesNothing(t *testing.T) {
 	c.shelf.docs = nil
 	if r := c.night(false); r.Outcome != NoPlaybook {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestAWorseModelOfOrdersStaysBehind: nobody orders any more, which the playbook that is out says and a fit to all of the past year does not
+// yet. The rest is released, and the report says what stayed.
+func TestAWorseModelOfOrdersStaysBehind(t *testing.T) {
+	c := newCompany(t)
+	for m := range uint64(20) {
+		c.customers(m, 5)
+	}
+	learnt := *c.shelf.docs[0]
+	learnt.Version, learnt.Fitted, learnt.Ranking = 2, 1, fit.Copy(learnt.Ranking)
+	learnt.Ranking.Reorder.Intercept, learnt.Ranking.Reorder.Weight = -8000, 0
+	c.shelf.docs = append(c.shelf.docs, &learnt)
+	r := c.night(false)
+	if r.Outcome != Published || !r.OrdersKept || r.GateOrders != 200 || r.OrderLossNew <= r.OrderLossOld || !strings.Contains(r.Why, "the model of orders stays as it was") {
+		t.Fatalf("%+v", r)
+	}
+	d := c.shelf.docs[2]
+	if d.Ranking.Reorder.Intercept != -8000 || d.Ranking.Reorder.Card[ranking.Ratio] != nil || d.Ranking.Silent != fit.SilentEvery {
+		t.Errorf("released is %+v", d.Ranking.Reorder)
+	}
+	if r := c.night(false); r.Outcome != Worse || len(c.shelf.docs) != 3 {
+		t.Errorf("with nothing else to release: %+v", r)
+	}
+	// Where the one that is out does no better, the fitted one goes out, however far its numbers go.
+	c.shelf.docs = c.shelf.docs[:1]
+	if r := c.night(false); r.Outcome != Published || r.OrdersKept || r.OrderLossNew >= r.OrderLossOld {
+		t.Errorf("%+v", r)
+	}
+}
+
+// customers makes a member with n customers who ordered each week until 40 days ago.
+func (c *company) customers(seed uint64, n int) {
+	ctx := c.Context()
+	id, err := c.st.CreateMember(ctx, store.Member{Tenant: c.row.ID, Name: "M"})
+	c.ok(err)
+	b := crdttest.NewBook(c, seed, 0)
+	d, _, err := c.st.CreateDevice(ctx, id, "phone")
+	c.ok(err)
+	b.Devices = append(b.Devices, crdt.NewActor(d.ID, 1))
+	people := b.Contacts(n)
+	b.Write(crdt.ContactsDoc, func(t *automerge.Tx) {
+		for _, p := range people {
+			c.ok(t.Put(crdt.ContactKey(p, crdt.FieldCreated), automerge.Value{Kind: automerge.KindTimestamp, Num: c.today.AddDate(0, 0, -130).UnixMilli()}))
+		}
+	})
+	for week := range 12 {
+		for i, p := range people {
+			b.Now = c.today.AddDate(0, 0, -40-7*(11-week)+i%3)
+			b.Log(crdt.Entry{Kind: crdt.Order, Contact: p, Evidence: crdt.E1})
+		}
+	}
+	var push []store.Item
+	for _, it := range b.Items {
+		push = append(push, store.Item{Doc: it.Doc, Change: it.Change})
+	}
+	ack, err := c.st.Append(ctx, id, push)
+	c.ok(err)
+	if len(ack.Rejected) > 0 {
+		c.Fatalf("%+v", ack.Rejected[0])
 	}
 }
 

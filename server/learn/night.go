@@ -102,11 +102,15 @@ func (l *Learner) Night(ctx context.Context, c store.Company, dry bool) (*Report
 		return r.end(TooLittle, fmt.Sprintf("%s of %s, and customers who came back of %s: from fewer than %d acts and %d members nothing is learnt",
 			count(r.Acts, "act"), count(r.ActMembers, "member"), count(r.OrderMembers, "member"), fit.FewestActs, fit.FewestMembers)), nil
 	}
-	candidate := fit.Night(parent, old, &log)
+	candidate, orders := fit.GateOrders(old, fit.Night(parent, old, &log), log.Orders, today)
+	r.gatedOrders(&orders)
 	moves := fit.Moves(old, candidate)
 	r.moved(moves)
 	r.GateActs, r.LossOld, r.LossNew = fit.Losses(old, candidate, log.Tuples, today)
 	if len(moves) == 0 || moves[0].Far < 1 {
+		if r.OrdersKept {
+			return r.end(Worse, r.whyOrders()+", and no other number moved"), nil
+		}
 		return r.end(NothingNew, "no number moved by more than chance moves it from one night to the next"), nil
 	}
 	released, err := fit.Release(old, candidate, log.Tuples, today)
@@ -120,7 +124,7 @@ func (l *Learner) Night(ctx context.Context, c store.Company, dry bool) (*Report
 		return r.end(Refused, fmt.Sprintf("the fitted playbook is none that devices take: %v", err)), nil
 	}
 	if dry {
-		return r.end(DryRun, fmt.Sprintf("it would be version %d", s.Next)), nil
+		return r.end(DryRun, fmt.Sprintf("it would be version %d", s.Next)+r.butOrders()), nil
 	}
 	switch err := l.Shelf.Publish(ctx, c.ID, &s, doc); {
 	case errors.Is(err, ErrOvertaken):
@@ -129,7 +133,7 @@ func (l *Learner) Night(ctx context.Context, c store.Company, dry bool) (*Report
 		return nil, err
 	}
 	r.Version = s.Next
-	return r.end(Published, fmt.Sprintf("version %d is out, fitted to version %d", r.Version, r.Written)), nil
+	return r.end(Published, fmt.Sprintf("version %d is out, fitted to version %d", r.Version, r.Written)+r.butOrders()), nil
 }
 
 // alike says whether two playbooks have the same contents and bins, so that numbers of one can be compared to those of the other.

@@ -56,6 +56,12 @@ type Report struct {
 	LossOld  float64 `json:"loss_old"`
 	LossNew  float64 `json:"loss_new"`
 
+	// On who ordered in the last windows that are over.
+	GateOrders   int     `json:"gate_orders"` // customers on days
+	OrderLossOld float64 `json:"order_loss_old"`
+	OrderLossNew float64 `json:"order_loss_new"`
+	OrdersKept   bool    `json:"orders_kept"` // the old model of orders stays, as the fitted one does worse
+
 	Moves  int        `json:"moves"` // numbers that are not the same
 	Moved  []fit.Move `json:"moved"` // the furthest
 	Unread []Unread   `json:"unread"`
@@ -90,6 +96,22 @@ func (r *Report) gathered(g *gathered) {
 	}
 	r.OrderMembers = len(again)
 	r.Unread, r.UnreadCount = append(r.Unread, g.unread...), g.unreadN
+}
+
+func (r *Report) gatedOrders(g *fit.OrderGate) {
+	r.GateOrders, r.OrderLossOld, r.OrderLossNew, r.OrdersKept = g.Customers, g.Was, g.Is, g.Kept
+}
+
+// whyOrders says why the old model of orders stays.
+func (r *Report) whyOrders() string {
+	return fmt.Sprintf("the model of orders stays as it was: on who ordered lately the fitted one's log-loss is %.4f, the old one's %.4f", r.OrderLossNew, r.OrderLossOld)
+}
+
+func (r *Report) butOrders() string {
+	if !r.OrdersKept {
+		return ""
+	}
+	return "; " + r.whyOrders()
 }
 
 func (r *Report) moved(moves []fit.Move) {
@@ -132,6 +154,9 @@ func (r *Report) Write(w io.Writer) error {
 		count(r.Acts, "act"), count(r.ActMembers, "member"), kept, count(r.Controls, "silent week"), count(r.Customers, "customer"))
 	if r.GateActs > 0 {
 		p.say("  log-loss on the %s of the last 14 days: %.4f, was %.4f\n", count(r.GateActs, "act"), r.LossNew, r.LossOld)
+	}
+	if r.GateOrders > 0 {
+		p.say("  log-loss of orders in the last windows, %s in all: %.4f, was %.4f\n", count(r.GateOrders, "customer"), r.OrderLossNew, r.OrderLossOld)
 	}
 	if r.Moves > 0 {
 		p.say("  %s moved, most of all:\n", count(r.Moves, "number"))
