@@ -249,9 +249,6 @@ func compare(a, b *Doc) (all []Difference) {
 	warn := func(path, old, now, warning string) {
 		all = append(all, Difference{Path: path, Old: old, New: now, Warning: warning})
 	}
-	if b.Version <= a.Version {
-		warn("version", number(int64(a.Version)), number(int64(b.Version)), "the version does not rise: devices keep the one they have")
-	}
 	for i, lang := range a.Languages {
 		if !has(b.Languages, lang) {
 			warn("languages", strings.Join(a.Languages, ", "), strings.Join(b.Languages, ", "), "members who read \""+lang+"\" get \""+b.main()+"\" where it is not written")

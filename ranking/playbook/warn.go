@@ -8,8 +8,8 @@ import (
 
 // Warning is something that is no mistake and may not be meant.
 type Warning struct {
-	Path string // of the field; "" for the whole
-	Text string
+	Path string `json:"field"` // "" for the whole
+	Text string `json:"text"`
 }
 
 // claims are words that a text had better not have: nobody can promise what they say.

@@ -279,7 +279,7 @@ func FuzzParse(f *testing.F) {
 		if !bytes.Equal(text, again.Encode()) {
 			t.Fatal("read and written again it is another text")
 		}
-		if ds := Diff(d, again); len(ds) != 1 || ds[0].Path != "version" {
+		if ds := Diff(d, again); len(ds) > 0 {
 			t.Fatalf("the same differs: %+v", ds)
 		}
 		d.Warnings()

@@ -92,7 +92,7 @@ func (e *BadPlaybook) answer(w http.ResponseWriter, r *http.Request) {
 // Publishing says how a playbook is published.
 type Publishing struct {
 	After *uint32 // only if the newest, or the newest that people wrote, has still this version, 0 for none; nil: whichever it is
-	Force bool    // also when contents that the log knows by number are others, or numbers are learnt ones
+	Force bool    // also when contents that the log knows by number are others, numbers are learnt ones, or nothing is changed
 }
 
 // Published is what became of a publishing.
@@ -101,6 +101,25 @@ type Published struct {
 	// Carried is the version after it, which adds what was learnt on top of the one before; nil: nothing was learnt, or NotCarried.
 	Carried    *Playbook `json:"carried,omitempty"`
 	NotCarried string    `json:"not_carried,omitempty"` // why what was learnt is left to the next night
+	// Unchanged: the newest that people wrote, which stands above, says the same, and nothing was published.
+	Unchanged bool               `json:"unchanged,omitempty"`
+	Warnings  []playbook.Warning `json:"warnings,omitempty"` // what is worth a second look in the document
+}
+
+func (p Published) made() any {
+	if p.Unchanged {
+		return "nothing"
+	}
+	return p.Version
+}
+
+// ServeHTTP answers 201, or 200 when nothing is new.
+func (p Published) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	status := http.StatusCreated
+	if p.Unchanged {
+		status = http.StatusOK
+	}
+	ops.Answer(w, status, p)
 }
 
 // name is who asked, for people.
@@ -161,6 +180,14 @@ func (s *Service) PublishPlaybook(ctx context.Context, by Caller, t store.Tenant
 			return Published{}, &Error{http.StatusConflict, "contents", w.err().Error(), "put them back into their places; or force it, and what was learnt of one is told of another"}
 		}
 	}
+	if at.latest != nil && doc.Fitted == 0 && !how.Force {
+		same := *doc
+		same.Version = at.version
+		if same.Hash() == at.latest.Hash() {
+			p, err := s.store.PlaybookOf(ctx, t, at.version)
+			return Published{Playbook: playbookView(p), Unchanged: true, Warnings: doc.Warnings()}, mended(err, aboutPlaybook(t, at.version))
+		}
+	}
 	carries := doc.Fitted == 0 && at.written != nil && at.newest.Fitted > 0
 	// Entries that were logged by what a build brings have that one's version.
 	doc.Version, doc.Fitted = max(head.Taken, playbook.Default().Version)+1, 0
@@ -174,7 +201,7 @@ func (s *Service) PublishPlaybook(ctx context.Context, by Caller, t store.Tenant
 	if err != nil {
 		return Published{}, mended(err, aboutCompany(t))
 	}
-	done := Published{Playbook: playbookView(p)}
+	done := Published{Playbook: playbookView(p), Warnings: doc.Warnings()}
 	if carries {
 		s.carryOver(ctx, t, &at, doc, &done)
 	}
@@ -193,7 +220,8 @@ func (s *Service) putOut(ctx context.Context, t store.Tenant, doc *playbook.Doc,
 type standing struct {
 	newest  *playbook.Doc
 	written *playbook.Doc // that the newest was fitted to; the newest itself when people wrote that
-	version uint32        // of the newest that people wrote
+	latest  *playbook.Doc // the newest that people wrote: written, but for one that came in between
+	version uint32        // of that
 }
 
 // standing reads where a company stands whose newest playbook has a version, 0 for none.
@@ -216,10 +244,14 @@ func (s *Service) standing(ctx context.Context, t store.Tenant, newest uint32) (
 	if at.newest, base, err = read(newest); err != nil {
 		return at, err
 	}
-	if at.written, at.version = at.newest, newest; base == 0 {
+	if at.written, at.latest, at.version = at.newest, at.newest, newest; base == 0 {
 		return at, nil
 	}
+	at.latest = nil
 	if at.version, err = store.NewestWritten(ctx, s.store, t, newest); err == nil {
+		at.latest, _, err = read(at.version)
+	}
+	if at.written = at.latest; err == nil && base != at.version {
 		at.written, _, err = read(base)
 	}
 	if errors.Is(err, store.ErrNotFound) { // it stands above what is not here

@@ -191,10 +191,15 @@ func playbookCheck(_ context.Context, args []string) error {
 	line("languages", "%s", languages)
 	line("goals", "%d metrics, %d badges", len(d.Goals.Metrics), len(d.Goals.Badges))
 	line("content", "%d pieces; %d steps for newcomers", len(d.Pieces), len(d.Newcomer.Steps))
-	for _, w := range d.Warnings() {
+	tellWarnings(d.Warnings())
+	return nil
+}
+
+// tellWarnings prints what is worth a second look in a sound playbook.
+func tellWarnings(all []playbook.Warning) {
+	for _, w := range all {
 		fmt.Fprintf(os.Stderr, "warning: %s: %s\n", w.Path, w.Text)
 	}
-	return nil
 }
 
 func playbookDiff(_ context.Context, args []string) error {
@@ -252,7 +257,7 @@ func printDiff(to io.Writer, all []playbook.Difference, numbers bool) {
 	}
 	switch {
 	case len(all) == 0:
-		fmt.Fprintln(to, "Nothing is different.")
+		fmt.Fprintln(to, "no differences")
 	case warnings > 0:
 		fmt.Fprintf(to, "%d differences, %d of them with a warning\n", len(all), warnings)
 	default:

@@ -17,7 +17,7 @@ func publishCommands() []adminCommand {
 	return []adminCommand{
 		{"", "publish", "FILE", "company after force", "make FILE (- is standard input) the company's playbook. It gets the next version; devices that are connected have it at once, " +
 			"others when they connect. What was learnt on top of the one before is carried over, as the version after it. --after N: only while N is the newest, or the newest that " +
-			"people wrote; --force: also when contents are gone or have other places, or numbers are learnt ones", (*adminRun).publish},
+			"people wrote; --force: also when contents are gone or have other places, numbers are learnt ones, or nothing is changed", (*adminRun).publish},
 		{"", "history", "", "company", "what was published, the newest first", (*adminRun).history},
 		{"", "show", "", "company version learnt", "print what was published, byte for byte: the newest that people wrote, to change and publish; --learnt: the newest of all, with " +
 			"learnt numbers, as devices have it; --version N: that one", (*adminRun).showPlaybook},
@@ -90,6 +90,10 @@ func (r *adminRun) publish() error {
 	}
 	if err != nil {
 		return err
+	}
+	tellWarnings(p.Warnings)
+	if p.Unchanged {
+		return r.print(p, fmt.Sprintf("nothing is changed: version %d says the same already, and nothing is published (--force publishes it all the same)", p.Version))
 	}
 	said := fmt.Sprintf("version %d, %d bytes: devices that are connected have it in moments, others when they come", p.Version, p.Bytes)
 	if p.Carried != nil {

@@ -137,6 +137,8 @@ func TestPublishBeside(t *testing.T) {
 		t.Errorf("what devices end on lacks what was learnt or changed: %v", err)
 	}
 	one += 3
+	again := program("playbook", "publish", "--data", c.data, write(t, command(t, "playbook", "show", "--data", c.data)))
+	ends(t, again, 0, fmt.Sprintf("nothing is changed: version %d says the same already", one-1), "warning: pieces: 20 of 20 have an address under")
 
 	// Killed before anybody had it, the next server sends it.
 	kill := func() {
