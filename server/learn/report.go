@@ -159,7 +159,7 @@ func (r *Report) Write(w io.Writer) error {
 		p.say("  log-loss of orders in the last windows, %s in all: %.4f, was %.4f\n", count(r.GateOrders, "customer"), r.OrderLossNew, r.OrderLossOld)
 	}
 	if r.Moves > 0 {
-		p.say("  %s moved, most of all:\n", count(r.Moves, "number"))
+		p.say("  %s moved, each step of a staircase counted; most of all:\n", count(r.Moves, "number"))
 	}
 	for _, m := range r.Moved {
 		p.say("    %s: from %d to %d\n", m.What, m.From, m.To)

@@ -17,13 +17,20 @@ type Playbooks interface {
 	PublishPlaybook(ctx context.Context, p store.Playbook, after uint32) (store.Playbook, error)
 }
 
-// InStore returns the shelf on which the store has companies' playbooks.
-func InStore(st Playbooks) Shelf { return inStore{st} }
+// InStore returns the shelf on which the store has companies' playbooks. by is who publishes what was fitted, for people:
+// ByNight or ByCommand.
+func InStore(st Playbooks, by string) Shelf { return inStore{st, by} }
 
-type inStore struct{ st Playbooks }
+type inStore struct {
+	st Playbooks
+	by string
+}
 
-// publisher is who publishes what was fitted, for people.
-const publisher = "nightly fit"
+// Who publishes what was fitted.
+const (
+	ByNight   = "nightly fit"
+	ByCommand = "fit by command"
+)
 
 func (s inStore) Standing(ctx context.Context, t store.Tenant) (st Standing, err error) {
 	heads, err := s.st.PlaybookHeads(ctx, []store.Tenant{t})
@@ -53,7 +60,7 @@ func (s inStore) Standing(ctx context.Context, t store.Tenant) (st Standing, err
 	if newest.Fitted == 0 {
 		return st, nil
 	}
-	if p.By == publisher {
+	if p.By == ByNight || p.By == ByCommand {
 		st.Fitted = p.Published
 	}
 	// What people wrote last is what the newest was fitted to, or came in between.
@@ -71,7 +78,7 @@ func (s inStore) Standing(ctx context.Context, t store.Tenant) (st Standing, err
 func (s inStore) Publish(ctx context.Context, t store.Tenant, st *Standing, doc *playbook.Doc) error {
 	b := doc.Encode()
 	_, err := s.st.PublishPlaybook(ctx, store.Playbook{
-		Tenant: t, Version: doc.Version, Hash: doc.Hash(), Fitted: doc.Fitted, By: publisher, Doc: b,
+		Tenant: t, Version: doc.Version, Hash: doc.Hash(), Fitted: doc.Fitted, By: s.by, Doc: b,
 	}, st.Newest.Version)
 	if errors.Is(err, store.ErrOvertaken) {
 		return ErrOvertaken

@@ -19,7 +19,7 @@ func TestNightsOnTheStore(t *testing.T) {
 	for m := range uint64(20) {
 		c.member(m, 20, false, twiceAsGood)
 	}
-	l := Learner{Store: c.st, Shelf: InStore(c.st), Now: func() time.Time { return c.today }}
+	l := Learner{Store: c.st, Shelf: InStore(c.st, ByNight), Now: func() time.Time { return c.today }}
 	night := func() *Report {
 		r, err := l.Night(ctx, c.row, false)
 		c.ok(err)
@@ -50,7 +50,7 @@ func TestNightsOnTheStore(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	p, d := newest()
-	if p.Version != 2 || p.Fitted != 1 || p.By != publisher {
+	if p.Version != 2 || p.Fitted != 1 || p.By != ByNight {
 		t.Errorf("%+v", p)
 	}
 	if a := arms(d.Ranking); a[1] < a[2]+100 || a[1] < a[3]+100 {
@@ -113,7 +113,7 @@ func TestPeopleAndNightsKeepEachOthersWork(t *testing.T) {
 		c.ok(err)
 		return p
 	}
-	l := Learner{Store: c.st, Shelf: InStore(c.st), Now: func() time.Time { return c.today }}
+	l := Learner{Store: c.st, Shelf: InStore(c.st, ByNight), Now: func() time.Time { return c.today }}
 	night := func() *Report {
 		t.Helper()
 		r, err := l.Night(ctx, c.row, false)

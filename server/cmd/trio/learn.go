@@ -26,7 +26,7 @@ func learnNightly(ctx context.Context, st *store.SQLite, c *config, m *ops.Metri
 		return
 	}
 	n := learn.Nightly{
-		Learner: learn.Learner{Store: st, Shelf: learn.InStore(st), Rest: learn.Gently},
+		Learner: learn.Learner{Store: st, Shelf: learn.InStore(st, learn.ByNight), Rest: learn.Gently},
 		At:      c.FitAt, Zone: time.Local, Log: log,
 		Told:  func(r *learn.Report) { m.Fitted(string(r.Outcome)) },
 		Ended: m.NightEnded,
@@ -85,7 +85,7 @@ func fitStore(ctx context.Context, st *store.SQLite, only []store.Tenant, dry, a
 			return &wrong{fmt.Sprintf("there is no company %d", t), "trio admin companies lists them", 2}
 		}
 	}
-	l := learn.Learner{Store: st, Shelf: learn.InStore(st)}
+	l := learn.Learner{Store: st, Shelf: learn.InStore(st, learn.ByCommand)}
 	var said error
 	err = l.All(ctx, only, dry, func(r *learn.Report) {
 		if asJSON {

@@ -253,14 +253,18 @@ func printDiff(to io.Writer, all []playbook.Difference, numbers bool) {
 		}
 	}
 	if fitted > 0 {
-		fmt.Fprintf(to, "%d of the numbers that trio fits (--numbers shows them)\n", fitted)
+		fmt.Fprintf(to, "%d of the numbers that trio fits, a staircase counted once (--numbers shows them)\n", fitted)
+	}
+	some := fmt.Sprintf("%d differences", len(all))
+	if len(all) == 1 {
+		some = "1 difference"
 	}
 	switch {
 	case len(all) == 0:
 		fmt.Fprintln(to, "no differences")
 	case warnings > 0:
-		fmt.Fprintf(to, "%d differences, %d of them with a warning\n", len(all), warnings)
+		fmt.Fprintf(to, "%s, %d of them with a warning\n", some, warnings)
 	default:
-		fmt.Fprintf(to, "%d differences\n", len(all))
+		fmt.Fprintln(to, some)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 
+	"trio/ranking/playbook"
 	"trio/server/admin"
 	"trio/server/store"
 )
@@ -132,6 +133,16 @@ func (r *adminRun) history() error {
 	if err != nil {
 		return err
 	}
+	if !r.json {
+		first, err := r.Playbooks(r, admin.Operator(), t, admin.Page{Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(first.Items) == 0 {
+			fmt.Fprintf(r.out, "no playbook is published yet: devices go by the one that they come with, version %d; trio playbook publish FILE makes yours\n", playbook.Default().Version)
+			return r.ahead(t)
+		}
+	}
 	if err := printAll(r, "VERSION PUBLISHED BY FITTED BYTES HASH", func(p admin.Page) (admin.List[admin.Playbook], error) {
 		return r.Playbooks(r, admin.Operator(), t, p)
 	}, func(p admin.Playbook) []any {
@@ -139,6 +150,11 @@ func (r *adminRun) history() error {
 	}); err != nil || r.json {
 		return err
 	}
+	return r.ahead(t)
+}
+
+// ahead says when devices may hold versions that are not here.
+func (r *adminRun) ahead(t store.Tenant) error {
 	ahead, err := r.PlaybookAhead(r, admin.Operator(), t)
 	if err == nil && ahead > 0 {
 		fmt.Fprintf(r.out, "Devices may hold versions up to %d that are not here (a backup was put back), and go on by them: the next one that is published is version %d.\n", ahead, ahead+1)
