@@ -17,7 +17,8 @@
 //   - Reorder: gaps, the MBG/NBD model, the scorecard of orders that nobody asks for. It is fitted whole each night, not moved
 //     step by step, as its numbers stand for one another: GateOrders holds it by what it says of the last orders.
 //   - Natural: the same, corrected by weeks in which nobody was asked. Without them the worth of asking cannot be known.
-//   - Values: what success is worth, from the chain of stages and Spend.
+//   - Values: what success is worth, from the chain of stages and Spend. A night does not ask for it: values stay as people
+//     wrote them.
 //
 // # What it never does
 //
