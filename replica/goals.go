@@ -614,6 +614,9 @@ var takeable = []crdt.Kind{
 	crdt.Call, crdt.Text, crdt.Email, crdt.Meet, crdt.Share, crdt.Learn, crdt.Present, crdt.Ask, crdt.Promise, crdt.Result,
 }
 
+// MayTakeBack reports whether an entry of a kind is one that the member logged, and may declare a slip.
+func MayTakeBack(k crdt.Kind) bool { return slices.Contains(takeable, k) }
+
 // TakeBack declares an entry a slip: it did not happen, and counts for nothing here and on all devices. Badges that the
 // log does not prove without it are taken back with it.
 func (r *Replica) TakeBack(ctx context.Context, id crdt.EntryID) error {
@@ -627,7 +630,7 @@ func (r *Replica) TakeBack(ctx context.Context, id crdt.EntryID) error {
 			return err
 		case !found:
 			return fmt.Errorf("entry %s is not in the log", id)
-		case !slices.Contains(takeable, kind):
+		case !MayTakeBack(kind):
 			return fmt.Errorf("an entry of kind %q cannot be taken back: only what was logged by hand can", kind)
 		}
 		t.r.habits.Lock()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -105,6 +106,47 @@ func (r *Replica) Contacts(ctx context.Context, search string, offset, limit int
 	return queryRows(ctx, r, func(rows *sql.Rows) (Contact, error) { return scanContact(rows) }, q+` ORDER BY search, id LIMIT ? OFFSET ?`, args...)
 }
 
+// Met is a contact with what happened last.
+type Met struct {
+	Contact
+	Last crdt.Kind // "": nothing yet
+	At   time.Time
+}
+
+// beside scans columns that stand behind those of a contact.
+type beside struct {
+	row  interface{ Scan(...any) error }
+	more []any
+}
+
+func (b beside) Scan(dst ...any) error { return b.row.Scan(append(dst, b.more...)...) }
+
+// People returns a page of what Contacts returns, each with what happened last, and how many there are in all.
+func (r *Replica) People(ctx context.Context, search string, offset, limit int) (page []Met, total int, err error) {
+	where, args := `deleted=0 AND root IS NULL`, []any(nil)
+	for _, w := range strings.Fields(fold(search)) {
+		where += ` AND instr(search, ?) > 0`
+		args = append(args, w)
+	}
+	if err := r.queryRow(ctx, []any{&total}, `SELECT count(*) FROM contacts WHERE `+where, args...); err != nil {
+		return nil, 0, err
+	}
+	page, err = queryRows(ctx, r, func(rows *sql.Rows) (m Met, err error) {
+		var last string
+		if m.Contact, err = scanContact(beside{rows, []any{&last}}); err != nil || last == "" {
+			return m, err
+		}
+		kind, at, _ := strings.Cut(last, " ")
+		ms, err := strconv.ParseInt(at, 10, 64)
+		m.Last, m.At = crdt.Kind(kind), time.UnixMilli(ms)
+		return m, err
+	}, `SELECT `+contactColumns+`, coalesce((SELECT e.kind || ' ' || e.at FROM entries e WHERE e.contact=p.id
+			AND e.kind NOT IN ('void', 'suggestion') AND NOT EXISTS (SELECT 1 FROM voids WHERE about=e.id) ORDER BY e.at DESC, e.id DESC LIMIT 1), '')
+		FROM (SELECT `+contactColumns+`, search FROM contacts WHERE `+where+` ORDER BY search, id LIMIT ? OFFSET ?) p ORDER BY search, id`,
+		append(args, limit, offset)...)
+	return page, total, err
+}
+
 // Contact returns one contact, also one that was deleted or merged.
 func (r *Replica) Contact(ctx context.Context, id crdt.ContactID) (Contact, error) {
 	if err := r.here(); err != nil {
@@ -149,6 +191,9 @@ type Suggestion struct {
 	ranking.Suggestion
 	Contact crdt.ContactID // the suggested person's id, in our own type
 	Name    string
+	First   string   // the name to address
+	Phone   string   // E.164; "": none
+	Email   string   // "": none
 	Step    string   // what to do: "Text Joanna about a refill"
 	Wording string   // what to say
 	Reasons []string // why, the first is the trigger's own sentence
@@ -183,9 +228,15 @@ func (r *Replica) spell(ctx context.Context, pb *ranking.Playbook, p ranking.Sug
 	}
 	first := ranking.FirstName(c.Name)
 	s := Suggestion{
-		Suggestion: p, Contact: c.ID, Name: c.Display(), Playbook: pb.Version,
+		Suggestion: p, Contact: c.ID, Name: c.Display(), First: first, Playbook: pb.Version,
 		Step:    pb.Step(p.Trigger, p.Channel, lang, first),
 		Wording: pb.Wording(p.Trigger, p.Channel, p.Content, lang, first, ranking.FirstName(sender), p.Days()),
+	}
+	if len(c.Phones) > 0 {
+		s.Phone = c.Phones[0].Value
+	}
+	if len(c.Emails) > 0 {
+		s.Email = c.Emails[0].Value
 	}
 	for _, reason := range p.Reasons[:p.NReasons] {
 		s.Reasons = append(s.Reasons, pb.Sentence(reason, lang))

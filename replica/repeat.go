@@ -2,6 +2,8 @@ package replica
 
 import (
 	"context"
+	"maps"
+	"strings"
 
 	"trio/crdt"
 	"trio/ranking"
@@ -22,6 +24,39 @@ func (r *Replica) AddContactOnce(ctx context.Context, key string, f Fields) (crd
 			return err
 		}
 		return t.addContact(id, f)
+	})
+}
+
+// Capture keeps what was typed of a person so far: f is all of it, under the same key each time. What an earlier call wrote
+// and f no longer has (half a number, a tag) goes again; what others wrote since stays.
+func (r *Replica) Capture(ctx context.Context, key string, f Fields) (crdt.ContactID, error) {
+	id := crdt.SourceContactID(r.member, "call:"+key)
+	if err := f.named(); err != nil {
+		return id, err
+	}
+	return id, r.update(ctx, func(t *tx) error {
+		has, err := t.fieldsOf(id)
+		if err != nil {
+			return err
+		}
+		if len(has) == 0 {
+			return t.addContact(id, f)
+		}
+		if err := t.needContact(id); err != nil {
+			return err
+		}
+		all := maps.Clone(f)
+		for field := range has {
+			if _, ok := f[field]; ok {
+				continue
+			}
+			if strings.HasPrefix(field, crdt.FieldPhone) || strings.HasPrefix(field, crdt.FieldEmail) {
+				all[field] = "-"
+			} else if strings.HasPrefix(field, crdt.FieldTag) {
+				all[field] = ""
+			}
+		}
+		return t.putContact(id, all)
 	})
 }
 

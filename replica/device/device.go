@@ -8,6 +8,7 @@ package device
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"trio/crdt/leanjson"
 	"trio/ranking"
 	"trio/replica"
+	"trio/replica/importer"
 )
 
 // Sync is how the connection stands.
@@ -81,8 +83,8 @@ type args struct {
 	Fields                                    replica.Fields
 	Entry                                     string // JSON
 	Trigger, Channel, Reason, Outcome, Choice string
-	Content, P0, P1                           int64
-	Key, Value, Dimension, Date, Zone         string
+	Content, P0, P1, Playbook                 int64
+	Key, Value, Dimension, Date, Zone, Code   string
 	Count                                     int64
 	Rest                                      bool
 }
@@ -94,9 +96,9 @@ func (a *args) read(s string) error {
 	text := map[string]*string{
 		"id": &a.ID, "contact": &a.Contact, "list": &a.List, "lang": &a.Lang, "search": &a.Search, "trigger": &a.Trigger, "channel": &a.Channel,
 		"reason": &a.Reason, "outcome": &a.Outcome, "choice": &a.Choice, "key": &a.Key, "value": &a.Value,
-		"dimension": &a.Dimension, "date": &a.Date, "zone": &a.Zone,
+		"dimension": &a.Dimension, "date": &a.Date, "zone": &a.Zone, "code": &a.Code,
 	}
-	number := map[string]*int64{"offset": &a.Offset, "limit": &a.Limit, "content": &a.Content, "p0": &a.P0, "p1": &a.P1, "count": &a.Count}
+	number := map[string]*int64{"offset": &a.Offset, "limit": &a.Limit, "content": &a.Content, "p0": &a.P0, "p1": &a.P1, "playbook": &a.Playbook, "count": &a.Count}
 	r := leanjson.NewReader(s)
 	r.Object(func(key string) {
 		switch {
@@ -139,11 +141,17 @@ var methods = map[string]method{
 	"contact":  {false, (*call).contact},
 	"timeline": {false, (*call).timeline},
 	"goals":    {false, (*call).goals},
+	"people":   {false, (*call).people},
+	"habit":    {false, (*call).habit},
+	"member":   {false, (*call).member},
+	"sync":     {false, (*call).sync},
 	"profile":  {false, (*call).profile},
 	"unsent":   {false, (*call).unsent},
 	"merges":   {false, (*call).merges},
 
 	"add":        {true, (*call).add},
+	"capture":    {true, (*call).capture},
+	"celebrate":  {true, (*call).celebrate},
 	"edit":       {true, (*call).edit},
 	"log":        {true, (*call).log},
 	"act":        {true, (*call).act},
@@ -216,6 +224,10 @@ func (c *call) top() error {
 func (c *call) suggests(s *replica.Suggestion) {
 	c.text("contact", s.Contact.String())
 	c.text("name", s.Name)
+	c.text("first", s.First)
+	c.text("phone", s.Phone)
+	c.text("email", s.Email)
+	c.number("playbook", int64(s.Playbook))
 	c.text("trigger", s.Trigger.String())
 	c.text("channel", s.Channel.String())
 	c.number("content", int64(s.Content))
@@ -368,6 +380,7 @@ func (c *call) timeline() error {
 		c.text("id", e.ID.String())
 		c.text("day", e.Day.String())
 		c.text("kind", string(e.Kind))
+		c.truth("own", replica.MayTakeBack(e.Kind))
 		c.number("at", e.Time().UnixMilli())
 		c.text("outcome", e.Outcome)
 		c.text("channel", e.Channel)
@@ -442,6 +455,11 @@ func (c *call) merges() error {
 		c.text("what", m.What)
 		if !m.Contact.IsZero() {
 			c.text("contact", m.Contact.String())
+			p, err := c.d.R.Contact(c.ctx, m.Contact)
+			if err != nil {
+				return err
+			}
+			c.text("name", p.Display())
 		}
 		c.text("field", m.Field)
 		c.text("kept", m.Kept)
@@ -492,10 +510,10 @@ func (c *call) suggestion() (s replica.Suggestion, err error) {
 	var ok1, ok2 bool
 	s.Trigger, ok1 = ranking.ParseTrigger(c.Trigger)
 	s.Channel, ok2 = ranking.ParseChannel(c.Channel)
-	if !ok1 || !ok2 || c.Content < 0 || c.Content > 1<<16-1 {
+	if !ok1 || !ok2 || c.Content < 0 || c.Content > 1<<16-1 || c.Playbook < 0 || c.Playbook > 1<<32-1 {
 		return s, fmt.Errorf("suggestion %.20q by %.20q with content %d is not one of this app's", c.Trigger, c.Channel, c.Content)
 	}
-	s.Content, s.P0, s.P1 = uint16(c.Content), c.P0, c.P1
+	s.Content, s.P0, s.P1, s.Playbook = uint16(c.Content), c.P0, c.P1, uint32(c.Playbook)
 	if code, ok := ranking.ParseReasonCode(c.Reason); ok {
 		s.NReasons, s.Suggestion.Reasons[0].Code = 1, code
 	}
@@ -518,6 +536,32 @@ func (c *call) act() error {
 	c.made(id.String())
 	return err
 }
+
+// capture keeps what was typed of a person so far. A phone number is kept once it is one, in the form that it is dialled by
+// from everywhere; until then it waits in the note, so that nothing that was typed is lost.
+func (c *call) capture() error {
+	f := maps.Clone(c.Fields)
+	if f == nil {
+		f = replica.Fields{}
+	}
+	if typed := strings.TrimSpace(f[typedPhone]); typed != "" {
+		if n, ok := importer.NormalizePhone(typed, c.Code); ok {
+			f[crdt.FieldPhone+n] = ""
+		} else {
+			f[crdt.FieldNote] = strings.TrimSpace(typed + "\n" + f[crdt.FieldNote])
+			if strings.TrimSpace(f[crdt.FieldName]) == "" {
+				f[crdt.FieldName] = typed
+			}
+		}
+	}
+	delete(f, typedPhone)
+	id, err := c.d.R.Capture(c.ctx, c.key, f)
+	c.made(id.String())
+	return err
+}
+
+// typedPhone is the field of a number as it was typed.
+const typedPhone = "phone"
 
 func (c *call) decline() error {
 	s, err := c.suggestion()
