@@ -6,6 +6,7 @@ package server
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -36,6 +37,7 @@ type Config struct {
 	// PublicURL is how devices reach the server, in the links of invitations: http://localhost:8787.
 	PublicURL string
 	QR        func(link string) (svg string, err error) // draws the links of invitations; nil: they come without
+	App       fs.FS                                     // the app of phones, see OpenApp; nil: none is served
 }
 
 // Server answers devices and corporate over HTTP.
@@ -97,6 +99,9 @@ func New(cfg Config) *Server {
 		get("/healthz", ops.Route{Name: "healthz", Quiet: true}, http.HandlerFunc(s.health.Alive)),
 		get("/readyz", ops.Route{Name: "readyz", Quiet: true}, http.HandlerFunc(s.health.Ready)),
 	}, people.Routes(cfg.Log)...)
+	if cfg.App != nil {
+		routes = append(routes, get(AppPath+"{file:.*}", ops.Route{Name: "app"}, app(cfg.App)))
+	}
 	methods := map[string][]string{}
 	for _, rt := range routes {
 		s.router.Handle(rt.Path, guard.Wrap(rt.Route, rt.Handler)).Methods(rt.Method)

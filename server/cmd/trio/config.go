@@ -32,6 +32,7 @@ type config struct {
 	Connections int
 	Proxies     []netip.Prefix
 	PublicURL   string
+	App         string // folder
 	Origins     []string
 	Operator    string
 
@@ -84,6 +85,8 @@ func settings(c *config) []setting {
 			"public listener", "public-url", "URL", "that devices reach the server by, for the links of invitations; empty is made of listen and the TLS settings",
 			"a URL such as https://trio.example.com", publicURL(&c.PublicURL), "",
 		},
+
+		{"public listener", "app", "FOLDER", "of a built app of phones (clients/phone/dist), to serve under /app/; empty is none", "a folder", text(&c.App), ""},
 
 		{"TLS", "tls-cert", "FILE", "certificate with its chain (PEM); read again when it changes", "a file", text(&c.TLSCert), ""},
 		{"TLS", "tls-key", "FILE", "key of the certificate (PEM)", "a file", text(&c.TLSKey), ""},

@@ -200,6 +200,7 @@ func demo(ctx context.Context, args []string) error {
 	contacts := fs.String("contacts", "", "`file` with contacts (vCard or CSV)")
 	columns := fs.String("columns", "", "columns of the orders when they cannot be guessed: customer=…,date=…,amount=…")
 	code := fs.String("code", "", "calling `code` of phone numbers in the files that have none, such as +34")
+	phones := fs.String("app", "", "`folder` of a built app of phones (clients/phone/dist), to serve under /app/")
 	once := fs.Bool("once", false, "stop when the day is played instead of staying up as a server")
 	if err := errors.Join(parse(fs, args), noMore(fs)); err != nil {
 		return err
@@ -223,7 +224,7 @@ func demo(ctx context.Context, args []string) error {
 	defer st.Close()
 	c := &config{}
 	settings(c) // all of them as they are by default, and no listener for an operator
-	c.Data, c.Listen, c.Operator = dir, *listen, ""
+	c.Data, c.Listen, c.Operator, c.App = dir, *listen, "", *phones
 	r, err := start(st, c, now, slog.Default())
 	if err != nil {
 		c.Listen = "127.0.0.1:0"

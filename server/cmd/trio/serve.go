@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -50,6 +51,12 @@ func start(st store.Store, c *config, now func() time.Time, log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
+	var phones fs.FS
+	if c.App != "" {
+		if phones, err = server.OpenApp(c.App); err != nil {
+			return nil, &wrong{"the app of phones: " + err.Error(), "build it with make phone, and name its folder: --app clients/phone/dist", 1}
+		}
+	}
 	l, err := listen(c.Listen, "listen")
 	if err != nil {
 		return nil, err
@@ -60,7 +67,7 @@ func start(st store.Store, c *config, now func() time.Time, log *slog.Logger) (*
 	counted := ops.Listen(l, m, ops.ListenConfig{Connections: c.Connections, Unknown: c.Limits.Unknown, Proxies: c.Proxies})
 	s := server.New(server.Config{
 		Store: st, Log: log, Now: now, Metrics: m, Limits: c.Limits, Proxies: c.Proxies, Origins: c.Origins, HSTS: t != nil, Crowded: counted.Crowded,
-		PublicURL: c.publicURL(l.Addr().String()), QR: qr.SVG,
+		PublicURL: c.publicURL(l.Addr().String()), QR: qr.SVG, App: phones,
 	})
 	// Of a caller's mistakes, TLS handshakes of strangers mostly: nothing that an operator can mend.
 	quiet := slog.NewLogLogger(log.Handler(), slog.LevelDebug)
