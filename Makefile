@@ -13,7 +13,7 @@ WASM_TESTS = ./crdt/... ./ranking/... ./replica/importer
 # share in memory (pools, notes on changes) races in the rooms above, which share it for real.
 VALUES = ./crdt/... ./ranking/... ./replica/importer ./server/intake ./clients/qr ./clients/sim/gen
 
-.PHONY: run build test check still format vet staticcheck deadcode modules builds suite race wasm phone-core npm fuzz bench bench-engine bench-ranking bench-system bench-durability clean
+.PHONY: run build test check still format vet staticcheck deadcode modules builds suite race wasm phone-core phone test-phone npm fuzz bench bench-engine bench-ranking bench-system bench-durability clean
 
 # A company's day on this machine; then the server stays up. On your own data:
 # make run ORDERS=file.csv CONTACTS=file.vcf [COLUMNS=customer=…,date=…,amount=…] [CODE=+34]
@@ -100,6 +100,18 @@ endif
 # The core of the phone as a browser loads it, and its size part by part. It fails above the budget.
 phone-core:
 	$(if $(HAVE_NODE),node clients/phone/core/build.mjs bin/core.wasm,@echo "no Node.js: the core is not built")
+
+# The app of phones in clients/phone/dist, which trio serve --app and trio demo --app serve under /app/.
+phone: $(PHONE_STAMP)
+	node clients/phone/core/build.mjs bin/core.wasm quick
+	cd clients/phone && npm run --silent build
+
+# The app in a real browser against a real server: join, pull, act, server killed, loaded again offline, captured, synced.
+PHONE_TEST_STAMP = clients/phone/test/node_modules/.stamp
+CONTACTS = 300
+
+test-phone: build phone $(PHONE_TEST_STAMP)
+	cd clients/phone/test && node cycle.mjs $(CURDIR)/bin/trio ../dist $(CONTACTS)
 
 # Every decoder, with bytes that grow out of its corpus (testdata/fuzz): a little each time, FUZZ=10m when one was changed.
 # A room's tests are built once for all of its decoders.

@@ -1,0 +1,33 @@
+import { type Device, DeviceError } from './device'
+import type { Answer, Ask } from './protocol'
+
+/** connect starts this tab's worker and returns the device behind it. */
+export function connect(): Device {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'trio' })
+  const open = new Map<string, { resolve: (v: never) => void; reject: (e: Error) => void }>()
+  const watchers = new Set<() => void>()
+  worker.onmessage = ({ data }: MessageEvent<Answer | { changed: true }>) => {
+    if ('changed' in data) { for (const f of watchers) f(); return }
+    const it = open.get(data.id)
+    open.delete(data.id)
+    if ('out' in data) it?.resolve(JSON.parse(data.out) as never)
+    else it?.reject(new DeviceError(data.error, data.hint))
+  }
+  worker.onerror = e => {
+    for (const it of open.values()) it.reject(new DeviceError(e.message || 'the app could not start'))
+    open.clear()
+  }
+  const send = (ask: Ask) => worker.postMessage(ask)
+  const wake = () => { if (document.visibilityState === 'visible') send({ id: '', method: 'wake' }) }
+  addEventListener('online', wake)
+  document.addEventListener('visibilitychange', wake)
+  return {
+    call: (method, args, key) => new Promise((resolve, reject) => {
+      const id = crypto.randomUUID()
+      open.set(id, { resolve, reject })
+      send({ id, method, ...(args && { args }), ...(key && { key }) })
+    }),
+    changed: f => { watchers.add(f); return () => watchers.delete(f) },
+    wake,
+  }
+}

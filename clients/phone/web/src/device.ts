@@ -1,0 +1,112 @@
+// What screens may ask of the member's replica. The same interface stands on the phone's worker and on the desktop's
+// loopback server: JSON in, JSON out, and a word when something changed. Every call that writes has an id, so that a call
+// which is sent again (another tab took over) is no second write. It is package replica/device, and what the worker adds: join.
+
+export type List = 'prospects' | 'members'
+export type Channel = 'call' | 'text' | 'email' | 'in_person'
+export type Outcome = '' | 'no_answer' | 'not_ready' | 'answered' | 'replied' | 'moved' | 'enrolled'
+export type Stage = 'prospect' | 'customer' | 'promoter'
+
+/** Reason is a code, and the sentence that the playbook has for it in the language asked for. */
+export interface Reason { code: string; text: string }
+
+export interface Suggestion {
+  contact: string
+  name: string
+  first?: string
+  trigger: string
+  channel: Channel
+  content: number
+  p0: number
+  p1: number
+  playbook: number
+  step: string
+  wording: string
+  reasons: Reason[]
+  deadline?: string // a date
+  phone?: string // E.164
+  email?: string
+}
+
+/** keyOf tells suggestions apart. */
+export const keyOf = (s: Suggestion) => `${s.contact} ${s.trigger}`
+
+/** shown is a suggestion as act and decline take it back: they need nothing that the device remembers. */
+export const shown = ({ contact, trigger, channel, content, p0, p1, playbook, reasons }: Suggestion) =>
+  ({ contact, trigger, channel, content, p0, p1, playbook, reason: reasons[0]?.code ?? '' })
+
+export interface Contact {
+  id: string
+  name?: string
+  display: string
+  stage: Stage
+  phones: [value: string, label: string][]
+  emails: [value: string, label: string][]
+  tags: string[]
+  consent?: 'given' | 'opted_out'
+  snooze?: string
+  birthday?: string
+  note?: string
+  company?: string
+  created?: number
+}
+
+export interface Row { id: string; name: string; stage: Stage; last?: string; at?: number }
+
+export interface Logged {
+  id: string
+  kind: string
+  at: number // ms since 1970
+  channel?: Channel
+  outcome?: Outcome
+  cents?: number
+  currency?: string
+  note?: string
+  stage?: Stage
+  own: boolean // the member did it, and may take it back
+}
+
+export interface Ring { metric: string; label: string; want: number; done: number; left: number }
+export type DayState = 'no_goal' | 'ahead' | 'open' | 'grace' | 'met' | 'rest' | 'skipped' | 'partly' | 'blank'
+export interface Habit {
+  date: string
+  state: DayState
+  rings: Ring[]
+  streak: number
+  best: number
+  week: { date: string; state: DayState }[] // Monday to Sunday
+  average: number // goal days a week, in tenths
+  averageOf: number
+  skipsLeft: number
+  points: number
+  line?: string
+  badges: { name: string; label: string; level: number; of: number; done?: number; want?: number }[]
+}
+
+export interface Unsent { document: string; at: number; keys: number; refused: number; reason?: string }
+export interface Merged { at: number; what: 'received' | 'conflict'; contact?: string; name?: string; field?: string; kept?: string; other?: string; count: number }
+export interface Award { badge: string; label: string; level: number }
+
+export interface Sync {
+  state: 'off' | 'connecting' | 'connected' | 'level' | 'ended' | 'left'
+  unsent: number
+  changes: number
+  trouble?: string
+}
+
+/** Member is whose book this is; joined is false while it is nobody's. */
+export interface Member { joined: boolean; name?: string; language?: string; zone?: string; member?: string; device?: string }
+
+export interface Device {
+  /** call asks. A command that writes takes effect once for a key, which is drawn anew when none is given. */
+  call<T>(method: string, args?: object, key?: string): Promise<T>
+  /** wake has the device look for the server now. */
+  wake(): void
+  /** changed calls f when anything that a query shows may be another. */
+  changed(f: () => void): () => void
+}
+
+/** DeviceError is an error that a person can act on: what is wrong, and what to do. */
+export class DeviceError extends Error {
+  constructor(message: string, readonly hint = '', readonly code = '') { super(message) }
+}

@@ -1,0 +1,4 @@
+declare module '@goroot/wasm_exec.js'
+declare module '*/bridge.mjs' {
+  export function bridge(sqlite3: unknown, how: { memory: () => WebAssembly.Memory; vfs: string }): WebAssembly.ModuleImports
+}

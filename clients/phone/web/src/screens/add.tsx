@@ -1,0 +1,80 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { t } from '../i18n'
+import { ask, say } from '../state'
+import { back } from '../route'
+import { Segments, Sheet } from '../ui/bits'
+import { Icon } from '../ui/icon'
+
+type Heat = 'hot' | 'warm' | 'later'
+interface Draft { name: string; phone: string; heat: Heat; event: string; consent: boolean; note: string }
+const blank = (event: string): Draft => ({ name: '', phone: '', heat: 'warm', event, consent: false, note: '' })
+
+/** fieldsOf is all of a draft as the book has it; what is empty is deleted again. */
+const fieldsOf = (d: Draft) => ({
+  name: d.name.trim(), phone: d.phone.trim(), note: d.note.trim(), consent: d.consent ? 'given' : '',
+  ...(d.heat !== 'warm' && { [`tag/${d.heat}`]: 'yes' }), ...(d.event.trim() && { [`tag/${d.event.trim()}`]: 'yes' }),
+})
+
+/** Add captures somebody with one hand. Each keystroke is kept: leaving is saving, and there is nothing to lose. */
+export function Add() {
+  const [d, set] = useState<Draft>(() => blank(localStorage.getItem('event') ?? ''))
+  const [kept, setKept] = useState(false)
+  const first = useRef<HTMLInputElement>(null)
+  const turn = useRef(Promise.resolve())
+  const latest = useRef<Draft | null>(null)
+  const id = useRef(crypto.randomUUID()) // the same for all that is typed of one person
+  const due = useRef(0)
+  const save = (draft: Draft) => {
+    if (!draft.name.trim() && !draft.phone.trim()) return
+    setKept(false)
+    clearTimeout(due.current)
+    latest.current = draft
+    due.current = window.setTimeout(flush, 300)
+  }
+  /** flush keeps what was typed last: after a pause, and before anything else happens. */
+  const flush = () => {
+    const draft = latest.current
+    if (!draft) return
+    clearTimeout(due.current)
+    latest.current = null
+    const key = id.current
+    turn.current = turn.current.then(async () => { if (await ask('capture', { fields: fieldsOf(draft) }, key)) setKept(true) })
+  }
+  useEffect(() => {
+    const leaving = () => { if (document.visibilityState === 'hidden') flush() }
+    document.addEventListener('visibilitychange', leaving)
+    return () => { document.removeEventListener('visibilitychange', leaving); flush() }
+  }, [])
+  const edit = (part: Partial<Draft>) => { const next = { ...d, ...part }; set(next); save(next); if (part.event !== undefined) localStorage.setItem('event', part.event) }
+  useEffect(() => first.current?.focus(), [])
+  const some = d.name.trim() || d.phone.trim()
+  const next = () => {
+    say(t('toast.saved', { name: d.name.trim() || d.phone.trim() }))
+    flush()
+    id.current = crypto.randomUUID()
+    set(blank(d.event)); setKept(false)
+    first.current?.focus()
+  }
+  return (
+    <Sheet title={t('add.title')} onClose={() => { if (some) say(t('toast.saved', { name: d.name.trim() || d.phone.trim() })); back() }}>
+      <label class="field"><span>{t('add.name')}</span><input ref={first} value={d.name} onInput={e => edit({ name: e.currentTarget.value })} autocomplete="off" autocapitalize="words" enterkeyhint="next" /></label>
+      <label class="field"><span>{t('add.phone')}</span><input type="tel" inputmode="tel" value={d.phone} onInput={e => edit({ phone: e.currentTarget.value })} autocomplete="off" enterkeyhint="done" /></label>
+      <Segments label={t('add.heat')} value={d.heat} onPick={heat => edit({ heat })} all={[{ value: 'hot', label: t('add.hot') }, { value: 'warm', label: t('add.warm') }, { value: 'later', label: t('add.cold') }]} />
+      <label style={{ display: 'flex', alignItems: 'center', gap: '12px', minHeight: '48px' }}>
+        <input type="checkbox" checked={d.consent} onChange={e => edit({ consent: e.currentTarget.checked })} style={{ width: '24px', height: '24px', accentColor: 'var(--brand)' }} />{t('add.consent')}
+      </label>
+      <details>
+        <summary class="soft" style={{ minHeight: '44px', display: 'flex', alignItems: 'center', gap: '8px' }}><Icon name="down" />{t('add.more')}</summary>
+        <div class="stack">
+          <label class="field"><span>{t('add.event')}</span><input value={d.event} onInput={e => edit({ event: e.currentTarget.value })} /></label>
+          <label class="field"><span>{t('add.note')}</span><textarea value={d.note} onInput={e => edit({ note: e.currentTarget.value })} /></label>
+        </div>
+      </details>
+      <div style={{ display: 'flex', gap: '10px' }}>
+        <button class="button" disabled={!some} onClick={next}>{t('add.next')}</button>
+        <button class="button main" style={{ flex: 1 }} onClick={e => e.currentTarget.closest('dialog')!.close()}>{t('add.done')}</button>
+      </div>
+      <p class="soft small" role="status" style={{ textAlign: 'center', minHeight: '1.4em' }}>{kept && `✓ ${t('add.kept')}`}</p>
+    </Sheet>
+  )
+}

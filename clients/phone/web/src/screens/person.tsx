@@ -1,0 +1,84 @@
+import { useEffect, useState } from 'preact/hooks'
+import type { Channel, Contact, Logged, Outcome } from '../device'
+import { ago, type Key, money, t } from '../i18n'
+import { ask, celebrate, say, watch } from '../state'
+import { links } from '../links'
+import { Face, Segments, Sheet } from '../ui/bits'
+import { Icon, type IconName } from '../ui/icon'
+
+const icons: Record<string, IconName> = { call: 'call', text: 'text', email: 'email', meet: 'in_person', order: 'bag', form: 'spark', share: 'share', learn: 'learn', stage: 'flag', promise: 'clock' }
+
+export function Person({ id }: { id: string }) {
+  const [c, setC] = useState<Contact | null>(null)
+  const [log, setLog] = useState<Logged[]>([])
+  const [logging, setLogging] = useState<Channel | null>(null)
+  useEffect(() => {
+    let live = true
+    const load = async () => {
+      const [a, b] = await Promise.all([ask<Contact>('contact', { id }), ask<Logged[]>('timeline', { id, limit: 200 })])
+      if (live && a) { setC(a); setLog(b ?? []) }
+    }
+    void load()
+    const off = watch(() => void load())
+    return () => { live = false; off() }
+  }, [id])
+  if (!c) return null
+  const phone = c.phones[0]?.[0]
+  const email = c.emails[0]?.[0]
+  return (
+    <>
+      <div class="head"><Face name={c.display} /><div style={{ minWidth: 0 }}><h1 style={{ overflowWrap: 'anywhere' }}>{c.display}</h1>
+        <p style={{ display: 'flex', gap: '6px', marginTop: '6px', flexWrap: 'wrap' }}><span class="chip brand">{t(`stage.${c.stage}`)}</span>{c.tags.map(tag => <span class="chip" key={tag}>{tag}</span>)}</p></div></div>
+      <div class="acts">
+        {([['call', 'person.call', links('call', phone)[0]?.href], ['text', 'person.text', links('text', phone)[0]?.href], ['email', 'person.email', links('email', undefined, email)[0]?.href]] as const).map(([icon, key, href]) => (
+          href ? <a class="button" key={key} href={href} onClick={() => setLogging(icon)}><Icon name={icon} />{t(key)}</a> : <span class="button soft" key={key} aria-disabled="true" style={{ opacity: .45 }}><Icon name={icon} />{t(key)}</span>
+        ))}
+        <button class="button" onClick={() => setLogging('call')}><Icon name="check" />{t('person.log')}</button>
+      </div>
+      <section><h3>{t('person.about')}</h3>
+        <ul class="card list">
+          {c.phones.map(([p, label]) => <li key={p}><Icon name="call" /><span>{p}</span>{label && <small class="soft">{label}</small>}</li>)}
+          {c.emails.map(([p, label]) => <li key={p}><Icon name="email" /><span>{p}</span>{label && <small class="soft">{label}</small>}</li>)}
+          {c.note && <li><Icon name="pen" /><span>{c.note}</span></li>}
+        </ul>
+      </section>
+      <section><h3>{t('person.time')}</h3>
+        {log.length === 0 ? <p class="soft card" style={{ padding: '18px' }}>{t('person.empty')}</p> : (
+          <ol class="card list time">{log.map(e => (
+            <li key={e.id}><Icon name={icons[e.kind] ?? 'eye'} /><span>{t(`kind.${e.kind}` as Key, { stage: e.stage ? t(`stage.${e.stage}`) : '' })}{e.outcome ? `: ${t(`outcome.${e.outcome}`)}` : ''}{e.cents !== undefined && e.currency ? `, ${money(e.cents, e.currency)}` : ''}
+              {e.note && <small class="soft" style={{ display: 'block' }}>{e.note}</small>}</span><small class="soft">{ago(e.at)}</small></li>
+          ))}</ol>
+        )}
+      </section>
+      {logging && <Log c={c} first={logging} onClose={() => setLogging(null)} />}
+    </>
+  )
+}
+
+const kinds = { call: 'call', text: 'text', email: 'email', in_person: 'meet' } as const
+
+/** Log notes that there was a contact, and what came of it: one tap when the way is right. */
+function Log({ c, first, onClose }: { c: Contact; first: Channel; onClose: () => void }) {
+  const [way, setWay] = useState(first)
+  const [note, setNote] = useState('')
+  const written = way === 'text' || way === 'email'
+  const outcomes: [Key, Outcome, IconName][] = [
+    ...(written ? [['ask.sent', '', 'check'] as [Key, Outcome, IconName]] : []),
+    ['ask.reached', written ? 'replied' : 'answered', 'text'], ['ask.moved', 'moved', 'spark'], ['ask.not_ready', 'not_ready', 'clock'],
+    ...(way === 'call' ? [['ask.no_answer', 'no_answer', 'no'] as [Key, Outcome, IconName]] : []),
+  ]
+  const done = async (outcome: Outcome) => {
+    const made = await ask<{ id: string }>('log', { entry: { kind: kinds[way], contact: c.id, evidence: 1, ...(outcome && { outcome }), ...(note.trim() && { note: note.trim() }) } })
+    onClose()
+    if (!made) return
+    say(t('toast.done', { name: c.display }), () => void ask('takeBack', { id: made.id }))
+    void celebrate()
+  }
+  return (
+    <Sheet title={t('log.title', { name: c.display })} onClose={onClose}>
+      <Segments label={t('log.how')} value={way} onPick={setWay} all={(Object.keys(kinds) as Channel[]).map(value => ({ value, label: t(`kind.${kinds[value]}`) }))} />
+      <div class="answers">{outcomes.map(([key, outcome, icon]) => <button class="button" key={key} onClick={() => void done(outcome)}><Icon name={icon} />{t(key)}</button>)}</div>
+      <label class="field"><span>{t('add.note')}</span><textarea value={note} onInput={e => setNote(e.currentTarget.value)} /></label>
+    </Sheet>
+  )
+}

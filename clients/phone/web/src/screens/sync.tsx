@@ -1,0 +1,50 @@
+import { useEffect, useState } from 'preact/hooks'
+import type { Merged, Unsent } from '../device'
+import { ago, type Key, t } from '../i18n'
+import { ask, safe, sync, wake, watch } from '../state'
+import { Icon } from '../ui/icon'
+
+const what = (document: string) => t(`doc.${/^(contacts|profile)$/.exec(document)?.[1] ?? 'log'}` as Key)
+const say = { off: 'sync.off', connecting: 'sync.off', connected: 'sync.online', level: 'sync.on', ended: 'sync.ended', left: 'sync.left' } as const
+
+/** Syncing is the truth about what is safe: what is only on this phone, since when, and what came from elsewhere. */
+export function Syncing() {
+  const [unsent, setUnsent] = useState<Unsent[]>([])
+  const [merges, setMerges] = useState<Merged[]>([])
+  useEffect(() => {
+    let live = true
+    const load = async () => {
+      const [u, m] = await Promise.all([ask<Unsent[]>('unsent'), ask<Merged[]>('merges', { limit: 40 })])
+      if (live) { setUnsent(u ?? []); setMerges(m ?? []) }
+    }
+    void load()
+    const off = watch(() => void load())
+    return () => { live = false; off() }
+  }, [])
+  const s = sync.value
+  if (!s) return null
+  const all = s.unsent === 0
+  return (
+    <>
+      <section class="card state">
+        <Icon name={all ? 'cloud' : 'phone'} />
+        <h2>{all ? t('sync.safe') : t('sync.waits.long', { n: s.unsent })}</h2>
+        <p class="soft">{t(say[s.state])}. {safe.value ? t('sync.last', { when: ago(safe.value) }) : t('sync.never')}</p>
+        {s.trouble && s.state !== 'level' && <p class="soft small">{t('sync.trouble')}: {s.trouble}</p>}
+        {(s.state === 'connecting' || s.state === 'off') && <button class="button" onClick={wake}>{t('sync.now')}</button>}
+      </section>
+      <section><h3>{t('sync.only')}</h3>
+        {unsent.length === 0 ? <p class="soft card pad">{t('sync.nothing')}</p> : (
+          <ul class="card list">{unsent.slice(0, 50).map((u, i) => (
+            <li key={i}><Icon name={u.refused ? 'no' : 'phone'} /><span>{what(u.document)}<small class="soft" style={{ display: 'block' }}>{u.refused ? `${t('sync.refused')}: ${u.reason ?? u.refused}` : t('sync.fields', { n: u.keys })}</small></span><small class="soft">{ago(u.at)}</small></li>
+          ))}</ul>
+        )}
+      </section>
+      {merges.length > 0 && <section><h3>{t('sync.merged')}</h3>
+        <ul class="card list">{merges.map((m, i) => (
+          <li key={i}><Icon name={m.what === 'conflict' ? 'people' : 'down'} /><span>{m.what === 'conflict' ? t('sync.conflict', { name: m.name ?? '', field: m.field ?? '', kept: m.kept ?? '' }) : t('sync.came', { n: m.count, what: m.field ?? '' })}</span><small class="soft">{ago(m.at)}</small></li>
+        ))}</ul>
+      </section>}
+    </>
+  )
+}

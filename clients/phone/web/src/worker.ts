@@ -1,0 +1,137 @@
+// The device of the phone: SQLite on the browser's own files and the core, which is the replica. One tab leads, by a lock of
+// the browser's, and has both open; the others send it their calls by a channel. When the leading tab closes, the next one
+// takes the lock, and calls without an answer are sent to it again: their keys make a repeat no second write.
+import { bridge } from '../../../../replica/sql/bridge.mjs'
+import sqlite3InitModule from '@sqlite.org/sqlite-wasm'
+import '@goroot/wasm_exec.js'
+import core from '../../../../bin/core.wasm?url'
+import type { Access, Answer, Ask, Between } from './protocol'
+
+interface Core {
+  open(config: { path: string; member: string; device: string; url: string; token: string }): Promise<void>
+  call(key: string, method: string, json: string): Promise<string>
+  wake(): void
+  onchange?: () => void
+}
+interface Go { importObject: WebAssembly.Imports; run(instance: WebAssembly.Instance): Promise<void>; _inst: { exports: { mem: WebAssembly.Memory } } }
+declare const self: DedicatedWorkerGlobalScope & { Go: new () => Go; trioCore: Core; sqlite3ApiConfig: object }
+
+const me = crypto.randomUUID()
+const channel = new BroadcastChannel('trio-replica')
+const waiting = new Map<string, Ask>() // calls of this tab without an answer
+let lead: ((ask: Ask) => Promise<Answer>) | null = null // set in the tab that leads
+
+const answer = (a: Answer) => { if (waiting.delete(a.id)) self.postMessage(a) }
+const changed = () => { self.postMessage({ changed: true }); channel.postMessage({ changed: true } satisfies Between) }
+
+self.onmessage = ({ data }: MessageEvent<Ask>) => {
+  if (data.method !== 'wake') waiting.set(data.id, data)
+  if (lead) void lead(data).then(answer)
+  else channel.postMessage({ from: me, ask: data } satisfies Between)
+}
+
+channel.onmessage = ({ data }: MessageEvent<Between>) => {
+  if ('changed' in data) self.postMessage(data)
+  else if ('leads' in data) for (const ask of waiting.values()) channel.postMessage({ from: me, ask } satisfies Between)
+  else if ('ask' in data && lead) void lead(data.ask).then(a => channel.postMessage({ to: data.from, answer: a } satisfies Between))
+  else if ('answer' in data && data.to === me) answer(data.answer)
+}
+
+void navigator.locks.request('trio-replica', async () => {
+  lead = await device()
+  for (const ask of waiting.values()) void lead(ask).then(answer)
+  channel.postMessage({ leads: true } satisfies Between)
+  await new Promise(() => {}) // the lock is ours for as long as this tab lives
+})
+
+/** device opens what there is and returns how calls are answered. It never throws: what went wrong is the answer of every call. */
+async function device() {
+  const ready = start() // what takes longest, before anybody asks
+  ready.catch(() => {}) // it is told to whoever asks
+  let joined: Promise<void> | null = null
+  const open = async (a: Access) => {
+    const c = await ready
+    c.onchange = changed
+    const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/v1/sync`
+    await c.open({ path: '/replica.db', member: a.member, device: a.device, url, token: a.token })
+  }
+  const kept = await keep.read()
+  if (kept) joined = open(kept)
+  joined?.catch(() => {})
+  const call = async ({ id, key, method, args }: Ask): Promise<string> => {
+    if (method === 'join') {
+      if (joined) throw new Error('this phone has a book already')
+      const a = await join(args as { code: string; name: string })
+      await (joined = open(a))
+      changed()
+      return '{}'
+    }
+    if (!joined) {
+      if (method === 'member') return '{"joined":false}'
+      throw new Error('nobody has joined on this phone yet')
+    }
+    await joined
+    const c = await ready
+    if (method === 'wake') { c.wake(); return '{}' }
+    const out = await c.call(key ?? id, method, JSON.stringify(args ?? {}))
+    return method === 'member' ? `{"joined":true,${out.slice(1)}` : out
+  }
+  return (ask: Ask): Promise<Answer> => call(ask).then(
+    out => ({ id: ask.id, out }),
+    (e: unknown) => ({ id: ask.id, error: e instanceof Error ? e.message : String(e), hint: e instanceof Refusal ? e.hint : '' }))
+}
+
+class Refusal extends Error {
+  constructor(message: string, readonly hint: string) { super(message) }
+}
+
+/** join makes this phone one of the member's devices. The code is used up by it, so the token is kept before anything else. */
+async function join({ code, name }: { code: string; name: string }): Promise<Access> {
+  let res: Response
+  try {
+    res = await fetch('/v1/join', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ code, device: name }) })
+  } catch {
+    throw new Refusal('the server is not reached', 'look whether this phone is online, then try again: the code is still good')
+  }
+  const body = await res.json().catch(() => ({})) as Partial<Access> & { error?: { message: string; hint: string } }
+  if (!res.ok || !body.token || !body.member || !body.device) {
+    throw new Refusal(body.error?.message ?? `the server answers ${res.status}`, body.error?.hint ?? 'ask your company for a new invitation')
+  }
+  const a: Access = { token: body.token, member: body.member, device: body.device }
+  await keep.write(a)
+  return a
+}
+
+/** keep is where the token lies: a file of this site's, beside the data. */
+const keep = {
+  name: 'trio-access.json',
+  async read(): Promise<Access | null> {
+    const dir = await navigator.storage.getDirectory()
+    try {
+      return JSON.parse(await (await (await dir.getFileHandle(keep.name)).getFile()).text()) as Access
+    } catch {
+      return null // none yet, or one that was cut off before anybody had used it
+    }
+  },
+  async write(a: Access) {
+    const dir = await navigator.storage.getDirectory()
+    const file = await (await dir.getFileHandle(keep.name, { create: true })).createSyncAccessHandle()
+    try {
+      file.truncate(0)
+      file.write(new TextEncoder().encode(JSON.stringify(a)))
+      file.flush()
+    } finally {
+      file.close()
+    }
+  },
+}
+
+async function start(): Promise<Core> {
+  self.sqlite3ApiConfig = { disable: { vfs: { opfs: true, 'opfs-wl': true } } } // they need what a page without COOP has not
+  const [sqlite3, module] = await Promise.all([sqlite3InitModule(), WebAssembly.compileStreaming(fetch(core))])
+  const pool = await sqlite3.installOpfsSAHPoolVfs({ name: 'trio', initialCapacity: 6 })
+  const go = new self.Go()
+  go.importObject['trio'] = bridge(sqlite3, { memory: () => go._inst.exports.mem, vfs: pool.vfsName })
+  void go.run(await WebAssembly.instantiate(module, go.importObject))
+  return self.trioCore
+}
