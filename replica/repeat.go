@@ -27,8 +27,8 @@ func (r *Replica) AddContactOnce(ctx context.Context, key string, f Fields) (crd
 	})
 }
 
-// Capture keeps what was typed of a person so far: f is all of it, under the same key each time. What an earlier call wrote
-// and f no longer has (half a number, a tag) goes again; what others wrote since stays.
+// Capture keeps what was typed of a person so far: f is all of it, under the same key each time. Numbers, addresses and tags
+// that f no longer has (half a number, a tag that was typed wrongly) go again.
 func (r *Replica) Capture(ctx context.Context, key string, f Fields) (crdt.ContactID, error) {
 	id := crdt.SourceContactID(r.member, "call:"+key)
 	if err := f.named(); err != nil {
@@ -47,7 +47,7 @@ func (r *Replica) Capture(ctx context.Context, key string, f Fields) (crdt.Conta
 		}
 		all := maps.Clone(f)
 		for field := range has {
-			if _, ok := f[field]; ok {
+			if _, ok := f[field]; ok || strings.HasSuffix(field, "/") {
 				continue
 			}
 			if strings.HasPrefix(field, crdt.FieldPhone) || strings.HasPrefix(field, crdt.FieldEmail) {

@@ -133,6 +133,167 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// TestScreens asks what the screens of a phone ask, over days in which something happens.
+func TestScreens(t *testing.T) {
+	ctx := t.Context()
+	now := time.Date(2026, 5, 14, 12, 0, 0, 0, time.UTC)
+	r, err := replica.Open(ctx, replica.Config{Path: filepath.Join(t.TempDir(), "r.db"), Member: crdt.MemberID{1}, Device: crdt.DeviceID{2}, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close() //nolint:errcheck
+	var conn *device.Sync
+	d := &device.Device{R: r}
+	ask := func(key, method, args string, into any) string {
+		t.Helper()
+		out, err := d.Call(ctx, key, method, args)
+		if err != nil {
+			t.Fatalf("%s %s: %v", method, args, err)
+		}
+		if into != nil {
+			if err := json.Unmarshal([]byte(out), into); err != nil {
+				t.Fatalf("%s: %s: %v", method, out, err)
+			}
+		}
+		return out
+	}
+	type contact struct {
+		Name, Note, Consent string
+		Phones              [][2]string
+		Tags                []string
+	}
+	// Each keystroke is kept, and half a number does not stay beside the whole one.
+	var made struct{ ID string }
+	for i, typed := range []string{
+		`"name":"N","phone":""`, `"name":"Nadia","phone":"+34"`, `"name":"Nadia","phone":"+346001112","tag/hot":"yes"`, `"name":"Nadia","phone":"+34 600 111 222"`,
+	} {
+		before := made.ID
+		ask("draft", "capture", `{"fields":{`+typed+`,"note":"","consent":"given"}}`, &made)
+		if i > 0 && made.ID != before {
+			t.Fatalf("keystroke %d made another person", i)
+		}
+		var c contact
+		ask("", "contact", `{"id":"`+made.ID+`"}`, &c)
+		if typed := strings.Contains(c.Note, "+34"); typed != (i == 1 || i == 2) {
+			t.Errorf("keystroke %d: note %q", i, c.Note)
+		}
+	}
+	var c contact
+	if ask("", "contact", `{"id":"`+made.ID+`"}`, &c); c.Name != "Nadia" || len(c.Phones) != 1 || c.Phones[0][0] != "+34600111222" || len(c.Tags) != 0 || c.Note != "" || c.Consent != "given" {
+		t.Errorf("captured: %+v", c)
+	}
+	ask("n", "capture", `{"code":"+34","fields":{"phone":"600 333 444"}}`, &made)
+	if ask("", "contact", `{"id":"`+made.ID+`"}`, &c); c.Phones[0][0] != "+34600333444" {
+		t.Errorf("a number of the country: %+v", c)
+	}
+	if _, err := d.Call(ctx, "k", "capture", `{"fields":{"note":"x"}}`); err == nil || !strings.Contains(err.Error(), "needs a name") {
+		t.Errorf("captured nobody: %v", err)
+	}
+
+	// A file; the same one again changes nothing.
+	const cards = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Zoë Last\r\nTEL:+34600000001\r\nEND:VCARD\r\nBEGIN:VCARD\r\nVERSION:3.0\r\nFN:Abel First\r\nTEL:600000002\r\nEND:VCARD\r\n"
+	for i, want := range []string{`"newContacts":2,"sameContacts":0`, `"newContacts":0,"sameContacts":2`} {
+		if got, err := d.Import(ctx, "people.vcf", "+34", []byte(cards)); err != nil || !strings.Contains(got, want) || !json.Valid([]byte(got)) {
+			t.Errorf("import %d: %s, %v; want %s", i, got, err, want)
+		}
+	}
+	if got, err := d.Import(ctx, "orders.csv", "", []byte("Customer,Phone,Date,Amount\nZoë Last,+34600000001,2026-04-01,64.50\n")); err != nil || !strings.Contains(got, `"newOrders":1`) {
+		t.Errorf("orders: %s, %v", got, err)
+	}
+	for name, bad := range map[string]struct{ file, says string }{
+		"photo.jpg": {"\xff\xd8\xff\xe0\x00\x10JFIF", "neither a vCard file"}, "big.vcf": {strings.Repeat("x", 17<<20), "at most 16"},
+	} {
+		if got, err := d.Import(ctx, name, "", []byte(bad.file)); err == nil || !strings.Contains(err.Error(), bad.says) {
+			t.Errorf("import of %s: %s, %v; want %q", name, got, err, bad.says)
+		}
+	}
+
+	// The book: everybody in order, a page at a time, with what happened last.
+	call := ask("call", "log", `{"entry":{"kind":"call","contact":"`+made.ID+`","evidence":"E1","outcome":"answered"}}`, nil)
+	var book struct {
+		Total int
+		Rows  []struct {
+			ID, Name, Stage, Last string
+			At                    int64
+		}
+	}
+	if got := ask("", "people", `{"offset":1,"limit":2}`, &book); book.Total != 4 || len(book.Rows) != 2 || book.Rows[0].Name != "Abel First" || book.Rows[1].Name != "Nadia" {
+		t.Errorf("the second page of two: %s", got)
+	}
+	if got := ask("", "people", `{"search":"600333"}`, &book); book.Total != 1 || book.Rows[0].Last != "call" || book.Rows[0].At != now.UnixMilli() {
+		t.Errorf("one by a part of the number: %s", got)
+	}
+	if got := ask("", "people", `{"search":"zoe"}`, &book); book.Total != 1 || book.Rows[0].Last != "order" || book.Rows[0].Stage != "customer" {
+		t.Errorf("one who ordered: %s", got)
+	}
+	var id struct{ ID string }
+	if err := json.Unmarshal([]byte(call), &id); err != nil {
+		t.Fatal(err)
+	}
+	ask("back", "takeBack", `{"id":"`+id.ID+`"}`, nil)
+	var slip struct{ Rows []struct{ Last string } }
+	if got := ask("", "people", `{"search":"600333"}`, &slip); slip.Rows[0].Last != "" {
+		t.Errorf("a call that was taken back: %s", got)
+	}
+
+	// The habit, before and after a day's goal is met, and the badge that comes with it once.
+	var h struct {
+		Date, State, Line string
+		Rings             []struct {
+			Metric, Label    string
+			Want, Done, Left int
+		}
+		Week   []struct{ Date, State string }
+		Badges []struct {
+			Name, Label           string
+			Level, Of, Done, Want int
+		}
+		Streak, SkipsLeft, Average int
+		Points                     int64
+	}
+	ask("goal", "commit", `{"dimension":"outreach","count":1}`, nil)
+	if got := ask("", "habit", `{"lang":"es"}`, &h); h.Date != "2026-05-14" || h.State != "open" || h.Rings[0].Want != 1 || h.Rings[0].Left != 1 || len(h.Week) != 7 || h.Week[0].Date != "2026-05-11" {
+		t.Errorf("habit of a morning: %s", got)
+	}
+	if es, en := ask("", "habit", `{"lang":"es"}`, nil), ask("", "habit", `{"lang":"en"}`, nil); es == en {
+		t.Error("the habit is the same in both languages")
+	}
+	var three []struct {
+		Contact, First, Phone, Trigger, Channel string
+		Playbook                                int
+	}
+	if got := ask("", "top", `{"list":"prospects","lang":"en"}`, &three); len(three) == 0 || three[0].First == "" || three[0].Phone == "" {
+		t.Fatalf("three: %s", got)
+	}
+	s := three[0]
+	shown, _ := json.Marshal(map[string]any{"contact": s.Contact, "trigger": s.Trigger, "channel": s.Channel, "playbook": s.Playbook, "outcome": "answered"})
+	ask("act", "act", string(shown), nil)
+	if got := ask("", "habit", `{"lang":"en"}`, &h); h.State != "met" || h.Streak != 1 || h.Week[3].State != "met" || h.Points == 0 {
+		t.Errorf("habit of a goal day: %s", got)
+	}
+	if won := ask("won", "celebrate", `{"lang":"en"}`, nil); !strings.Contains(won, `"first-goal-day"`) || ask("won2", "celebrate", `{"lang":"en"}`, nil) != "[]" {
+		t.Errorf("celebrated: %s", won)
+	}
+	if got := ask("", "timeline", `{"id":"`+s.Contact+`"}`, nil); !strings.Contains(got, `"own":true`) || !strings.Contains(got, `"own":false`) {
+		t.Errorf("what the member did, and what the app wrote: %s", got)
+	}
+
+	// Whose it is, and how safe.
+	ask("name", "setProfile", `{"key":"name","value":"Eva"}`, nil)
+	if got := ask("", "member", "", nil); !strings.Contains(got, `"name":"Eva"`) || !strings.Contains(got, `"member":"01000000`) {
+		t.Errorf("member: %s", got)
+	}
+	d.Sync = func() device.Sync { return *conn }
+	for want, st := range map[string]device.Sync{
+		"connecting": {Trouble: "no network"}, "connected": {Connected: true, Level: true}, "ended": {Final: true, Trouble: "revoked"},
+	} {
+		conn = &st // unsent changes are never level
+		if got := ask("", "sync", "", nil); !strings.Contains(got, `"state":"`+want+`"`) || !strings.Contains(got, st.Trouble) || strings.Contains(got, `"unsent":0`) {
+			t.Errorf("sync is %s, want %s", got, want)
+		}
+	}
+}
+
 func FuzzCall(f *testing.F) {
 	r, err := replica.Open(f.Context(), replica.Config{Path: filepath.Join(f.TempDir(), "r.db"), Member: crdt.MemberID{1}, Device: crdt.DeviceID{2}})
 	if err != nil {

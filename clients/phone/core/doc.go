@@ -4,6 +4,7 @@
 //	open({path, member, device, url, token}) → Promise   opens or makes the data; member and device are needed to make it,
 //	                                                     and url and token to sync
 //	call(key, method, json) → Promise of json            see package device
+//	importFile(name, code, bytes) → Promise of json      a file of contacts or orders; see device.Import
 //	wake()                                               the page was shown, or the network came back
 //	close() → Promise
 //	onchange()                                           set by the worker: something that a screen shows has changed

@@ -26,6 +26,7 @@ func main() {
 	c := &core{object: js.Global().Get("Object").New()}
 	c.method("open", c.open)
 	c.method("call", c.call)
+	c.method("importFile", c.importFile)
 	c.method("close", func([]js.Value) (string, error) { return "", c.close() })
 	c.object.Set("wake", js.FuncOf(func(js.Value, []js.Value) any {
 		if c.sync != nil {
@@ -138,6 +139,18 @@ func (c *core) call(args []js.Value) (string, error) {
 		}
 	}
 	return c.d.Call(context.Background(), s[0], s[1], s[2])
+}
+
+func (c *core) importFile(args []js.Value) (string, error) {
+	switch {
+	case c.d == nil:
+		return "", errors.New("no data is open")
+	case len(args) != 3 || args[0].Type() != js.TypeString || args[1].Type() != js.TypeString || !args[2].InstanceOf(js.Global().Get("Uint8Array")):
+		return "", errors.New("importFile takes a name, a calling code and bytes")
+	}
+	file := make([]byte, args[2].Length())
+	js.CopyBytesToGo(file, args[2])
+	return c.d.Import(context.Background(), args[0].String(), args[1].String(), file)
 }
 
 func (c *core) close() error {

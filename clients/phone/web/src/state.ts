@@ -2,7 +2,7 @@
 // changed; while it is under way the last answer stays on screen.
 import { signal } from '@preact/signals'
 import { type Award, type Device, DeviceError, type Habit, type List, type Member, type Suggestion, type Sync } from './device'
-import { language, t } from './i18n'
+import { known, language, t } from './i18n'
 
 export const list = signal<List>('prospects')
 export const three = { prospects: signal<Suggestion[] | null>(null), members: signal<Suggestion[] | null>(null) }
@@ -29,7 +29,8 @@ export async function ask<T>(method: string, args?: object, key?: string): Promi
   try {
     return await device.call<T>(method, args, key)
   } catch (e) {
-    trouble.value = e instanceof DeviceError ? e : new DeviceError(String(e))
+    const { message, hint } = e instanceof DeviceError ? e : { message: String(e), hint: '' }
+    trouble.value = new DeviceError(known(message), known(hint))
     return undefined
   }
 }

@@ -9,6 +9,7 @@ import type { Access, Answer, Ask, Between } from './protocol'
 
 interface Core {
   open(config: { path: string; member: string; device: string; url: string; token: string }): Promise<void>
+  importFile(name: string, code: string, file: Uint8Array): Promise<string>
   call(key: string, method: string, json: string): Promise<string>
   wake(): void
   onchange?: () => void
@@ -60,7 +61,7 @@ async function device() {
   joined?.catch(() => {})
   const call = async ({ id, key, method, args }: Ask): Promise<string> => {
     if (method === 'join') {
-      if (joined) throw new Error('this phone has a book already')
+      if (joined) throw new Refusal('join.twice')
       const a = await join(args as { code: string; name: string })
       await (joined = open(a))
       changed()
@@ -73,6 +74,10 @@ async function device() {
     await joined
     const c = await ready
     if (method === 'wake') { c.wake(); return '{}' }
+    if (method === 'import') {
+      const { name, code, file } = args as { name: string; code: string; file: Uint8Array }
+      return await c.importFile(name, code, file)
+    }
     const out = await c.call(key ?? id, method, JSON.stringify(args ?? {}))
     return method === 'member' ? `{"joined":true,${out.slice(1)}` : out
   }
@@ -81,8 +86,9 @@ async function device() {
     (e: unknown) => ({ id: ask.id, error: e instanceof Error ? e.message : String(e), hint: e instanceof Refusal ? e.hint : '' }))
 }
 
+/** Refusal is an error in words of our own: keys of messages, or what the server says. */
 class Refusal extends Error {
-  constructor(message: string, readonly hint: string) { super(message) }
+  constructor(message: string, readonly hint = '') { super(message) }
 }
 
 /** join makes this phone one of the member's devices. The code is used up by it, so the token is kept before anything else. */
@@ -91,11 +97,12 @@ async function join({ code, name }: { code: string; name: string }): Promise<Acc
   try {
     res = await fetch('/v1/join', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ code, device: name }) })
   } catch {
-    throw new Refusal('the server is not reached', 'look whether this phone is online, then try again: the code is still good')
+    throw new Refusal('join.offline', 'join.offline.hint')
   }
   const body = await res.json().catch(() => ({})) as Partial<Access> & { error?: { message: string; hint: string } }
+  if (res.status === 404) throw new Refusal('join.unknown', 'join.unknown.hint')
   if (!res.ok || !body.token || !body.member || !body.device) {
-    throw new Refusal(body.error?.message ?? `the server answers ${res.status}`, body.error?.hint ?? 'ask your company for a new invitation')
+    throw new Refusal(body.error?.message ?? `HTTP ${res.status}`, body.error?.hint ?? 'join.unknown.hint')
   }
   const a: Access = { token: body.token, member: body.member, device: body.device }
   await keep.write(a)

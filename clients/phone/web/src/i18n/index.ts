@@ -24,15 +24,21 @@ export function t(key: Key, args: Record<string, string | number> = {}): string 
     .replace(/\{(\w+)\}/g, (all, name: string) => (name in args ? String(args[name]) : all))
 }
 
-export const number = (n: number) => new Intl.NumberFormat(language.value).format(n)
-export const money = (cents: number, currency: string) => new Intl.NumberFormat(language.value, { style: 'currency', currency }).format(cents / 100)
+/** known is a message by its key, or a text that came in words. */
+export const known = (text: string) => (text in en ? t(text as Key) : text)
+
+/** The way numbers and dates are written: the region's, when its language is the one spoken here. */
+const region = computed(() => (navigator.languages.find(l => l.toLowerCase().startsWith(language.value)) ?? language.value))
+
+export const number = (n: number) => new Intl.NumberFormat(region.value).format(n)
+export const money = (cents: number, currency: string) => new Intl.NumberFormat(region.value, { style: 'currency', currency }).format(cents / 100)
 /** A date is a day in the member's calendar: no zone moves it. */
-export const day = (date: string, how: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(language.value, { ...how, timeZone: 'UTC' }).format(new Date(`${date}T00:00Z`))
-export const instant = (ms: number, how: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(language.value, how).format(ms)
+export const day = (date: string, how: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(region.value, { ...how, timeZone: 'UTC' }).format(new Date(`${date}T00:00Z`))
+export const instant = (ms: number, how: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(region.value, how).format(ms)
 
 /** ago says how long ago something was, in the largest unit that fits. */
 export function ago(ms: number, now = Date.now()): string {
-  const f = new Intl.RelativeTimeFormat(language.value, { numeric: 'auto' })
+  const f = new Intl.RelativeTimeFormat(region.value, { numeric: 'auto' })
   const minutes = Math.round((ms - now) / 60_000)
   if (Math.abs(minutes) < 60) return f.format(minutes, 'minute')
   if (Math.abs(minutes) < 24 * 60) return f.format(Math.round(minutes / 60), 'hour')

@@ -63,7 +63,7 @@ function Rings({ h }: { h: Habit }) {
   const fresh = h.state === 'met'
   return (
     <div class="rings">
-      <svg viewBox="0 0 200 200" aria-hidden="true">
+      <div class="dial"><svg viewBox="0 0 200 200" aria-hidden="true">
         {(rings.length ? rings : [null]).map((r, i) => {
           const radius = 90 - i * 17
           const length = 2 * Math.PI * radius
@@ -76,6 +76,8 @@ function Rings({ h }: { h: Habit }) {
           )
         })}
       </svg>
+        {rings.length > 0 && <p class="mid" aria-hidden="true"><span class="num">{number(rings.length - left)}<span class="soft">/{number(rings.length)}</span></span></p>}
+      </div>
       <p class="hide">{rings.map(r => `${r.label}: ${r.done} ${t('goals.of', { n: r.want })}`).join('. ')}</p>
       {fresh && <div class="bloom" aria-hidden="true">{Array.from({ length: 14 }, (_, i) => <i key={i} style={{ '--turn': `${i * 25.7}deg`, background: colours[i % 4] }} />)}</div>}
       <p class="step" style={{ marginTop: '14px', fontWeight: 600 }}>{h.state === 'met' ? t('goals.met') : h.state === 'rest' ? t('goals.rest') : rings.length ? t('goals.left', { n: left }) : t('goals.free')}</p>

@@ -17,7 +17,7 @@ export function More() {
     <>
       <section><h3>{t('more.me')}</h3>
         <div class="card pad stack">
-          <label class="field"><span>{t('add.name')}</span>
+          <label class="field"><span>{t('more.name')}</span>
             <input value={me?.name ?? ''} autocomplete="given-name" onChange={e => void ask('setProfile', { key: 'name', value: e.currentTarget.value.trim() })} /></label>
           <p class="soft small">{t('more.zone')}: {me?.zone || Intl.DateTimeFormat().resolvedOptions().timeZone}</p>
         </div>
@@ -30,6 +30,7 @@ export function More() {
       </section>
       <section>
         <ul class="card list">
+          <li><a class="line-link" href="#/import"><Icon name="file" /><span>{t('more.import')}</span></a></li>
           <li><a class="line-link" href="#/sync"><Icon name={sync.value?.unsent ? 'phone' : 'cloud'} /><span>{t('more.sync')}</span>{!!sync.value?.unsent && <span class="chip brand">{sync.value.unsent}</span>}</a></li>
         </ul>
       </section>

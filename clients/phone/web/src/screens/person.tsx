@@ -68,7 +68,7 @@ function Log({ c, first, onClose }: { c: Contact; first: Channel; onClose: () =>
     ...(way === 'call' ? [['ask.no_answer', 'no_answer', 'no'] as [Key, Outcome, IconName]] : []),
   ]
   const done = async (outcome: Outcome) => {
-    const made = await ask<{ id: string }>('log', { entry: { kind: kinds[way], contact: c.id, evidence: 1, ...(outcome && { outcome }), ...(note.trim() && { note: note.trim() }) } })
+    const made = await ask<{ id: string }>('log', { entry: { kind: kinds[way], contact: c.id, evidence: 'E1', ...(outcome && { outcome }), ...(note.trim() && { note: note.trim() }) } })
     onClose()
     if (!made) return
     say(t('toast.done', { name: c.display }), () => void ask('takeBack', { id: made.id }))

@@ -1,10 +1,10 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { Merged, Unsent } from '../device'
-import { ago, type Key, t } from '../i18n'
+import { ago, t } from '../i18n'
 import { ask, safe, sync, wake, watch } from '../state'
 import { Icon } from '../ui/icon'
 
-const what = (document: string) => t(`doc.${/^(contacts|profile)$/.exec(document)?.[1] ?? 'log'}` as Key)
+const what = (document: string) => t(document === 'contacts' ? 'doc.contacts' : document === 'profile' ? 'doc.profile' : 'doc.log')
 const say = { off: 'sync.off', connecting: 'sync.off', connected: 'sync.online', level: 'sync.on', ended: 'sync.ended', left: 'sync.left' } as const
 
 /** Syncing is the truth about what is safe: what is only on this phone, since when, and what came from elsewhere. */
@@ -42,7 +42,7 @@ export function Syncing() {
       </section>
       {merges.length > 0 && <section><h3>{t('sync.merged')}</h3>
         <ul class="card list">{merges.map((m, i) => (
-          <li key={i}><Icon name={m.what === 'conflict' ? 'people' : 'down'} /><span>{m.what === 'conflict' ? t('sync.conflict', { name: m.name ?? '', field: m.field ?? '', kept: m.kept ?? '' }) : t('sync.came', { n: m.count, what: m.field ?? '' })}</span><small class="soft">{ago(m.at)}</small></li>
+          <li key={i}><Icon name={m.what === 'conflict' ? 'pen' : m.field === 'contacts' ? 'people' : 'clock'} /><span>{m.what === 'conflict' ? t('sync.conflict', { name: m.name ?? '', field: m.field ?? '', kept: m.kept ?? '' }) : t(m.field === 'contacts' ? 'sync.people' : 'sync.actions', { n: m.count })}</span><small class="soft">{ago(m.at)}</small></li>
         ))}</ul>
       </section>}
     </>
