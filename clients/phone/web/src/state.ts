@@ -14,6 +14,10 @@ export const safe = signal(Number(localStorage.getItem('safe') ?? 0))
 export const trouble = signal<DeviceError | null>(null)
 export const toast = signal<{ text: string; undo?: () => void } | null>(null)
 
+const watchers = new Set<() => void>()
+// ms. What a tap changes is shown at once; while a whole book comes in, screens ask no more often than this.
+const gap = 250
+
 let device: Device
 let clear = 0
 
@@ -59,7 +63,14 @@ export async function refresh() {
 export async function start(d: Device) {
   device = d
   let due = 0
-  d.changed(() => { due ||= window.setTimeout(() => { due = 0; void refresh() }, 16) })
+  let last = 0
+  d.changed(() => {
+    due ||= window.setTimeout(() => {
+      due = 0
+      for (const f of watchers) f()
+      void refresh().finally(() => { last = performance.now() })
+    }, Math.max(16, last + gap - performance.now()))
+  })
   await refresh()
 }
 
@@ -71,4 +82,6 @@ export async function celebrate() {
 
 /** wake looks for the server now. */
 export const wake = () => device.wake()
-export const watch = (f: () => void) => device.changed(f)
+
+/** watch calls f when what is shown may be another; see gap. */
+export const watch = (f: () => void) => { watchers.add(f); return () => { watchers.delete(f) } }
