@@ -1,27 +1,38 @@
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import preact from '@preact/preset-vite'
-import { defineConfig } from 'vite'
-import { VitePWA } from 'vite-plugin-pwa'
+import { defineConfig, type Plugin } from 'vite'
 
 const goroot = process.env['GOROOT'] ?? execFileSync('go', ['env', 'GOROOT'], { encoding: 'utf8' }).trim()
+
+/** offline writes the service worker: service.js with the names of all that the app needs, and a version made of what is in them. */
+function offline(): Plugin {
+  return {
+    name: 'offline',
+    generateBundle(_, bundle) {
+      const version = createHash('sha256')
+      const files = Object.keys(bundle).filter(f => !/sqlite3-(opfs-async-proxy|worker1)/.test(f)).sort()
+      for (const f of files) {
+        const it = bundle[f]!
+        version.update(f).update(it.type === 'chunk' ? it.code : it.source)
+      }
+      const more = ['icon.svg', 'app.webmanifest']
+      for (const f of [...more.map(f => `public/${f}`), 'index.html']) version.update(readFileSync(new URL(f, import.meta.url)))
+      const source = readFileSync(new URL('service.js', import.meta.url), 'utf8')
+        .replace('__VERSION__', version.digest('hex').slice(0, 16)).replace('[/* files */]', JSON.stringify(['index.html', ...files.filter(f => f !== 'index.html'), ...more]))
+      this.emitFile({ type: 'asset', fileName: 'sw.js', source })
+    },
+  }
+}
 
 export default defineConfig({
   base: '/app/',
   resolve: { alias: { '@goroot': path.join(goroot, 'lib/wasm') } },
   plugins: [
     preact(),
-    VitePWA({
-      strategies: 'generateSW', injectRegister: false, registerType: 'prompt',
-      manifest: {
-        name: 'Trio', short_name: 'Trio', start_url: '/app/', scope: '/app/', display: 'standalone',
-        background_color: '#f6f3ec', theme_color: '#f6f3ec', icons: [{ src: 'icon.svg', sizes: 'any', type: 'image/svg+xml', purpose: 'any' }],
-      },
-      workbox: {
-        globPatterns: ['**/*.{html,js,css,svg,wasm}'], maximumFileSizeToCacheInBytes: 16 << 20,
-        navigateFallback: '/app/index.html', cleanupOutdatedCaches: true, sourcemap: false,
-      },
-    }),
+    offline(),
   ],
   build: { target: 'es2022', outDir: '../dist', emptyOutDir: true, modulePreload: { polyfill: false } },
   worker: { format: 'es' },

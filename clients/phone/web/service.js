@@ -1,0 +1,17 @@
+// Keeps the app on the phone: all of its files are fetched when it is installed, and answered from here ever after. A new
+// version is fetched beside the old one and takes over when no page of the old one is open, so that none is mixed.
+const cache = 'trio-app-__VERSION__'
+const files = [/* files */]
+
+addEventListener('install', event => {
+  event.waitUntil(caches.open(cache).then(c => c.addAll(files.map(f => new Request(`/app/${f}`, { cache: f.startsWith('assets/') ? 'default' : 'reload' })))))
+})
+addEventListener('activate', event => {
+  event.waitUntil(caches.keys().then(all => Promise.all(all.filter(n => n.startsWith('trio-app-') && n !== cache).map(n => caches.delete(n)))))
+})
+addEventListener('fetch', event => {
+  const url = new URL(event.request.url)
+  if (event.request.method !== 'GET' || url.origin !== location.origin || !url.pathname.startsWith('/app/')) return
+  const file = event.request.mode === 'navigate' ? '/app/index.html' : event.request
+  event.respondWith(caches.open(cache).then(c => c.match(file)).then(found => found ?? fetch(event.request)))
+})
