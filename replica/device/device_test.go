@@ -301,7 +301,7 @@ func FuzzCall(f *testing.F) {
 	}
 	d := &device.Device{R: r}
 	for _, s := range []string{`{"search":"x","limit":-1,"offset":9}`, `{"list":"members"}`, `{"entry":{"kind":"call"}}`, `{"fields":{"name":""}}`, `{`, `[]`, `{"id":"01890000-0000-7000-8000-000000000001"}`} {
-		for _, m := range []string{"contacts", "top", "status", "contact", "timeline", "log", "act", "alerts"} {
+		for _, m := range []string{"contacts", "top", "status", "contact", "timeline", "log", "act", "people", "habit", "member", "sync", "capture", "celebrate", "alerts"} {
 			f.Add(m, s)
 		}
 	}
