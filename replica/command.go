@@ -212,21 +212,31 @@ func (t *tx) claim() (at, skew int64) {
 	return crdt.MinTime, 0
 }
 
-// Act logs that a suggestion was followed: the touch, and that the suggestion was taken, as one.
+// Act logs that a suggestion was followed, from the app: the touch, and that the suggestion was taken, as one.
 func (r *Replica) Act(ctx context.Context, s Suggestion, outcome ranking.Outcome) (crdt.EntryID, error) {
 	id := crdt.NewEntryID()
-	return id, r.update(ctx, func(t *tx) error { return t.act(id, s, outcome) })
+	return id, r.update(ctx, func(t *tx) error { return t.act(id, s, outcome, crdt.E1) })
 }
 
-func (t *tx) act(id crdt.EntryID, s Suggestion, outcome ranking.Outcome) error {
-	kind := crdt.Call
+// Acted is Act for a touch that the member only tells of: typed afterwards, as its evidence says.
+func (r *Replica) Acted(ctx context.Context, s Suggestion, outcome ranking.Outcome) (crdt.EntryID, error) {
+	id := crdt.NewEntryID()
+	return id, r.update(ctx, func(t *tx) error { return t.act(id, s, outcome, crdt.E0) })
+}
+
+// TouchKind returns the kind of entry that following the suggestion is.
+func (s *Suggestion) TouchKind() crdt.Kind {
 	for k, ch := range book.TouchChannels {
 		if ch == s.Channel {
-			kind = k
+			return k
 		}
 	}
+	return crdt.Call
+}
+
+func (t *tx) act(id crdt.EntryID, s Suggestion, outcome ranking.Outcome, known crdt.Evidence) error {
 	touch := crdt.Entry{
-		Kind: kind, Contact: s.Contact, Evidence: crdt.E1, Content: book.ContentName(s.Content), Trigger: s.Trigger.String(),
+		Kind: s.TouchKind(), Contact: s.Contact, Evidence: known, Content: book.ContentName(s.Content), Trigger: s.Trigger.String(),
 		Playbook: s.Playbook, P0: s.P0, P1: s.P1,
 	}
 	if outcome != ranking.NoOutcome {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -609,16 +610,64 @@ func (r *Replica) GiveAwards(ctx context.Context) ([]ranking.Award, error) {
 	return given, nil
 }
 
-// takeable are the kinds of what a member logged by hand. What others did, and what the app wrote, is not a slip.
+// takeable are the kinds of what a member logged by hand, a suggestion that was declined among them. What others did, and
+// what the app wrote, is not a slip.
 var takeable = []crdt.Kind{
-	crdt.Call, crdt.Text, crdt.Email, crdt.Meet, crdt.Share, crdt.Learn, crdt.Present, crdt.Ask, crdt.Promise, crdt.Result,
+	crdt.Call, crdt.Text, crdt.Email, crdt.Meet, crdt.Share, crdt.Learn, crdt.Present, crdt.Ask, crdt.Promise, crdt.Result, crdt.Suggestion,
+}
+
+// LastOwn returns the newest entry that this device wrote by hand within a day, and that can be taken back; false when there
+// is none. That a suggestion was taken belongs to its touch.
+func (r *Replica) LastOwn(ctx context.Context) (Logged, bool, error) {
+	kinds := make([]string, len(takeable))
+	for i, k := range takeable {
+		kinds[i] = "'" + string(k) + "'"
+	}
+	now := r.now().UnixMilli() + r.committed.Load().skew
+	all, err := queryRows(ctx, r, scanLogged, `SELECT e.id, e.day, e.body FROM entries e JOIN actors a ON a.id=e.actor
+		WHERE e.kind IN (`+strings.Join(kinds, ",")+`) AND e.day>=? AND e.at>? AND substr(a.actor, 1, 16)=?
+			AND NOT EXISTS (SELECT 1 FROM voids WHERE about=e.id) ORDER BY e.at DESC, e.id DESC`, r.Today()-2, now-24*3_600_000, r.device[:])
+	if err != nil {
+		return Logged{}, false, err
+	}
+	for _, l := range all {
+		if l.Choice == "" || l.Choice == crdt.Skipped || l.Choice == crdt.Dismissed {
+			return l, true, nil
+		}
+	}
+	return Logged{}, false, nil
+}
+
+// takenWith returns the entry which says that the touch followed a suggestion; zero when it followed none.
+func (t *tx) takenWith(touch crdt.EntryID) (taken crdt.EntryID, err error) {
+	var body string
+	if _, err := t.one([]any{&body}, `SELECT body FROM entries WHERE id=?`, touch[:]); err != nil {
+		return taken, err
+	}
+	e, err := crdt.ParseEntry(body)
+	if err != nil || !e.Kind.IsTouch() || e.Trigger == "" {
+		return taken, err
+	}
+	err = t.query(func(rows *sql.Rows) error {
+		var id []byte
+		if err := rows.Scan(&id, &body); err != nil {
+			return err
+		}
+		s, err := crdt.ParseEntry(body)
+		if err == nil && s.Choice == crdt.Taken && s.Trigger == e.Trigger {
+			taken = crdt.EntryID(id)
+		}
+		return err
+	}, `SELECT id, body FROM entries WHERE contact=? AND at=? AND kind='suggestion' AND NOT EXISTS (SELECT 1 FROM voids WHERE about=entries.id)`,
+		e.Contact[:], e.Time().UnixMilli())
+	return taken, err
 }
 
 // MayTakeBack reports whether an entry of a kind is one that the member logged, and may declare a slip.
 func MayTakeBack(k crdt.Kind) bool { return slices.Contains(takeable, k) }
 
 // TakeBack declares an entry a slip: it did not happen, and counts for nothing here and on all devices. Badges that the
-// log does not prove without it are taken back with it.
+// log does not prove without it are taken back with it, and so is that a suggestion was taken.
 func (r *Replica) TakeBack(ctx context.Context, id crdt.EntryID) error {
 	now := r.moment()
 	return r.update(ctx, func(t *tx) error {
@@ -639,7 +688,15 @@ func (r *Replica) TakeBack(ctx context.Context, id crdt.EntryID) error {
 		t.r.habits.Unlock()
 		void := crdt.Entry{Kind: crdt.Void, About: id, Evidence: crdt.E1}
 		copy(void.Contact[:], contact)
-		if err := t.log(crdt.NewEntryID(), void); err != nil {
+		taken, err := t.takenWith(id)
+		if err == nil {
+			err = t.log(crdt.NewEntryID(), void)
+		}
+		if err == nil && taken != (crdt.EntryID{}) {
+			void.About = taken
+			err = t.log(crdt.NewEntryID(), void)
+		}
+		if err != nil {
 			return err
 		}
 		if err := t.project(); err != nil {

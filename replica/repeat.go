@@ -80,7 +80,7 @@ func (r *Replica) ActOnce(ctx context.Context, key string, s Suggestion, outcome
 		if err != nil || done {
 			return err
 		}
-		return t.act(id, s, outcome)
+		return t.act(id, s, outcome, crdt.E1)
 	})
 }
 

@@ -32,10 +32,20 @@ usage: trio device [--data DIR] COMMAND [ARGUMENT ...]
   join URL CODE       the same with the code of the invitation; or with a device token
   profile [KEY=VALUE ...]
                       show the member's profile, or set name=Maya, zone=Europe/Madrid, language=es
-  top                 what is due right now, and the next three to do, prospects and members
+  top                 what is due right now, and the next three to do of prospects and of members, with numbers
+  did N [OUTCOME]     log that you did what top shows as number N; OUTCOME is no_answer, not_ready, answered,
+                      replied, moved or enrolled
+  later N, not N      not today; or not this at all
   list [WORDS]        contacts, or those in which all words are found
   add NAME [+PHONE]   capture a contact
-  log KIND WORDS      log a call, text, email or meet with the one contact that the words find
+  log KIND WORDS [OUTCOME]
+                      log a call, text, email, meet or ask with the one contact that the words find; what the
+                      suggestions of today ask for counts as done
+  snooze WORDS DATE   do not suggest the contact before a date, or for a number of days; 0 ends it
+  stage WORDS STAGE   the contact is a prospect, customer or promoter
+  consent WORDS given|opted_out|unknown
+                      whether the contact may be contacted
+  undo                take the last entry back that was logged here within a day: log, did, later, not, done
   done KIND           note a share, a present(ation), or learn MINUTES
   goal DIMENSION N    commit to N a day from today on: outreach, followup, learn (minutes), share, …; 0 ends it
   goals               how today, this week and the streak stand
@@ -60,7 +70,10 @@ type access struct {
 type app struct {
 	access
 	*replica.Replica
-	out io.Writer
+	out  io.Writer
+	dir  string
+	self string // how this command is called for the same folder
+	lang string // the member's, "" before the replica is open
 }
 
 // userError is an error that a person can mend, with how.
@@ -125,7 +138,10 @@ var commands = map[string]struct {
 }{
 	"join": {1, 2, "the link of an invitation, or the server's address and a code or a device token"}, "profile": {0, 3, "at most name=…, zone=… and language=…"},
 	"top": {0, 0, "no argument"}, "list": {0, 100, "words"}, "add": {1, 100, "a name"},
-	"log":  {2, 100, "a kind (call, text, email, meet) and words that find the contact"},
+	"log": {2, 100, "a kind (call, text, email, meet, ask) and words that find the contact"},
+	"did": {1, 2, "the number of a suggestion, and maybe an outcome"}, "later": {1, 1, "the number of a suggestion"}, "not": {1, 1, "the number of a suggestion"},
+	"snooze": {2, 100, "words that find the contact, and a date or days"}, "stage": {2, 100, "words that find the contact, and prospect, customer or promoter"},
+	"consent": {2, 100, "words that find the contact, and given, opted_out or unknown"}, "undo": {0, 0, "no argument"},
 	"done": {1, 2, "share, present, or learn and minutes"}, "goal": {2, 2, "a dimension and a number, such as outreach 3"}, "goals": {0, 0, "no argument"},
 	"import": {1, 2, "one file, and maybe a calling code such as +34"}, "sync": {0, 0, "no argument"}, "status": {0, 0, "no argument"},
 	"pair": {0, 0, "no argument"}, "devices": {0, 0, "no argument"}, "revoke": {1, 100, "a device's name or the start of its id"},
@@ -139,7 +155,7 @@ func run(ctx context.Context, dir, command string, args []string, out io.Writer)
 		return wrong("see trio device -h", "%s takes %s", command, c.want)
 	}
 	keep := filepath.Join(dir, "access.json")
-	a := &app{out: out}
+	a := &app{out: out, dir: dir, self: "trio device"}
 	b, err := os.ReadFile(keep)
 	switch {
 	case err == nil:
@@ -163,7 +179,11 @@ func run(ctx context.Context, dir, command string, args []string, out io.Writer)
 	} else if a.Replica, err = replica.Open(ctx, a.config(dir)); err != nil {
 		return err
 	}
-	return errors.Join(a.do(ctx, command, args), a.Close())
+	a.lang, err = a.Profile(ctx, crdt.ProfileLanguage)
+	if err == nil || errors.Is(err, replica.ErrLeft) { // each command says it itself
+		err = a.do(ctx, command, args)
+	}
+	return errors.Join(err, a.Close())
 }
 
 func (a *app) config(dir string) replica.Config {
@@ -272,13 +292,21 @@ func (a *app) do(ctx context.Context, command string, args []string) error {
 		if _, err := a.giveAlerts(ctx); err != nil {
 			return err
 		}
-		p, err := a.readProfile(ctx)
-		if err != nil {
-			return err
-		}
-		text, _, err := RenderTop(ctx, a.Replica, p[crdt.ProfileLanguage])
-		fmt.Fprint(a.out, text)
-		return err
+		return a.top(ctx)
+	case "did":
+		return a.did(ctx, args)
+	case "later":
+		return a.decline(ctx, args[0], crdt.Skipped)
+	case "not":
+		return a.decline(ctx, args[0], crdt.Dismissed)
+	case "snooze":
+		return a.snooze(ctx, args)
+	case "stage":
+		return a.stage(ctx, args)
+	case "consent":
+		return a.consent(ctx, args)
+	case "undo":
+		return a.undo(ctx)
 	case "list":
 		return a.list(ctx, args)
 	case "add":
@@ -480,51 +508,6 @@ func (a *app) playbook(p replica.PlaybookStatus) {
 	if p.Newer > 0 {
 		fmt.Fprintf(a.out, "playbook %d is here too, and this build cannot read it (%s): update the app\n", p.Newer, p.Why)
 	}
-}
-
-func (a *app) log(ctx context.Context, args []string) error {
-	if !crdt.Kind(args[0]).IsTouch() {
-		return wrong("want call, text, email or meet", "%q is not a way to be in touch", args[0])
-	}
-	words := strings.Join(args[1:], " ")
-	cs, err := a.Contacts(ctx, words, 0, everybody)
-	if err != nil {
-		return err
-	}
-	var exact []replica.Contact // Ana is found by her name although there is an Anabel
-	for _, c := range cs {
-		if strings.EqualFold(c.Name, words) {
-			exact = append(exact, c)
-		}
-	}
-	if len(exact) == 1 {
-		cs = exact
-	}
-	if len(cs) == 0 {
-		return &userError{msg: fmt.Sprintf("%q finds nobody", words), hint: "trio device list shows who is in the book"}
-	}
-	if len(cs) > 1 {
-		var found []string
-		for i, c := range cs {
-			if i == 5 {
-				found = append(found, fmt.Sprintf("and %d more", len(cs)-i))
-				break
-			}
-			name := c.Name
-			if w := ways(c); len(w) > 0 {
-				name += " (" + w[0] + ")"
-			}
-			found = append(found, name)
-		}
-		return &userError{
-			msg:  fmt.Sprintf("%q finds several contacts: %s", words, strings.Join(found, ", ")),
-			hint: "add a word that only one of them has: of the name, number, address or a tag",
-		}
-	}
-	if _, err = a.Log(ctx, crdt.Entry{Kind: crdt.Kind(args[0]), Contact: cs[0].ID}); err == nil {
-		fmt.Fprintf(a.out, "%s with %s logged\n", args[0], cs[0].Name)
-	}
-	return err
 }
 
 func (a *app) importFile(ctx context.Context, args []string) error {

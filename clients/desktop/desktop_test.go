@@ -144,10 +144,10 @@ func TestDevice(t *testing.T) {
 
 	s.fails(cmd("log", "call", "ana"), 1, true, `"ana" finds several contacts: Ana López (+34612345678), Ana Prieto`)
 	s.fails(cmd("log", "call", "zoe"), 1, true, `"zoe" finds nobody`)
-	s.fails(cmd("log", "fax", "luis"), 2, true, "want call, text, email or meet")
-	s.ok(cmd("log", "call", "678"), "call with Ana López logged")
+	s.fails(cmd("log", "fax", "luis"), 2, true, "want call, text, email, meet or ask")
+	s.ok(cmd("log", "call", "678"), "anotado: llamada con Ana López")
 	s.ok(cmd("add", "Ana"))
-	s.ok(cmd("log", "meet", "ana"), "meet with Ana logged") // the whole name is said
+	s.ok(cmd("log", "meet", "ana"), "anotado: encuentro con Ana\n") // the whole name is said
 
 	vcf := s.file("contacts.vcf", "BEGIN:VCARD\nVERSION:3.0\nUID:a\nFN:Kenji Mori\nTEL:612 345 670\nEND:VCARD\n")
 	s.ok(cmd("import", vcf), "no calling code", "contacts: 1 new, 0 known already; orders: 0 new")

@@ -105,18 +105,20 @@ func (a *app) giveAlerts(ctx context.Context) (int, error) {
 	return len(all), nil
 }
 
-// RenderTop writes the two lists of three as text, and returns them too. lang is the member's language; what is not
+// RenderTop writes the two lists of three as text, numbered on from the first to the second, and returns them too. lang is the member's language; what is not
 // Spanish is English.
 func RenderTop(ctx context.Context, r *replica.Replica, lang string) (text string, top [2][]replica.Suggestion, err error) {
 	words := phrases[spanish(lang)]
 	var b strings.Builder
+	number := 0
 	for i, l := range []ranking.List{ranking.Prospects, ranking.Members} {
 		if top[i], err = r.TopThree(ctx, l, lang); err != nil {
 			return "", top, err
 		}
 		fmt.Fprintln(&b, words.lists[i])
-		for i, s := range top[i] {
-			fmt.Fprintf(&b, "%d %s  (%s)\n  %s %s\n  “%s”\n", i+1, s.Step, s.Name, words.because, strings.Join(s.Reasons, "; "), s.Wording)
+		for _, s := range top[i] {
+			number++
+			fmt.Fprintf(&b, "%d %s  (%s)\n  %s %s\n  “%s”\n", number, s.Step, s.Name, words.because, strings.Join(s.Reasons, "; "), s.Wording)
 		}
 		if len(top[i]) == 0 {
 			fmt.Fprintf(&b, "  %s\n", words.none)

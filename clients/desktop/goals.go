@@ -151,10 +151,6 @@ func nearest(h replica.Habit, lang, of string) string {
 }
 
 func (a *app) goals(ctx context.Context) error {
-	lang, err := a.Profile(ctx, crdt.ProfileLanguage)
-	if err != nil {
-		return err
-	}
 	won, err := a.GiveAwards(ctx)
 	if err != nil {
 		return err
@@ -165,10 +161,10 @@ func (a *app) goals(ctx context.Context) error {
 	}
 	for _, x := range won {
 		if b, ok := h.Rules.Badge(x.Badge); ok {
-			fmt.Fprintf(a.out, "★ %s\n", b.Words(lang))
+			fmt.Fprintf(a.out, "★ %s\n", b.Words(a.lang))
 		}
 	}
-	fmt.Fprint(a.out, RenderGoals(h, lang))
+	fmt.Fprint(a.out, RenderGoals(h, a.lang))
 	return nil
 }
 

@@ -1,0 +1,67 @@
+package desktop
+
+import (
+	"cmp"
+	"fmt"
+
+	"trio/ranking"
+)
+
+// inSpanish are the lines of a device by what they say in English. Errors and hints are English.
+var inSpanish = map[string]string{
+	"what you do: trio device did N [OUTCOME], later N, not N": "lo que haces: trio device did N [RESULTADO], later N, not N",
+	"%s with %s logged":                                   "anotado: %s con %s",
+	"%s with %s logged, as suggested":                     "anotado: %s con %s, como se propuso",
+	"not this: %s (%s)":                                   "esto no: %s (%s)",
+	"not today: %s (%s)":                                  "hoy no: %s (%s)",
+	"%s may be suggested again":                           "%s puede volver a proponerse",
+	"%s is not suggested before %s":                       "%s no se propone antes del %s",
+	"%s stays a %s: the log has an order or an enrolment": "%s sigue como %s: hay un pedido o un alta en el registro",
+	"%s is now a %s":                                      "%s figura ahora como %s",
+	"whether %s may be contacted is not known":            "no se sabe si se puede contactar con %s",
+	"%s may be contacted":                                 "se puede contactar con %s",
+	"%s is not suggested any more":                        "%s ya no se propone",
+	"taken back: %s, of %s":                               "retirado: %s, de %s",
+	"call":                                                "llamada",
+	"text":                                                "mensaje",
+	"email":                                               "correo",
+	"meet":                                                "encuentro",
+	"ask":                                                 "petición de pedido",
+	"share":                                               "publicación",
+	"learn":                                               "aprendizaje",
+	"present":                                             "presentación",
+	"promise":                                             "promesa",
+	"result":                                              "resultado",
+	"skipped":                                             "hoy no",
+	"dismissed":                                           "esto no",
+	"prospect":                                            "prospecto",
+	"customer":                                            "cliente",
+	"promoter":                                            "promotor",
+	"no_answer":                                           "sin respuesta",
+	"not_ready":                                           "todavía no",
+	"answered":                                            "contestó",
+	"replied":                                             "respondió",
+	"moved":                                               "avanzó",
+	"enrolled":                                            "se unió",
+}
+
+// word is a word of the log in the member's language.
+func (a *app) word(s string) string {
+	if !spanish(a.lang) {
+		return s
+	}
+	return cmp.Or(inSpanish[s], s)
+}
+
+// outcome is what came of a touch; "" when that is not known.
+func (a *app) outcome(o ranking.Outcome) string {
+	if o == ranking.NoOutcome {
+		return ""
+	}
+	return a.word(o.String())
+}
+
+// say prints a line in the member's language.
+func (a *app) say(format string, args ...any) {
+	fmt.Fprintf(a.out, a.word(format)+"\n", args...)
+}
