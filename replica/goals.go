@@ -727,17 +727,57 @@ func (r *Replica) TakeBack(ctx context.Context, id crdt.EntryID) error {
 	})
 }
 
-// Commit commits the member to n a day of a dimension, from today on; 0 ends it.
+// Commit commits the member to n a day of a dimension, from today on; 0 ends it. Where today is met already, and would not be
+// with it, it counts from tomorrow on: what was done stays done. What was to begin later is replaced by it.
 func (r *Replica) Commit(ctx context.Context, d crdt.Dimension, n int64) error {
-	rules := r.Playbook().Goals
-	if _, ok := rules.Metric(string(d)); !ok {
-		var names []string
-		for _, m := range rules.Metrics {
-			names = append(names, m.Name)
+	_, err := r.CommitFrom(ctx, d, n)
+	return err
+}
+
+// CommitFrom is Commit, and says from which day on it counts: today or tomorrow.
+func (r *Replica) CommitFrom(ctx context.Context, d crdt.Dimension, n int64) (from ranking.Day, err error) {
+	err = r.update(ctx, func(t *tx) error {
+		m, ok := t.rules().Metric(string(d))
+		if !ok {
+			var names []string
+			for _, m := range t.rules().Metrics {
+				names = append(names, m.Name)
+			}
+			return fmt.Errorf("goal %.40q is not one that the company tracks: want one of %s", string(d), strings.Join(names, ", "))
 		}
-		return fmt.Errorf("goal %.40q is not one that the company tracks: want one of %v", string(d), names)
-	}
-	return r.SetGoal(ctx, d, r.Today().String(), n)
+		if err := crdt.CheckProfileField(crdt.GoalKey(d, r.Today().String()), &automerge.Value{Kind: automerge.KindInt, Num: n}); err != nil {
+			return err
+		}
+		var now ranking.Moment
+		now.Day, now.Minute = t.home.At(t.now + t.skew)
+		t.r.habits.Lock()
+		plan := t.r.habits.plan
+		before := t.r.habits.keeper.At(now).State
+		t.r.habits.Unlock()
+		from = now.Day
+		plan.Goals = slices.DeleteFunc(slices.Clone(plan.Goals), func(c ranking.Commitment) bool { return c.Metric == m && c.From == from })
+		plan.Goals = append(plan.Goals, ranking.Commitment{From: from, Metric: m, Want: int32(n)})
+		plan.Sort()
+		if before == ranking.Met {
+			k := ranking.NewKeeper(t.rules())
+			k.SetPlan(plan)
+			if err := t.loadTallies(k.Put); err != nil {
+				return err
+			}
+			if k.At(now).State != ranking.Met {
+				from++
+			}
+		}
+		for _, c := range plan.Goals {
+			if c.Metric == m && c.From > from {
+				if err := t.del(crdt.ProfileDoc, crdt.GoalKey(d, c.From.String())); err != nil {
+					return err
+				}
+			}
+		}
+		return t.put(crdt.ProfileDoc, crdt.GoalKey(d, from.String()), automerge.Value{Kind: automerge.KindInt, Num: n})
+	})
+	return from, err
 }
 
 // SetRest makes a date (YYYY-MM-DD) a rest day, or a day like others.

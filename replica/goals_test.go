@@ -31,7 +31,7 @@ func TestR34CommitAndSee(t *testing.T) {
 	r := open(t, replica.Config{Now: c.now})
 	ok(t, r.Commit(ctx, crdt.GoalShare, 2))
 	ok(t, r.Commit(ctx, "present", 1))
-	if err := r.Commit(ctx, "dancing", 1); err == nil || !strings.Contains(err.Error(), "want one of [outreach followup learn share present") {
+	if err := r.Commit(ctx, "dancing", 1); err == nil || !strings.Contains(err.Error(), "want one of outreach, followup, learn, share, present") {
 		t.Errorf("%v", err)
 	}
 	for range 2 {
@@ -47,6 +47,56 @@ func TestR34CommitAndSee(t *testing.T) {
 	ok(t, err)
 	if h, err = r.Habit(ctx); err != nil || h.State != ranking.Met || h.Streak.Days != 1 || h.Line.Code != ranking.FirstDayLine {
 		t.Errorf("%v %+v %v, %v", h.State, h.Streak, h.Line, err)
+	}
+}
+
+// TestR34MoreFromTomorrow: a commitment never undoes a day that was done; it holds the day after, and a newer one takes its
+// place.
+func TestR34MoreFromTomorrow(t *testing.T) {
+	ctx := t.Context()
+	c := &clock{noon}
+	r := open(t, replica.Config{Now: c.now})
+	today := r.Today()
+	commit := func(d crdt.Dimension, n int64, want ranking.Day) {
+		t.Helper()
+		if from, err := r.CommitFrom(ctx, d, n); err != nil || from != want {
+			t.Errorf("%d of %s counts from %s, %v; want %s", n, d, from, err, want)
+		}
+	}
+	goals := func(want string) {
+		t.Helper()
+		h, err := r.Habit(ctx)
+		ok(t, err)
+		got := h.State.Words("en")
+		for _, x := range h.Ring {
+			if x.Want > 0 {
+				got += fmt.Sprintf(", %s %d of %d", h.Rules.Metrics[x.Metric].Name, x.Done, x.Want)
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", h.Now.Day, got, want)
+		}
+	}
+	commit(crdt.GoalShare, 1, today)
+	commit("present", 1, today)
+	commit("present", 0, today) // not met yet
+	_, err := r.Log(ctx, crdt.Entry{Kind: crdt.Share})
+	ok(t, err)
+	goals("done, share 1 of 1")
+	before := look(t, r)
+	commit("present", 1, today+1)
+	commit(crdt.GoalShare, 3, today+1)
+	commit(crdt.GoalLearn, 5, today+1)
+	commit(crdt.GoalLearn, 0, today) // withdrawn
+	if after := look(t, r); after != before {
+		t.Errorf("today was\n%s, is\n%s", before, after)
+	}
+	c.t = c.t.AddDate(0, 0, 1)
+	goals("under way, share 0 of 3, present 0 of 1")
+	commit(crdt.GoalShare, 2, today+1)
+	goals("under way, share 0 of 2, present 0 of 1")
+	if _, err := r.CommitFrom(ctx, crdt.GoalShare, -1); err == nil || !strings.Contains(err.Error(), "want a whole number") {
+		t.Error(err)
 	}
 }
 

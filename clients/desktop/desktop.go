@@ -46,8 +46,9 @@ usage: trio device [--data DIR] COMMAND [ARGUMENT ...]
   consent WORDS given|opted_out|unknown
                       whether the contact may be contacted
   undo                take the last entry back that was logged here within a day: log, did, later, not, done
-  done KIND           note a share, a present(ation), or learn MINUTES
-  goal DIMENSION N    commit to N a day from today on: outreach, followup, learn (minutes), share, …; 0 ends it
+  done WHAT [HOW]     note what a goal counts: learn MINUTES, share, present, lessons [N], ask WORDS, event WORDS, …
+  goal DIMENSION N    commit to N a day: outreach, followup, learn (minutes), share, …; 0 ends it. From today on, or
+                      from tomorrow where it would undo a day that is done
   goals               how today, this week and the streak stand
   import FILE [CODE]  bring a vCard file, a table of contacts or an export of orders in; CODE is the calling
                       code of phone numbers that have none, such as +34: without it they are left out
@@ -142,7 +143,7 @@ var commands = map[string]struct {
 	"did": {1, 2, "the number of a suggestion, and maybe an outcome"}, "later": {1, 1, "the number of a suggestion"}, "not": {1, 1, "the number of a suggestion"},
 	"snooze": {2, 100, "words that find the contact, and a date or days"}, "stage": {2, 100, "words that find the contact, and prospect, customer or promoter"},
 	"consent": {2, 100, "words that find the contact, and given, opted_out or unknown"}, "undo": {0, 0, "no argument"},
-	"done": {1, 2, "share, present, or learn and minutes"}, "goal": {2, 2, "a dimension and a number, such as outreach 3"}, "goals": {0, 0, "no argument"},
+	"done": {1, 100, "what a goal counts, and minutes, a number or words that find a contact"}, "goal": {2, 2, "a dimension and a number, such as outreach 3"}, "goals": {0, 0, "no argument"},
 	"import": {1, 2, "one file, and maybe a calling code such as +34"}, "sync": {0, 0, "no argument"}, "status": {0, 0, "no argument"},
 	"pair": {0, 0, "no argument"}, "devices": {0, 0, "no argument"}, "revoke": {1, 100, "a device's name or the start of its id"},
 }

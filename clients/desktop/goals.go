@@ -3,6 +3,7 @@ package desktop
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -173,33 +174,124 @@ func (a *app) commit(ctx context.Context, args []string) error {
 	if err != nil || n < 0 || n > crdt.MaxGoal {
 		return wrong(fmt.Sprintf("want a whole number from 0 to %d, a day; 0 ends the goal", crdt.MaxGoal), "%q is not how much a day can take", args[1])
 	}
-	if err := a.Commit(ctx, crdt.Dimension(args[0]), n); err != nil {
+	rules := a.Playbook().Goals
+	m, ok := rules.Metric(args[0])
+	if !ok {
+		var names []string
+		for _, m := range rules.Metrics {
+			names = append(names, m.Name)
+		}
+		return wrong("want one of "+strings.Join(names, ", "), "%q is not a goal that the company tracks", args[0])
+	}
+	from, err := a.CommitFrom(ctx, crdt.Dimension(args[0]), n)
+	if err != nil {
 		return err
+	}
+	if from > a.Today() {
+		a.say("%s: from tomorrow, today is done", rules.Metrics[m].Words(a.lang))
 	}
 	return a.goals(ctx)
 }
 
-// done logs what needs nobody: a share, a presentation, minutes of learning.
+// done logs what a metric counts, by its name. One that needs somebody is a touch of the contact that the words find.
 func (a *app) done(ctx context.Context, args []string) error {
-	e := crdt.Entry{Kind: crdt.Kind(args[0])}
+	rules := a.Playbook().Goals
+	i, ok := rules.Metric(args[0])
+	if !ok {
+		return wrong("want one of "+strings.Join(a.notable(), ", "), "%q is not something to note", args[0])
+	}
+	m := &rules.Metrics[i]
+	kind := noted(m)
+	words := args[1:]
 	switch {
-	case e.Kind == crdt.Learn && len(args) == 2:
-		m, s, _ := strings.Cut(args[1], ":")
-		minutes, err := strconv.ParseInt(m, 10, 64)
-		seconds := int64(0)
-		if err == nil && s != "" {
-			seconds, err = strconv.ParseInt(s, 10, 64)
+	case kind == "" && m.NeedsContact:
+		return wrong(a.self+" log KIND NAME logs a call, text, email, meet or ask, and it counts", "%s can be done in several ways", m.Name)
+	case kind == "" || m.MinEvidence > uint8(crdt.E0):
+		return &userError{msg: fmt.Sprintf("%s is not noted by hand: it is %s", m.Name, m.Capture("en")), hint: "want one of " + strings.Join(a.notable(), ", ")}
+	case kind.IsTouch() && len(words) == 0:
+		return wrong("such as "+a.self+" done "+m.Name+" ana", "%s needs somebody: words that find the contact", m.Name)
+	case kind.IsTouch() && !m.Event:
+		return a.log(ctx, append([]string{string(kind)}, words...))
+	case kind.IsTouch():
+		c, err := a.find(ctx, words)
+		if err != nil {
+			return err
 		}
-		if err != nil || minutes < 0 || minutes >= 24*60 || seconds < 0 || seconds > 59 {
-			return wrong("want minutes such as 15, or minutes and seconds such as 4:30", "%q is not a time of learning", args[1])
+		// Those who were met on one day were met at one event, unless a screen that knows its name says otherwise.
+		if _, err := a.Log(ctx, crdt.Entry{Kind: kind, Contact: c.ID, Event: "event-" + a.Today().String()}); err != nil {
+			return err
 		}
-		e.Value = &crdt.Amount{Minutes: minutes, Seconds: seconds}
-	case (e.Kind == crdt.Share || e.Kind == crdt.Present) && len(args) == 1:
-	default:
-		return wrong("want share, present, or learn MINUTES", "%q is not something to note", strings.Join(args, " "))
+		a.say("%s with %s logged", a.word(string(kind)), c.Display())
+		return a.goals(ctx)
+	}
+	e := crdt.Entry{Kind: kind}
+	switch {
+	case m.Unit == ranking.PerMinute && len(words) == 1:
+		v, err := timeOf(words[0])
+		if err != nil {
+			return err
+		}
+		e.Value = v
+	case m.Unit == ranking.PerMinute:
+		return wrong("such as "+a.self+" done "+m.Name+" 15, or 4:30", "%s takes minutes", m.Name)
+	case m.Unit == ranking.PerPiece && len(words) <= 1:
+		n := int64(1)
+		if len(words) == 1 {
+			var err error
+			if n, err = strconv.ParseInt(words[0], 10, 64); err != nil || n < 1 || n > 1000 {
+				return wrong("want a whole number from 1 to 1000", "%q is not how many", words[0])
+			}
+		}
+		e.Value = &crdt.Amount{Count: n}
+	case len(words) > 0:
+		return wrong("once for each: "+a.self+" done "+m.Name, "%s takes no argument", m.Name)
 	}
 	if _, err := a.Log(ctx, e); err != nil {
 		return err
 	}
 	return a.goals(ctx)
+}
+
+// noted is the kind of entry by which a member notes a metric; "" where there is none, or no telling which.
+func noted(m *ranking.Metric) crdt.Kind {
+	if m.Event && slices.Contains(m.Kinds, string(crdt.Meet)) {
+		return crdt.Meet
+	}
+	if len(m.Kinds) != 1 {
+		return ""
+	}
+	switch k := crdt.Kind(m.Kinds[0]); k {
+	case crdt.Share, crdt.Learn, crdt.Present:
+		return k
+	default:
+		if k.IsTouch() {
+			return k
+		}
+		return ""
+	}
+}
+
+// notable are the names of the metrics that done takes.
+func (a *app) notable() (names []string) {
+	rules := a.Playbook().Goals
+	for i := range rules.Metrics {
+		if m := &rules.Metrics[i]; noted(m) != "" && m.MinEvidence == 0 {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// timeOf reads minutes, or minutes and seconds.
+func timeOf(word string) (*crdt.Amount, error) {
+	m, s, _ := strings.Cut(word, ":")
+	minutes, err := strconv.ParseInt(m, 10, 64)
+	seconds := int64(0)
+	if err == nil && s != "" {
+		seconds, err = strconv.ParseInt(s, 10, 64)
+	}
+	if err != nil || minutes < 0 || minutes >= 24*60 || seconds < 0 || seconds > 59 {
+		return nil, wrong("want minutes such as 15, or minutes and seconds such as 4:30", "%q is not a time", word)
+	}
+	return &crdt.Amount{Minutes: minutes, Seconds: seconds}, nil
 }

@@ -82,12 +82,16 @@ func TestDeviceGoals(t *testing.T) {
 	s := newSite(t)
 	s.ok(cmd("join", s.url, s.newDevice(s.member)))
 	s.ok(cmd("goals"), "no goals yet", "STREAK  starts with your next goal day", "Mo Tu We Th Fr Sa Su")
-	s.fails(cmd("goal", "dancing", "3"), 1, false, "want one of [outreach followup learn share")
+	s.fails(cmd("goal", "dancing", "3"), 2, true, `"dancing" is not a goal`, "want one of outreach, followup, learn, share")
 	s.fails(cmd("goal", "share", "many"), 2, true, `"many" is not how much`)
 	s.fails(cmd("goal", "share", "-1"), 2, true, "0 to 10000")
-	s.fails(cmd("done", "learn"), 2, true, "learn MINUTES")
+	s.fails(cmd("done", "learn"), 2, true, "learn takes minutes")
 	s.fails(cmd("done", "learn", "4:60"), 2, true, "such as 4:30")
-	s.fails(cmd("done", "call"), 2, true, "want share, present")
+	s.fails(cmd("done", "call"), 2, true, `"call" is not something to note`, "want one of learn, share, present, ask,")
+	s.fails(cmd("done", "share", "7"), 2, true, "share takes no argument")
+	s.fails(cmd("done", "outreach", "ana"), 2, true, "several ways")
+	s.fails(cmd("done", "ask"), 2, true, "ask needs somebody")
+	s.fails(cmd("done", "lessons", "0"), 2, true, "1 to 1000")
 	s.ok(cmd("goal", "share", "1"), "shares                   ○          0 of 1", "under way")
 	s.ok(cmd("goal", "learn", "5"))
 	s.ok(cmd("done", "learn", "4:30"), "minutes of learning      ●●●●○      4 of 5")
@@ -102,4 +106,36 @@ func TestDeviceGoals(t *testing.T) {
 	s.ok(cmd("profile", "zone=Europe/Madrid"), "zone      Europe/Madrid\n")
 	s.ok(cmd("profile", "zone=Asia/Tokyo"), "zone      Asia/Tokyo\n")
 	s.fails(cmd("profile", "zone=Atlantis"), 1, false, "Atlantis")
+}
+
+// TestDeviceDoneDayStaysDone: whoever takes on more when the day is done keeps the day, the streak and the points.
+func TestDeviceDoneDayStaysDone(t *testing.T) {
+	s := newSite(t)
+	s.ok(cmd("join", s.url, s.newDevice(s.member)))
+	s.ok(cmd("add", "Ana", "López"))
+	s.ok(cmd("goal", "share", "1"), "under way")
+	s.ok(cmd("goal", "share", "2"), "0 of 2") // nothing is undone: from today
+	s.ok(cmd("goal", "share", "1"), "0 of 1")
+	day := s.ok(cmd("done", "share"), "1 of 1", "STREAK  1 goal day in a row", "POINTS  ")
+	points := find(t, `POINTS  (\d+)`, day)
+	for _, more := range [][]string{cmd("goal", "ask", "1"), cmd("goal", "share", "9"), cmd("goal", "share", "0")} {
+		s.ok(more, "from tomorrow, today is done", "1 of 1", "STREAK  1 goal day in a row", "POINTS  "+points+",")
+	}
+	s.ok(cmd("goal", "share", "1"), "1 of 1", "POINTS  "+points+",")
+	// What was to begin tomorrow is replaced, not only today's.
+	s.ok(cmd("profile", "language=es"))
+	s.ok(cmd("goal", "ask", "2"), "peticiones de pedido: desde mañana, hoy ya está cumplido")
+	s.ok(cmd("profile", "language=en"))
+
+	s.ok(cmd("done", "ask", "ana"), "ask with Ana López logged")
+	s.ok(cmd("done", "event", "ana"), "meet with Ana López logged")
+	s.ok(cmd("done", "present"))
+	s.ok(cmd("done", "lessons", "3"))
+	s.ok(cmd("done", "lessons"))
+	for metric, want := range map[string]string{"ask": "1 of 1", "event": "1 of 1", "present": "1 of 1", "lessons": "4 of 4"} {
+		s.ok(cmd("goal", metric, want[:1]), want)
+	}
+	if _, log := s.timeline("ana"); len(log) != 2 || log[0].Event == "" {
+		t.Errorf("the log says %+v", log)
+	}
 }

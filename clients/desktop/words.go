@@ -22,6 +22,7 @@ var inSpanish = map[string]string{
 	"%s may be contacted":                                 "se puede contactar con %s",
 	"%s is not suggested any more":                        "%s ya no se propone",
 	"taken back: %s, of %s":                               "retirado: %s, de %s",
+	"%s: from tomorrow, today is done":                    "%s: desde mañana, hoy ya está cumplido",
 	"call":                                                "llamada",
 	"text":                                                "mensaje",
 	"email":                                               "correo",

@@ -580,7 +580,11 @@ func (c *call) takeBack() error {
 }
 
 func (c *call) commit() error {
-	return c.d.R.Commit(c.ctx, crdt.Dimension(c.Dimension), c.Count)
+	from, err := c.d.R.CommitFrom(c.ctx, crdt.Dimension(c.Dimension), c.Count)
+	c.open('{')
+	c.text("from", from.String()) // tomorrow where today is done and would not be
+	c.close('}')
+	return err
 }
 
 func (c *call) rest() error { return c.d.R.SetRest(c.ctx, c.Date, c.Rest) }
