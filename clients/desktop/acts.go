@@ -99,7 +99,7 @@ func (a *app) top(ctx context.Context) error {
 	if len(sh.Steps) > 0 {
 		a.say("what you do: trio device did N [OUTCOME], later N, not N")
 	}
-	return nil
+	return a.nudge(ctx)
 }
 
 // numbered finds the suggestion of a number that top printed, and whose it is.

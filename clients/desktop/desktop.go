@@ -32,7 +32,8 @@ usage: trio device [--data DIR] COMMAND [ARGUMENT ...]
   join URL CODE       the same with the code of the invitation; or with a device token
   profile [KEY=VALUE ...]
                       show the member's profile, or set name=Maya, zone=Europe/Madrid, language=es
-  top                 what is due right now, and the next three to do of prospects and of members, with numbers
+  top                 what is due right now, the next three to do of prospects and of members, with numbers, and
+                      the reminder that is due
   did N [OUTCOME]     log that you did what top shows as number N; OUTCOME is no_answer, not_ready, answered,
                       replied, moved or enrolled
   later N, not N      not today; or not this at all
@@ -49,7 +50,9 @@ usage: trio device [--data DIR] COMMAND [ARGUMENT ...]
   done WHAT [HOW]     note what a goal counts: learn MINUTES, share, present, lessons [N], ask WORDS, event WORDS, …
   goal DIMENSION N    commit to N a day: outreach, followup, learn (minutes), share, …; 0 ends it. From today on, or
                       from tomorrow where it would undo a day that is done
-  goals               how today, this week and the streak stand
+  goals               how today, this week and the streak stand, and the reminder that is due
+  rest [DATE|DAYS]    a rest day: today, a date, or days of each week such as sa su; rest none ends the weekly ones,
+                      rest off DATE makes a date a day like others
   import FILE [CODE]  bring a vCard file, a table of contacts or an export of orders in; CODE is the calling
                       code of phone numbers that have none, such as +34: without it they are left out
   sync                send and receive what is due, then stop
@@ -144,6 +147,7 @@ var commands = map[string]struct {
 	"snooze": {2, 100, "words that find the contact, and a date or days"}, "stage": {2, 100, "words that find the contact, and prospect, customer or promoter"},
 	"consent": {2, 100, "words that find the contact, and given, opted_out or unknown"}, "undo": {0, 0, "no argument"},
 	"done": {1, 100, "what a goal counts, and minutes, a number or words that find a contact"}, "goal": {2, 2, "a dimension and a number, such as outreach 3"}, "goals": {0, 0, "no argument"},
+	"rest":   {0, 7, "a date, or days of the week"},
 	"import": {1, 2, "one file, and maybe a calling code such as +34"}, "sync": {0, 0, "no argument"}, "status": {0, 0, "no argument"},
 	"pair": {0, 0, "no argument"}, "devices": {0, 0, "no argument"}, "revoke": {1, 100, "a device's name or the start of its id"},
 }
@@ -325,6 +329,8 @@ func (a *app) do(ctx context.Context, command string, args []string) error {
 		return a.done(ctx, args)
 	case "goal":
 		return a.commit(ctx, args)
+	case "rest":
+		return a.rest(ctx, args)
 	case "goals":
 		return a.goals(ctx)
 	case "import":

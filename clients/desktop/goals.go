@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"trio/crdt"
@@ -166,6 +167,105 @@ func (a *app) goals(ctx context.Context) error {
 		}
 	}
 	fmt.Fprint(a.out, RenderGoals(h, a.lang))
+	return a.nudge(ctx)
+}
+
+// nudge prints the reminder that is due, once a day on all of the member's devices together.
+func (a *app) nudge(ctx context.Context) error {
+	n, ok, err := a.Nudge(ctx)
+	if err != nil || !ok {
+		return err
+	}
+	if _, err := fmt.Fprintf(a.out, "→ %s\n", a.Playbook().Goals.NudgeSentence(n, a.lang)); err != nil {
+		return err // not seen, so not noted
+	}
+	return a.Nudged(ctx, n)
+}
+
+// weekdays are the days of the week in English and Spanish.
+var weekdays = [7][2]string{
+	{"sunday", "domingo"},
+	{"monday", "lunes"},
+	{"tuesday", "martes"},
+	{"wednesday", "miércoles"},
+	{"thursday", "jueves"},
+	{"friday", "viernes"},
+	{"saturday", "sábado"},
+}
+
+// weekday reads the name of a day of the week, at least its first two letters.
+func weekday(word string) (time.Weekday, bool) {
+	word = strings.ToLower(word)
+	plain := strings.NewReplacer("á", "a", "é", "e")
+	for d, names := range weekdays {
+		for _, name := range names {
+			if len(word) >= 2 && strings.HasPrefix(plain.Replace(name), plain.Replace(word)) {
+				return time.Weekday(d), true
+			}
+		}
+	}
+	return 0, false
+}
+
+// rest makes today, a date or days of the week rest days, or ends that.
+func (a *app) rest(ctx context.Context, args []string) error {
+	today := a.Today()
+	how := "want a date such as " + (today + 1).String() + ", today, days of the week such as sa su, or none to end the weekly ones"
+	if len(args) == 0 {
+		args = []string{"today"}
+	}
+	if args[0] == "none" && len(args) == 1 {
+		if err := a.SetWeeklyRest(ctx); err != nil {
+			return err
+		}
+		a.say("no day of the week is a rest day")
+		return nil
+	}
+	off := args[0] == "off"
+	if off && len(args) == 2 {
+		args = args[1:]
+	}
+	if day, err := ranking.ParseDay(args[0]); len(args) == 1 && (err == nil || args[0] == "today") {
+		if args[0] == "today" {
+			day = today
+		}
+		if day < today {
+			return wrong(how, "%s is over, and no rest day any more", day)
+		}
+		if err := a.SetRest(ctx, day.String(), !off); err != nil {
+			return err
+		}
+		if off {
+			a.say("%s is a day like others", day.String())
+		} else {
+			a.say("%s is a rest day", day.String())
+		}
+		return nil
+	}
+	var days []time.Weekday
+	for _, word := range args {
+		for _, w := range strings.FieldsFunc(word, func(r rune) bool { return r == ',' }) {
+			d, ok := weekday(w)
+			if !ok || off {
+				return wrong(how, "%q is neither a date nor days of the week", strings.Join(args, " "))
+			}
+			if !slices.Contains(days, d) {
+				days = append(days, d)
+			}
+		}
+	}
+	if len(days) == 0 || len(days) > 6 {
+		return wrong(how, "%q: at most 6 days of a week are rest days", strings.Join(args, " "))
+	}
+	if err := a.SetWeeklyRest(ctx, days...); err != nil {
+		return err
+	}
+	slices.SortFunc(days, func(x, y time.Weekday) int { return int(x+6)%7 - int(y+6)%7 })
+	var names []string
+	for _, d := range days {
+		names = append(names, a.word(d.String()))
+	}
+	a.say("rest days of each week: %s", strings.Join(names, ", "))
 	return nil
 }
 

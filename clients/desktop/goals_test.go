@@ -2,8 +2,10 @@ package desktop_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,5 +139,52 @@ func TestDeviceDoneDayStaysDone(t *testing.T) {
 	}
 	if _, log := s.timeline("ana"); len(log) != 2 || log[0].Event == "" {
 		t.Errorf("the log says %+v", log)
+	}
+}
+
+// TestDeviceRest: a day, and days of each week, by their names in either language.
+func TestDeviceRest(t *testing.T) {
+	s := newSite(t)
+	s.ok(cmd("join", s.url, s.newDevice(s.member)))
+	s.ok(cmd("goal", "share", "1"), "under way")
+	today := time.Now().UTC().Format(time.DateOnly)
+	s.ok(cmd("rest"), today+" is a rest day")
+	s.ok(cmd("goals"), "TODAY  "+today+": rest day")
+	s.ok(cmd("rest", "off", today), "is a day like others")
+	s.ok(cmd("goals"), "under way")
+	day := strings.ToLower(time.Now().UTC().Weekday().String())
+	s.ok(cmd("rest", day[:2]), "rest days of each week: "+time.Now().UTC().Weekday().String())
+	s.ok(cmd("goals"), "rest day")
+	s.ok(cmd("rest", "none"), "no day of the week")
+	s.ok(cmd("goals"), "under way")
+	s.ok(cmd("rest", "domingo,sa"), "rest days of each week: Saturday, Sunday")
+	s.ok(cmd("rest", "2199-01-02"), "2199-01-02 is a rest day")
+	for _, wrong := range [][]string{{"someday"}, {"2020-01-01"}, {"s"}, {"off"}, {"mo", "tu", "we", "th", "fr", "sa", "su"}, {"off", "mo"}} {
+		s.fails(append(cmd("rest"), wrong...), 2, true, "want a date such as")
+	}
+}
+
+// TestR36DeviceNudge: at six in the evening, with a goal that is open, top or goals says what is left, once on all devices.
+func TestR36DeviceNudge(t *testing.T) {
+	s := newSite(t)
+	s.ok(cmd("join", s.url, s.newDevice(s.member)))
+	east := 18 - time.Now().UTC().Hour()
+	if east > 14 {
+		east -= 24
+	}
+	s.ok(cmd("profile", fmt.Sprintf("zone=Etc/GMT%+d", -east))) // its signs are those of old Unix
+	s.ok(cmd("goals"), "no goals yet")
+	const nudge = "→ shares: 2 to go today, there is time until 21:00"
+	s.ok(cmd("goal", "share", "2"), nudge)
+	for _, again := range []string{"top", "goals"} {
+		if out := s.ok(cmd(again)); strings.Contains(out, "→") {
+			t.Errorf("%s says it again: %s", again, out)
+		}
+	}
+	s.ok(cmd("sync"))
+	s.dir = filepath.Join(t.TempDir(), "second")
+	s.ok(cmd("join", s.url, s.newDevice(s.member)))
+	if out := s.ok(cmd("top")); strings.Contains(out, "→") {
+		t.Errorf("the other device says it again: %s", out)
 	}
 }
