@@ -97,7 +97,7 @@ func (a *app) top(ctx context.Context) error {
 	}
 	fmt.Fprint(a.out, text)
 	if len(sh.Steps) > 0 {
-		a.say("what you do: trio device did N [OUTCOME], later N, not N")
+		a.say("what you do: did N [OUTCOME], later N, not N")
 	}
 	return a.nudge(ctx)
 }

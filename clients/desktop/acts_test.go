@@ -69,7 +69,7 @@ func TestDeviceActs(t *testing.T) {
 		orders += fmt.Sprintf("%d,c1,Aiko Tanaka,%s,40.00,+34612345690\n", i, time.Now().UTC().AddDate(0, 0, -days).Format(time.DateOnly))
 	}
 	s.ok(cmd("import", s.file("orders.csv", orders)), "3 new")
-	top := s.ok(cmd("top"), "PROSPECTS\n1 ", "\n2 ", "MEMBERS\n3 ", "trio device did N")
+	top := s.ok(cmd("top"), "PROSPECTS\n1 ", "\n2 ", "MEMBERS\n3 ", "did N [OUTCOME]")
 	who := func(n string) string { return find(t, `(?m)^`+n+` .*\((.*)\)$`, top) }
 	first, second, third := who("1"), who("2"), who("3")
 

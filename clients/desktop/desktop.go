@@ -26,9 +26,10 @@ import (
 
 const usage = `trio device keeps a promoter's book on this computer
 
-usage: trio device [--data DIR] COMMAND [ARGUMENT ...]
+usage: trio device [--data DIR] [--name NAME] COMMAND [ARGUMENT ...]
 
-  join LINK           make this computer one of the member's devices by an invitation, and pull the book
+  join LINK           make this computer one of the member's devices by an invitation, and pull the book;
+                      with --name before it, under another name than the computer's own
   join URL CODE       the same with the code of the invitation; or with a device token
   profile [KEY=VALUE ...]
                       show the member's profile, or set name=Maya, zone=Europe/Madrid, language=es
@@ -76,6 +77,7 @@ type app struct {
 	*replica.Replica
 	out  io.Writer
 	dir  string
+	name string // of this computer, for join; "" for its own
 	self string // how this command is called for the same folder
 	lang string // the member's, "" before the replica is open
 }
@@ -100,7 +102,8 @@ func wrong(hint, format string, args ...any) error {
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("trio device", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	data := fs.String("data", "trio-device", "`folder` of this device's data")
+	data := fs.String("data", defaultData, "`folder` of this device's data")
+	name := fs.String("name", "", "what the member's other devices call this `computer`, for join; its own name when empty")
 	fs.Usage = func() {
 		fmt.Fprint(stderr, usage)
 		fs.PrintDefaults()
@@ -114,14 +117,18 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fs.Usage()
 		return 2
 	}
-	err := run(ctx, *data, fs.Arg(0), fs.Args()[1:], stdout)
+	a := &app{out: stdout, dir: *data, self: "trio device", name: *name}
+	if *data != defaultData {
+		a.self = "trio device --data " + quoted(*data)
+	}
+	err := a.run(ctx, fs.Arg(0), fs.Args()[1:])
 	if err == nil {
 		return 0
 	}
 	if errors.Is(err, replica.ErrLeft) {
 		err = &userError{
 			msg:  err.Error(),
-			hint: "what was only here is with your company; with a new invitation from it: trio device --data DIR join LINK", err: err,
+			hint: "what was only here is with your company; with a new invitation from it: " + a.self + " join LINK", err: err,
 		}
 	}
 	fmt.Fprintf(stderr, "error: %v\n", err)
@@ -133,6 +140,17 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "hint: %s\n", u.hint)
 	}
 	return cmp.Or(u.status, 1)
+}
+
+// defaultData is the folder of a device's data where none is given.
+const defaultData = "trio-device"
+
+// quoted is a path as a shell takes it.
+func quoted(path string) string {
+	if strings.ContainsAny(path, " \t'\"$&;()*?<>|") {
+		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return path
 }
 
 // commands are the commands, with the fewest and the most arguments that they take.
@@ -152,15 +170,17 @@ var commands = map[string]struct {
 	"pair": {0, 0, "no argument"}, "devices": {0, 0, "no argument"}, "revoke": {1, 100, "a device's name or the start of its id"},
 }
 
-func run(ctx context.Context, dir, command string, args []string, out io.Writer) error {
+func (a *app) run(ctx context.Context, command string, args []string) error {
 	switch c, ok := commands[command]; {
 	case !ok:
 		return wrong("trio device -h lists the commands", "command %q is not known", command)
 	case len(args) < c.least || len(args) > c.most:
 		return wrong("see trio device -h", "%s takes %s", command, c.want)
+	case a.name != "" && command != "join":
+		return wrong(a.self+" --name NAME join LINK", "--name is for join")
 	}
+	dir := a.dir
 	keep := filepath.Join(dir, "access.json")
-	a := &app{out: out, dir: dir, self: "trio device"}
 	b, err := os.ReadFile(keep)
 	switch {
 	case err == nil:
@@ -168,17 +188,21 @@ func run(ctx context.Context, dir, command string, args []string, out io.Writer)
 	case errors.Is(err, os.ErrNotExist) && command == "join":
 		err = nil
 	case errors.Is(err, os.ErrNotExist):
-		return &userError{msg: dir + " is no device's data yet", hint: fmt.Sprintf("join first: trio device --data %s join LINK", dir)}
+		return &userError{msg: dir + " is no device's data yet", hint: "join first: trio device --data " + quoted(dir) + " join LINK"}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", keep, err)
 	}
 	if command == "join" {
+		tidy := missing(dir)
 		server, token, err := a.invited(ctx, dir, keep, args)
-		if err != nil {
-			return err
+		if err == nil {
+			err = a.join(ctx, dir, keep, server, token)
 		}
-		if err := a.join(ctx, dir, keep, server, token); err != nil {
+		if err != nil {
+			for _, made := range tidy {
+				os.Remove(made) //nolint:errcheck // one that something is in stays
+			}
 			return err
 		}
 	} else if a.Replica, err = replica.Open(ctx, a.config(dir)); err != nil {
@@ -191,8 +215,48 @@ func run(ctx context.Context, dir, command string, args []string, out io.Writer)
 	return errors.Join(err, a.Close())
 }
 
+// missing are the folders that are to be made for a path, the innermost first.
+func missing(dir string) (all []string) {
+	for dir = filepath.Clean(dir); ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			return all
+		}
+		all = append(all, dir)
+	}
+}
+
+// database is the file of the book in a device's folder.
+const database = "replica.db"
+
+// emptied says whether a folder is of a device that emptied itself.
+func emptied(ctx context.Context, dir string) bool {
+	path := filepath.Join(dir, database)
+	if _, err := os.Stat(path); err != nil {
+		return false
+	}
+	r, err := replica.Open(ctx, replica.Config{Path: path})
+	if err != nil {
+		return false // whoever opens it next says why
+	}
+	defer r.Close()
+	st, err := r.Status(ctx)
+	return err == nil && !st.Left.IsZero()
+}
+
+// clear removes what a device that emptied itself left, so that its folder can be another device's. The access is the first
+// to go: without the rest it would be a device that has only to sync.
+func (a *app) clear() error {
+	a.access = access{}
+	for _, name := range []string{"access.json", "top.json", database, database + "-wal", database + "-shm"} {
+		if err := os.Remove(filepath.Join(a.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 func (a *app) config(dir string) replica.Config {
-	return replica.Config{Path: filepath.Join(dir, "replica.db"), Member: a.access.Member, Device: a.access.Device}
+	return replica.Config{Path: filepath.Join(dir, database), Member: a.access.Member, Device: a.access.Device}
 }
 
 // join opens the replica of the device that a token is for, and keeps the access once it is open. Data of another member
@@ -201,6 +265,11 @@ func (a *app) join(ctx context.Context, dir, keep, server, token string) error {
 	now, err := whoAmI(ctx, server, token)
 	if err != nil {
 		return err
+	}
+	if emptied(ctx, dir) {
+		if err := a.clear(); err != nil {
+			return err
+		}
 	}
 	others := &userError{
 		msg:  "the token is for another member or device than the data in " + dir,
@@ -369,8 +438,16 @@ var shown = []string{crdt.ProfileName, crdt.ProfileZone, crdt.ProfileLanguage}
 
 func (a *app) profile(ctx context.Context, args []string) error {
 	for _, arg := range args {
-		if key, _, ok := strings.Cut(arg, "="); !ok || !slices.Contains(shown, key) {
+		key, value, ok := strings.Cut(arg, "=")
+		if !ok || !slices.Contains(shown, key) {
 			return wrong("want name=…, zone=… or language=…", "%q is not a field of the profile", arg)
+		}
+		if key == crdt.ProfileLanguage {
+			tongue, _, _ := strings.Cut(strings.ReplaceAll(strings.TrimSpace(value), "_", "-"), "-")
+			if known := a.Playbook().Languages; tongue != "" && !slices.Contains(known, tongue) {
+				return wrong("want one of "+strings.Join(known, ", ")+", maybe with a region behind it as in es-MX",
+					"language %q is not one that the playbook has words in", value)
+			}
 		}
 	}
 	for _, arg := range args {
@@ -418,7 +495,7 @@ func (a *app) list(ctx context.Context, words []string) error {
 	cs, err := a.Contacts(ctx, strings.Join(words, " "), 0, everybody)
 	for i, c := range cs {
 		if i == maxListed {
-			fmt.Fprintf(a.out, "… and %d more: words narrow the list, such as trio device list ana\n", len(cs)-i)
+			fmt.Fprintf(a.out, "… and %d more: words narrow the list, such as %s list ana\n", len(cs)-i, a.self)
 			break
 		}
 		fmt.Fprintf(a.out, "%-30s %-9s %s\n", c.Name, c.Stage, strings.Join(ways(c), " "))
@@ -460,7 +537,7 @@ func (a *app) sync(ctx context.Context) error {
 			}
 			st := s.State()
 			why := cmp.Or(st.Err, err, ctx.Err())
-			u := &userError{msg: fmt.Sprintf("not in sync yet, what is here stays here: %v", why), hint: "trio device sync tries again", err: why}
+			u := &userError{msg: fmt.Sprintf("not in sync yet, what is here stays here: %v", why), hint: a.self + " sync tries again", err: why}
 			if st.Final {
 				u.hint = "trying again does not help: this device needs a new access or a newer build"
 			}
@@ -523,6 +600,9 @@ func (a *app) importFile(ctx context.Context, args []string) error {
 		opt.CallingCode = args[1]
 	}
 	f, err := ReadFile(args[0], importer.UnknownFile, opt)
+	if errors.Is(err, os.ErrNotExist) {
+		return &userError{msg: args[0] + " is not there", hint: "check the name, or give the whole path", err: err}
+	}
 	if err != nil {
 		return err
 	}

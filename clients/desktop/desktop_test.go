@@ -133,6 +133,9 @@ func TestDevice(t *testing.T) {
 	s.ok(cmd("profile", "name=Maya", "zone=Europe/Madrid"), "name      Maya\n", "zone      Europe/Madrid\n")
 	s.fails(cmd("profile", "shoe=42"), 2, true, "want name=…")
 	s.fails(cmd("profile", "zone=Atlantis"), 1, false, "Atlantis")
+	s.fails(cmd("profile", "language=xx"), 2, true, `language "xx"`, "want one of en, es")
+	s.fails(cmd("profile", "name=Iris", "language=Spanish"), 2, true, `language "Spanish"`)
+	s.ok(cmd("profile"), "name      Maya\n", "language  -\n")
 
 	s.ok(cmd("add", "Ana", "López", "+34612345678"))
 	s.ok(cmd("add", "Ana", "Prieto"))
@@ -147,7 +150,7 @@ func TestDevice(t *testing.T) {
 	s.fails(cmd("log", "fax", "luis"), 2, true, "want call, text, email, meet or ask")
 	s.ok(cmd("log", "call", "678"), "anotado: llamada con Ana López")
 	s.ok(cmd("add", "Ana"))
-	s.ok(cmd("log", "meet", "ana"), "anotado: encuentro con Ana\n") // the whole name is said
+	s.ok(cmd("log", "meet", "ana"), "anotado: encuentro con Ana") // the whole name is said
 
 	vcf := s.file("contacts.vcf", "BEGIN:VCARD\nVERSION:3.0\nUID:a\nFN:Kenji Mori\nTEL:612 345 670\nEND:VCARD\n")
 	s.ok(cmd("import", vcf), "no calling code", "contacts: 1 new, 0 known already; orders: 0 new")
@@ -162,7 +165,7 @@ func TestDevice(t *testing.T) {
 	}
 	s.fails(cmd("import", s.file("x.bin", "\x00\x01\x02")), 1, true, "x.bin is neither")
 	s.fails(cmd("import", vcf, "34x"), 1, false, "calling code")
-	s.fails(cmd("import", filepath.Join(s.dir, "absent.csv")), 1, false, "absent.csv")
+	s.fails(cmd("import", filepath.Join(s.dir, "absent.csv")), 1, true, "absent.csv is not there", "check the name")
 
 	if out := s.ok(cmd("status")); strings.Contains(out, " 0 only on this device") {
 		t.Errorf("status before the sync: %s", out)
@@ -261,6 +264,40 @@ func TestDeviceRevokedLater(t *testing.T) {
 			t.Errorf("%s: names are still in it: %v", f, err)
 		}
 	}
+}
+
+// TestDeviceRevokedComesBack: with a new invitation the emptied folder is a device again, another one.
+func TestDeviceRevokedComesBack(t *testing.T) {
+	s := newSite(t)
+	dev, token, err := s.st.CreateDevice(t.Context(), s.member, "a computer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ok(cmd("join", s.url, token))
+	s.ok(cmd("add", "Ana", "López"))
+	s.ok(cmd("top"), "Ana")
+	s.ok(cmd("sync"))
+	if err := s.st.RevokeDevice(t.Context(), dev.ID); err != nil {
+		t.Fatal(err)
+	}
+	s.fails(cmd("sync"), 1, true, "it is empty", "with a new invitation from it: trio device --data "+s.dir+" join LINK")
+	s.fails(cmd("join", s.url, "AAAA-AAAA-AAAA"), 1, true, "does not know this code")
+	s.fails(cmd("list"), 1, true, "access was taken back") // what it was is kept until the server takes it
+	_, link := s.invitation(s.member)
+	s.ok(cmd("--name", "Maya's desk", "join", link), "a device of Maya Reyes")
+	if s.device() == dev.ID {
+		t.Error("it is the device that was revoked")
+	}
+	s.ok(cmd("list"), "Ana López")
+	s.ok(cmd("devices"), "Maya's desk")
+	s.fails(cmd("--name", "x", "top"), 2, true, "--name is for join")
+	// And by a token.
+	if err := s.st.RevokeDevice(t.Context(), s.device()); err != nil {
+		t.Fatal(err)
+	}
+	s.fails(cmd("sync"), 1, true, "it is empty")
+	s.ok(cmd("join", s.url, s.newDevice(s.member)), "a device of Maya Reyes")
+	s.ok(cmd("list"), "Ana López")
 }
 
 func TestDeviceLongList(t *testing.T) {

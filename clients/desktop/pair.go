@@ -135,9 +135,10 @@ func (a *app) invited(ctx context.Context, dir, keep string, args []string) (ser
 	if err != nil {
 		return "", "", err
 	}
-	if _, err := os.Stat(filepath.Join(dir, "replica.db")); err == nil || a.access.Token != "" {
+	again := emptied(ctx, dir)
+	if _, err := os.Stat(filepath.Join(dir, database)); (err == nil || a.access.Token != "") && !again {
 		return "", "", &userError{
-			msg:  "the data in " + dir + " is a device already; the invitation is still good",
+			msg:  "the data in " + dir + " is a device already; the server was not asked",
 			hint: "choose another folder: trio device --data DIR join …",
 		}
 	}
@@ -150,7 +151,7 @@ func (a *app) invited(ctx context.Context, dir, keep string, args []string) (ser
 		Device crdt.DeviceID `json:"device"`
 		Name   string        `json:"name"`
 	}
-	err = ask(ctx, http.MethodPost, u.JoinPath("/v1/join"), "", map[string]string{"code": code, "device": deviceName()}, &j)
+	err = ask(ctx, http.MethodPost, u.JoinPath("/v1/join"), "", map[string]string{"code": code, "device": deviceName(a.name)}, &j)
 	if r, ok := errors.AsType[*refusal](err); ok && r.status == http.StatusNotFound {
 		err = &userError{msg: "the server does not know this code", hint: "look at it again, or ask for a new invitation", err: r}
 	}
@@ -160,6 +161,11 @@ func (a *app) invited(ctx context.Context, dir, keep string, args []string) (ser
 	if err != nil {
 		return "", "", err
 	}
+	if again {
+		if err := a.clear(); err != nil {
+			return "", "", err
+		}
+	}
 	a.access = access{URL: syncURL(u), Token: j.Token, Member: j.Member, Device: j.Device, Name: strings.TrimSpace(j.Name)}
 	b, err := json.Marshal(a.access)
 	if err == nil {
@@ -168,9 +174,12 @@ func (a *app) invited(ctx context.Context, dir, keep string, args []string) (ser
 	return server, j.Token, err
 }
 
-// deviceName is what the member's other devices call this computer.
-func deviceName() string {
-	name, _ := os.Hostname() // has none
+// deviceName is what the member's other devices call this computer: what was given, or the computer's own name.
+func deviceName(given string) string {
+	name := strings.TrimSpace(given)
+	if name == "" {
+		name, _ = os.Hostname() // has none
+	}
 	name = strings.TrimSpace(printable(strings.ToValidUTF8(name, "")))
 	if len(name) > 100 {
 		name = strings.ToValidUTF8(name[:100], "")
@@ -287,14 +296,14 @@ func (a *app) revoke(ctx context.Context, which string) error {
 		if len(found) > 1 {
 			msg = fmt.Sprintf("%q is %d of your devices", which, len(found))
 		}
-		return &userError{msg: msg, hint: "trio device devices lists them: give a name, or four letters or more of the start of an id"}
+		return &userError{msg: msg, hint: a.self + " devices lists them: give a name, or four letters or more of the start of an id"}
 	}
 	var gone known
 	if err := a.server(ctx, http.MethodPost, "/v1/devices/"+found[0].ID.String()+"/revoke", &gone); err != nil {
 		return err
 	}
 	if gone.ID == a.access.Device {
-		_, err = fmt.Fprintln(a.out, "this device is signed out; trio device sync brings what it had not sent and empties it")
+		_, err = fmt.Fprintf(a.out, "this device is signed out; %s sync brings what it had not sent and empties it\n", a.self)
 		return err
 	}
 	_, err = fmt.Fprintf(a.out, "the access of %s was taken back: when it comes again it brings what it had not sent and empties itself\n", printable(gone.Name))

@@ -43,11 +43,14 @@ func TestDevicePair(t *testing.T) {
 	s.fails(cmd("join", s.url+"/join"), 2, true, "is not the link of an invitation", "put it in quotes")
 	s.fails(cmd("join", "ftp://x/join#"+code), 2, true, "is not a URL")
 	s.fails(cmd("join", "http://127.0.0.1:1/join#"+code), 1, true, "server not reached")
+	if _, err := os.Stat(s.dir); err == nil {
+		t.Error("a join that failed left a folder")
+	}
 	s.ok(cmd("join", link), "a device of Maya Reyes", "0 only on this device")
 	s.ok(cmd("add", "Ana", "López", "+34612345678"))
 	s.ok(cmd("sync"))
 	first := s.dir
-	s.fails(cmd("join", link), 1, true, "is a device already", "choose another folder")
+	s.fails(cmd("join", link), 1, true, "is a device already; the server was not asked", "choose another folder")
 
 	out := s.ok(cmd("pair"), "On the other device, until ", "▀")
 	second := filepath.Join(t.TempDir(), "second")

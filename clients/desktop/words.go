@@ -9,7 +9,7 @@ import (
 
 // inSpanish are the lines of a device by what they say in English. Errors and hints are English.
 var inSpanish = map[string]string{
-	"what you do: trio device did N [OUTCOME], later N, not N": "lo que haces: trio device did N [RESULTADO], later N, not N",
+	"what you do: did N [OUTCOME], later N, not N":        "lo que haces: did N [RESULTADO], later N, not N",
 	"%s with %s logged":                                   "anotado: %s con %s",
 	"%s with %s logged, as suggested":                     "anotado: %s con %s, como se propuso",
 	"not this: %s (%s)":                                   "esto no: %s (%s)",
