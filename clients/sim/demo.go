@@ -53,7 +53,9 @@ type Demo struct {
 	CallingCode      string // of phone numbers in these files that have none, "+34"
 	PerPromoter      int    // customers of one promoter, for real input: 100
 
-	online map[*replica.Replica]func() // stops a device's syncer
+	online         map[*replica.Replica]func() // stops a device's syncer
+	read           bool                        // Read was called
+	people, bought *desktop.File               // of Contacts and Orders
 }
 
 // device is one replica of the demo with its way to the server.
@@ -75,6 +77,9 @@ func (d *Demo) Run(ctx context.Context) (crdt.MemberID, error) {
 			stop()
 		}
 	}()
+	if err := d.Read(); err != nil {
+		return crdt.MemberID{}, err
+	}
 	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
 		return crdt.MemberID{}, err
 	}
@@ -82,6 +87,42 @@ func (d *Demo) Run(ctx context.Context) (crdt.MemberID, error) {
 		return d.real(ctx)
 	}
 	return d.madeUp(ctx)
+}
+
+// Read reads the files of real input, if there are any, so that what is wrong with them is known before anything is made. Run
+// does it when it was not done.
+func (d *Demo) Read() (err error) {
+	if d.read {
+		return nil
+	}
+	columns, err := importer.ParseColumns(d.Columns)
+	if err != nil {
+		return err
+	}
+	if d.Contacts != "" {
+		if d.people, err = desktop.ReadFile(d.Contacts, importer.ContactsFile, importer.Options{CallingCode: d.CallingCode}); err != nil {
+			return err
+		}
+	}
+	if d.Orders != "" {
+		d.bought, err = desktop.ReadFile(d.Orders, importer.OrdersFile, importer.Options{
+			CallingCode: d.CallingCode, Columns: columns, Latest: d.Now().Add(48 * time.Hour),
+		})
+	}
+	if err != nil {
+		return err
+	}
+	if d.people == nil && d.bought == nil || d.people != nil && len(d.people.People) > 0 || d.bought != nil && len(d.bought.Orders) > 0 {
+		d.read = true
+		return nil
+	}
+	if d.people != nil {
+		d.problems(d.Contacts, d.people)
+	}
+	if d.bought != nil {
+		d.problems(d.Orders, d.bought)
+	}
+	return errors.New("the files hold neither contacts nor orders")
 }
 
 func (d *Demo) say(format string, args ...any) { fmt.Fprintf(d.Out, format+"\n", args...) }
@@ -505,6 +546,12 @@ func (d *Demo) readFile(path string, kind importer.Kind, opt importer.Options) (
 	if err != nil {
 		return nil, err
 	}
+	d.problems(path, f)
+	return f, nil
+}
+
+// problems says what could not be used of a file.
+func (d *Demo) problems(path string, f *desktop.File) {
 	for i, p := range f.Problems {
 		if i == 5 {
 			d.say("   … and %d more", len(f.Problems)-i)
@@ -512,7 +559,6 @@ func (d *Demo) readFile(path string, kind importer.Kind, opt importer.Options) (
 		}
 		d.say("   %s: %s", filepath.Base(path), p)
 	}
-	return f, nil
 }
 
 // promoter is a part of real input: some customers with their orders.
@@ -552,27 +598,15 @@ func (d *Demo) deal(people []importer.Person, orders []importer.Order) []*promot
 func (d *Demo) real(ctx context.Context) (member crdt.MemberID, err error) {
 	d.say("Trio · real input\n")
 	d.say("1  THE BOOKS")
-	columns, err := importer.ParseColumns(d.Columns)
-	if err != nil {
-		return member, err
-	}
 	var people []importer.Person
 	var orders []importer.Order
-	if d.Contacts != "" {
-		f, err := d.readFile(d.Contacts, importer.ContactsFile, importer.Options{CallingCode: d.CallingCode})
-		if err != nil {
-			return member, err
-		}
-		people = f.People
+	if d.people != nil {
+		d.problems(d.Contacts, d.people)
+		people = d.people.People
 	}
-	if d.Orders != "" {
-		f, err := d.readFile(d.Orders, importer.OrdersFile, importer.Options{
-			CallingCode: d.CallingCode, Columns: columns, Latest: d.Now().Add(48 * time.Hour),
-		})
-		if err != nil {
-			return member, err
-		}
-		orders = f.Orders
+	if d.bought != nil {
+		d.problems(d.Orders, d.bought)
+		orders = d.bought.Orders
 	}
 	all := d.deal(people, orders)
 	if len(all) == 0 {

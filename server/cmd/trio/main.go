@@ -202,10 +202,35 @@ func demo(ctx context.Context, args []string) error {
 	code := fs.String("code", "", "calling `code` of phone numbers in the files that have none, such as +34")
 	phones := fs.String("app", "", "`folder` of a built app of phones (clients/phone/dist), to serve under /app/")
 	once := fs.Bool("once", false, "stop when the day is played instead of staying up as a server")
+	fs.Usage = func() {
+		fmt.Fprint(fs.Output(), `trio demo plays a company's day on this machine; then the server stays up for real devices
+
+usage: trio demo [--orders FILE] [--contacts FILE] [FLAG ...]
+
+Without files the company is made up. With --orders, --contacts or both it is yours: customers are dealt out to promoters of a
+hundred. The files are read before anything is made. What a demo leaves lies in a folder of its own under that of --data; the
+newest three are kept.
+
+`)
+		fs.PrintDefaults()
+	}
 	if err := errors.Join(parse(fs, args), noMore(fs)); err != nil {
 		return err
 	}
 	slog.SetLogLoggerLevel(slog.LevelWarn)
+	// The demo's clock: the difference to the real one, so that a day of the past can be played.
+	var offset atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
+	// The files come first: what is wrong with them costs no older demo, and leaves no folder and no server.
+	d := sim.Demo{
+		Out: os.Stdout, Seed: *seed, Orders: *orders, Contacts: *contacts, Columns: *columns, CallingCode: *code, Now: now,
+		SetClock: func(t time.Time) { offset.Store(int64(time.Until(t))) },
+	}
+	if err := d.Read(); errors.Is(err, os.ErrNotExist) {
+		return &wrong{err.Error(), "check the names of the files; nothing was made", 1}
+	} else if err != nil {
+		return err
+	}
 	removed, err := tidy(*data, keptDemos-1)
 	for _, name := range removed {
 		fmt.Printf("Removed %s: the newest %d demos are kept\n", filepath.Join(*data, name), keptDemos)
@@ -214,9 +239,6 @@ func demo(ctx context.Context, args []string) error {
 		return err
 	}
 	dir := filepath.Join(*data, demoPrefix+time.Now().Format(demoTime))
-	// The demo's clock: the difference to the real one, so that a day of the past can be played.
-	var offset atomic.Int64
-	now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
 	st, err := openStore(ctx, dir, now, false)
 	if err != nil {
 		return err
@@ -242,26 +264,21 @@ func demo(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	d := sim.Demo{
-		Out: os.Stdout, Dir: filepath.Join(dir, "devices"), Seed: *seed, Orders: *orders, Contacts: *contacts, Columns: *columns,
-		CallingCode: *code,
-		Feed:        corporate.Client{URL: url, Key: key}, Now: now,
-		SetClock: func(t time.Time) { offset.Store(int64(time.Until(t))) },
-		Enrol: func(ctx context.Context, member string, devices ...string) ([]sim.Access, error) {
-			m, err := st.CreateMember(ctx, store.Member{Tenant: tenant, Name: member})
+	d.Dir, d.Feed = filepath.Join(dir, "devices"), corporate.Client{URL: url, Key: key}
+	d.Enrol = func(ctx context.Context, member string, devices ...string) ([]sim.Access, error) {
+		m, err := st.CreateMember(ctx, store.Member{Tenant: tenant, Name: member})
+		if err != nil {
+			return nil, err
+		}
+		var as []sim.Access
+		for _, name := range devices {
+			dev, token, err := st.CreateDevice(ctx, m, name)
 			if err != nil {
 				return nil, err
 			}
-			var as []sim.Access
-			for _, name := range devices {
-				dev, token, err := st.CreateDevice(ctx, m, name)
-				if err != nil {
-					return nil, err
-				}
-				as = append(as, sim.Access{URL: "ws://" + r.addr.String() + "/v1/sync", Token: token, Member: m, Device: dev.ID})
-			}
-			return as, nil
-		},
+			as = append(as, sim.Access{URL: "ws://" + r.addr.String() + "/v1/sync", Token: token, Member: m, Device: dev.ID})
+		}
+		return as, nil
 	}
 	player, err := d.Run(ctx)
 	if err != nil || *once {

@@ -21,6 +21,10 @@ func TestArguments(t *testing.T) {
 		{0, []string{"help"}},
 		{2, []string{"serve", "--data", dir, "now"}},
 		{2, []string{"demo", "--data", dir, "orders.csv"}},
+		{1, []string{"demo", "--data", dir, "--orders", filepath.Join(dir, "absent.csv")}},
+		{1, []string{"demo", "--data", dir, "--contacts", filepath.Join(dir, "absent.vcf"), "--once"}},
+		{1, []string{"demo", "--data", dir, "--columns", "shoe=size"}},
+		{0, []string{"demo", "-h"}},
 		{2, []string{"admin", "--data", dir}},
 		{2, []string{"admin", "--data", dir, "company"}},
 		{2, []string{"admin", "--data", dir, "promote", "x"}},
@@ -38,6 +42,32 @@ func TestArguments(t *testing.T) {
 	for _, args := range [][]string{{"company", "Acme"}, {"member", "1", "Maya"}} {
 		if got := run(t.Context(), append([]string{"admin", "--data", dir}, args...)); got != 0 {
 			t.Errorf("%q: status %d", args, got)
+		}
+	}
+}
+
+// TestDemoReadsFirst: files that are not there, or hold nothing, cost no older demo and make no new one.
+func TestDemoReadsFirst(t *testing.T) {
+	data := t.TempDir()
+	for n := range keptDemos {
+		dir := filepath.Join(data, fmt.Sprintf("demo-20260101-1200%02d.000", n))
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "trio.db"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	empty := filepath.Join(t.TempDir(), "empty.csv")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{filepath.Join(data, "absent.csv"), empty} {
+		if got := run(t.Context(), []string{"demo", "--data", data, "--listen", "127.0.0.1:0", "--once", "--orders", file}); got != 1 {
+			t.Errorf("%s: status %d, want 1", file, got)
+		}
+		if all, err := os.ReadDir(data); err != nil || len(all) != keptDemos {
+			t.Errorf("%s: %d folders are there, want the %d of before: %v", file, len(all), keptDemos, err)
 		}
 	}
 }
