@@ -274,8 +274,9 @@ func TestScreens(t *testing.T) {
 	if won := ask("won", "celebrate", `{"lang":"en"}`, nil); !strings.Contains(won, `"first-goal-day"`) || ask("won2", "celebrate", `{"lang":"en"}`, nil) != "[]" {
 		t.Errorf("celebrated: %s", won)
 	}
+	ask("order", "log", `{"entry":{"kind":"order","contact":"`+s.Contact+`","evidence":"E4","value":{"cents":4900,"currency":"EUR"}}}`, nil)
 	if got := ask("", "timeline", `{"id":"`+s.Contact+`"}`, nil); !strings.Contains(got, `"own":true`) || !strings.Contains(got, `"own":false`) {
-		t.Errorf("what the member did, and what the app wrote: %s", got)
+		t.Errorf("what the member did, and what a system brought: %s", got)
 	}
 
 	// Whose it is, and how safe.
