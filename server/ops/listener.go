@@ -16,7 +16,8 @@ import (
 // time; whoever is accepted beyond can still be answered over HTTP (see Crowded), and far beyond is closed unread.
 //
 // Of those that have not yet shown a valid token or key it bounds each network's, so that no single one holds all places with
-// silent connections: http.Server.ConnContext must be ConnContext, by which a Guard says who has shown one.
+// silent connections; of those that have it bounds each device's and each company's that are not WebSockets, so that no
+// single token does: http.Server.ConnContext must be ConnContext, by which a Guard says who has shown one.
 type Listener struct {
 	net.Listener
 	m       *Metrics
@@ -28,6 +29,7 @@ type Listener struct {
 
 	mu       sync.Mutex
 	networks map[netip.Prefix]*list.List // of *countedConn that have proved nothing, the oldest in front; none is empty
+	callers  map[any]int                 // connections that stay open, by whose they are; none is 0
 }
 
 // ListenConfig of a Listener. All but Proxies are needed.
@@ -37,6 +39,10 @@ type ListenConfig struct {
 	Proxies     []netip.Prefix // peers whose connections are of anybody: they are not bounded by network
 }
 
+// kept is how many connections over which HTTP is spoken stay open of one device, or of one company's keys; further ones are
+// closed once answered. WebSockets do not count: whoever serves them bounds those of a member.
+const kept = 16
+
 // patience is how long a connection may take to show its token before a newer one of its network may take its place. One
 // that is younger keeps it, or a rush of honest devices would close each other's connections again and again.
 const patience = 3 * time.Second
@@ -45,7 +51,7 @@ const patience = 3 * time.Second
 func Listen(l net.Listener, m *Metrics, cfg ListenConfig) *Listener {
 	return &Listener{
 		Listener: l, m: m, max: int64(cfg.Connections), unknown: cfg.Unknown, proxies: cfg.Proxies, patient: patience,
-		networks: map[netip.Prefix]*list.List{},
+		networks: map[netip.Prefix]*list.List{}, callers: map[any]int{},
 	}
 }
 
@@ -89,6 +95,7 @@ func (l *Listener) admit(c *countedConn, now time.Time) (late *countedConn, ok b
 	peer, _ := netip.ParseAddrPort(c.RemoteAddr().String())
 	a := peer.Addr().Unmap().WithZone("")
 	if slices.ContainsFunc(l.proxies, func(p netip.Prefix) bool { return p.Contains(a) }) {
+		c.shared = true
 		return nil, true
 	}
 	bits := 24
@@ -142,13 +149,46 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// proved notes that a request with a valid token or key came on its connection, which may stay as long as it likes from then on.
-func proved(ctx context.Context) {
+// proved notes that a request came on its connection that showed whose it is: it may stay as long as it likes from then on. It
+// is not ok when who has as many as may stay already; then the connection is to be closed once answered.
+func proved(ctx context.Context, who any) (ok bool) {
+	c, ok := ctx.Value(connKey{}).(*countedConn)
+	if !ok {
+		return true
+	}
+	c.l.mu.Lock()
+	defer c.l.mu.Unlock()
+	switch {
+	case c.shared || c.closed || c.caller != nil:
+		return true
+	case c.l.callers[who] >= kept:
+		return false
+	}
+	c.l.callers[who]++
+	c.caller = who
+	c.l.forget(c)
+	return true
+}
+
+// upgraded notes that a connection of a caller that has shown whose it is became a WebSocket, which others bound.
+func upgraded(ctx context.Context) {
 	if c, ok := ctx.Value(connKey{}).(*countedConn); ok {
 		c.l.mu.Lock()
 		c.l.forget(c)
+		c.l.release(c)
 		c.l.mu.Unlock()
 	}
+}
+
+// release counts a connection no more among those of its caller. The caller of it holds mu.
+func (l *Listener) release(c *countedConn) {
+	if c.caller == nil {
+		return
+	}
+	if l.callers[c.caller]--; l.callers[c.caller] == 0 {
+		delete(l.callers, c.caller)
+	}
+	c.caller = nil
 }
 
 type countedConn struct {
@@ -157,8 +197,12 @@ type countedConn struct {
 	once sync.Once
 
 	network netip.Prefix
+	shared  bool // a proxy's: of anybody
 	since   time.Time
-	place   *list.Element // in l.networks, or nil; under l.mu
+	// Guarded by l.mu: in l.networks, or nil; in l.callers, or nil; no more to be counted anywhere.
+	place  *list.Element
+	caller any
+	closed bool
 }
 
 func (c *countedConn) Read(b []byte) (int, error) {
@@ -177,6 +221,8 @@ func (c *countedConn) Close() error {
 	c.once.Do(func() {
 		c.l.mu.Lock()
 		c.l.forget(c)
+		c.l.release(c)
+		c.closed = true
 		c.l.mu.Unlock()
 		c.l.open.Add(-1)
 		c.l.m.sockets.Dec()

@@ -25,7 +25,7 @@ import (
 	"trio/server/store"
 )
 
-// fake is a store that knows one company and one device, and answers as it is told.
+// fake is a store that knows one company and three devices, and answers as it is told.
 type fake struct {
 	store.Store
 	ack    store.Ack
@@ -51,7 +51,13 @@ func (f *fake) APIKeyBySecret(_ context.Context, key string) (store.APIKey, erro
 }
 
 func (f *fake) DeviceByToken(_ context.Context, token string) (store.Device, error) {
-	if f.err == nil && token != "token" {
+	switch {
+	case f.err != nil:
+	case token == "other":
+		return store.Device{ID: crdt.DeviceID{1}}, nil
+	case token == "revoked":
+		return store.Device{ID: crdt.DeviceID{2}, Revoked: true}, nil
+	case token != "token":
 		return store.Device{}, store.ErrNotFound
 	}
 	return store.Device{Name: "phone"}, f.err
@@ -478,6 +484,107 @@ func TestCrowded(t *testing.T) {
 		if w.Code != tt.status || (w.Header().Get("Connection") == "close") != tt.close {
 			t.Errorf("%+v: %d %v", tt, w.Code, w.Header())
 		}
+	}
+}
+
+// TestOneToken: whoever has one token, good or taken back, holds few connections with it, and nobody else is kept out.
+func TestOneToken(t *testing.T) {
+	for _, tt := range []struct {
+		access Access
+		token  string
+		limits Limits
+		open   int // of 60 that were tried
+	}{
+		{Devices, "token", Limits{Device: Rate{1, 1000}}, kept},
+		{Devices, "token", Limits{Device: Rate{0.001, 10}}, 10},
+		{Devices, "revoked", Limits{Device: Rate{1, 1000}}, 0},
+		{Companies, "key", Limits{Company: Rate{1, 1000}}, kept},
+		{Devices, "stranger", Limits{}, 0},
+	} {
+		t.Run(tt.token, func(t *testing.T) {
+			m := NewMetrics()
+			var l *Listener
+			guard := NewGuard(GuardConfig{
+				Store: &fake{}, Log: slog.New(slog.DiscardHandler), Metrics: m, Limits: tt.limits, Crowded: func() bool { return l.Crowded() },
+			})
+			s := httptest.NewUnstartedServer(guard.Wrap(Route{Name: "x", Access: tt.access}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				d, device := Caller(r.Context())
+				_, company := Key(r.Context())
+				switch {
+				case r.Header.Get("Upgrade") != "":
+					if _, _, err := http.NewResponseController(w).Hijack(); err != nil {
+						t.Error(err)
+					}
+				case d.Revoked || !device && !company:
+					w.WriteHeader(http.StatusUnauthorized)
+				}
+			})))
+			defer s.Close()
+			s.Config.ConnContext = ConnContext
+			l = Listen(s.Listener, m, ListenConfig{Connections: 40, Unknown: 8})
+			s.Listener = l
+			s.Start()
+			ask := func(token, header string) net.Conn {
+				t.Helper()
+				c, err := net.Dial("tcp", l.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { c.Close() })
+				c.SetDeadline(time.Now().Add(20 * time.Second)) //nolint:errcheck // the read says it
+				fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s\r\n", token, header)
+				if header == "" {
+					res, err := http.ReadResponse(bufio.NewReader(c), nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					res.Body.Close()
+				}
+				return c
+			}
+			open := func(what string, want int) {
+				t.Helper()
+				got := int64(-1)
+				for range 1000 {
+					if got = l.open.Load(); got == int64(want) {
+						return
+					}
+					time.Sleep(2 * time.Millisecond)
+				}
+				t.Errorf("%s: %d connections are open, want %d", what, got, want)
+			}
+			var all []net.Conn
+			for range 60 {
+				all = append(all, ask(tt.token, ""))
+			}
+			open("one token", tt.open)
+			ask("other", "")
+			if tt.access == Devices {
+				open("another one's", tt.open+1)
+				if tt.open == kept { // which others bound
+					ask("token", "Upgrade: x\r\n")
+					open("a WebSocket", tt.open+2)
+					l.mu.Lock()
+					if n := len(l.networks); n > 0 {
+						t.Error("a WebSocket of a good token counts among those that have shown none")
+					}
+					l.mu.Unlock()
+				}
+			}
+			for _, c := range all {
+				c.Close()
+			}
+			for range 1000 {
+				l.mu.Lock()
+				n := len(l.callers)
+				l.mu.Unlock()
+				if n <= 1 {
+					return
+				}
+				time.Sleep(2 * time.Millisecond)
+			}
+			t.Error("who has left is remembered")
+		})
 	}
 }
 

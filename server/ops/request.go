@@ -169,7 +169,8 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 		Refuse(w, r, status, "limit", message, hint)
 		return nil
 	}
-	// Whose token is good may use the connections that are spare; of the others none stays open, whatever it is told.
+	// Whose token is good may use the connections that are spare, within its rate; of the others none stays open, whatever it
+	// is told.
 	crowded := g.crowded()
 	if crowded {
 		w.Header().Set("Connection", "close")
@@ -185,6 +186,10 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 		Refuse(w, r, http.StatusServiceUnavailable, "internal", "the server could not do that", "come back later")
 		return nil
 	}
+	full := func() *http.Request {
+		return limited(http.StatusServiceUnavailable, limitConnections, 30*time.Second,
+			"the server has as many connections as it takes", "come back later")
+	}
 	const often = "requests come too often"
 	if rt.Token == nil {
 		rt.Token = Bearer
@@ -197,13 +202,16 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 			return failed(err)
 		}
 		if err == nil {
-			proved(r.Context())
-			w.Header().Del("Connection")
-			r = r.WithContext(context.WithValue(r.Context(), deviceKey{}, d))
 			if wait, ok := g.devices.take(d.ID, time.Now(), 0); !ok {
 				return limited(http.StatusTooManyRequests, limitDevice, wait, often, "come back later")
 			}
-			return r
+			switch {
+			case !d.Revoked:
+				w.keep(r.Context(), d.ID)
+			case crowded:
+				return full()
+			}
+			return r.WithContext(context.WithValue(r.Context(), deviceKey{}, d))
 		}
 	case rt.Access == Companies && token != "":
 		key, err := g.store.APIKeyBySecret(r.Context(), token)
@@ -211,8 +219,6 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 			return failed(err)
 		}
 		if err == nil {
-			proved(r.Context())
-			w.Header().Del("Connection")
 			wait, ok := g.companies.take(key.Tenant, time.Now(), MaxPace)
 			if !ok {
 				return limited(http.StatusTooManyRequests, limitCompany, wait, often, "pull with one program, in larger pages")
@@ -221,6 +227,7 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 				Refuse(w, r, http.StatusForbidden, "scope", fmt.Sprintf("the key lacks the scope %q", rt.Scope), "use a key of the company that has it, or make one")
 				return nil
 			}
+			w.keep(r.Context(), key.Tenant)
 			select {
 			case <-time.After(wait):
 				return r.WithContext(context.WithValue(r.Context(), apiKey{}, key))
@@ -230,8 +237,7 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 		}
 	}
 	if crowded && !rt.Quiet {
-		return limited(http.StatusServiceUnavailable, limitConnections, 30*time.Second,
-			"the server has as many connections as it takes", "come back later")
+		return full()
 	}
 	if rt.Quiet {
 		return r // costs nothing, and whoever restarts servers by it must get its answer
@@ -318,6 +324,18 @@ type answer struct {
 	status int
 	bytes  int64
 	limit  string
+	caller context.Context // of the request, when it may stay; nil: it may not
+}
+
+// keep has the connection stay open of a caller that has shown who it is and comes within its rate, if it has not as many as it
+// may keep: else it is closed once answered.
+func (a *answer) keep(ctx context.Context, who any) {
+	a.caller = ctx
+	if proved(ctx, who) {
+		a.Header().Del("Connection")
+	} else {
+		a.Header().Set("Connection", "close")
+	}
 }
 
 func (a *answer) WriteHeader(status int) {
@@ -327,6 +345,10 @@ func (a *answer) WriteHeader(status int) {
 	h := a.Header()
 	if (status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests) && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", "10")
+	}
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+		h.Set("Connection", "close") // who is refused holds no place
 	}
 	a.ResponseWriter.WriteHeader(status)
 }
@@ -348,6 +370,9 @@ func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, rw, err := http.NewResponseController(a.ResponseWriter).Hijack()
 	if err == nil {
 		a.status = http.StatusSwitchingProtocols
+		if a.caller != nil {
+			upgraded(a.caller)
+		}
 	}
 	return c, rw, err
 }
