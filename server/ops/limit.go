@@ -36,7 +36,8 @@ type Limits struct {
 	// refused. A burst is at least wire.MaxChanges.
 	Changes, CompanyChanges Rate
 	// Unknown is how many connections a network (an IPv4 /24, an IPv6 /48) may have that have not yet shown a valid token or
-	// key: 256. Beyond, the oldest gives way if it has had 3 s to show one; else the new one is closed.
+	// key: 256. Beyond, one of an address (an IPv6 /64) that has more than an eighth of them gives way to one that has less;
+	// else the oldest that has sent nothing for 300 ms, or has had 3 s to show one; else the new one is closed.
 	Unknown int
 	// Member is how many connections one member's devices may have at a time; the oldest gives way: 32.
 	Member int
@@ -209,7 +210,7 @@ func retryAfter(wait time.Duration) string {
 	return fmt.Sprintf("%.0f", max(1, math.Ceil(wait.Seconds())))
 }
 
-// network is what the limit of strangers counts as one caller: an IPv4 address, or an IPv6 network of one customer.
+// network is what the limits of strangers count as one caller: an IPv4 address, or an IPv6 network of one customer.
 func network(a netip.Addr) netip.Prefix {
 	bits := 32
 	if a.Is6() {

@@ -25,6 +25,7 @@ type Listener struct {
 	proxies []netip.Prefix
 	unknown int
 	patient time.Duration // patience, but in tests
+	silent  time.Duration // silence, but in tests
 	open    atomic.Int64
 
 	mu       sync.Mutex
@@ -43,14 +44,22 @@ type ListenConfig struct {
 // closed once answered. WebSockets do not count: whoever serves them bounds those of a member.
 const kept = 16
 
-// patience is how long a connection may take to show its token before a newer one of its network may take its place. One
-// that is younger keeps it, or a rush of honest devices would close each other's connections again and again.
-const patience = 3 * time.Second
+// patience is how long a connection may take to show its token before a newer one of its network may take its place, and
+// silence how long one may that has not sent a byte: a device's first bytes follow its connection at once. One that is younger
+// keeps its place, or a rush of honest devices would close each other's connections again and again.
+const (
+	patience = 3 * time.Second
+	silence  = 300 * time.Millisecond
+)
+
+// share is the part of a network's places that each address of it has for itself: what others have beyond theirs gives way to
+// it at once.
+const share = 8
 
 // Listen returns a listener on l.
 func Listen(l net.Listener, m *Metrics, cfg ListenConfig) *Listener {
 	return &Listener{
-		Listener: l, m: m, max: int64(cfg.Connections), unknown: cfg.Unknown, proxies: cfg.Proxies, patient: patience,
+		Listener: l, m: m, max: int64(cfg.Connections), unknown: cfg.Unknown, proxies: cfg.Proxies, patient: patience, silent: silence,
 		networks: map[netip.Prefix]*list.List{}, callers: map[any]int{},
 	}
 }
@@ -103,6 +112,7 @@ func (l *Listener) admit(c *countedConn, now time.Time) (late *countedConn, ok b
 		bits = 48
 	}
 	c.network, _ = a.Prefix(bits) // of what has no address: all of them together
+	c.address = network(a)
 	c.since = now
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -112,8 +122,7 @@ func (l *Listener) admit(c *countedConn, now time.Time) (late *countedConn, ok b
 		l.networks[c.network] = all
 	}
 	if all.Len() >= l.unknown {
-		late = all.Front().Value.(*countedConn)
-		if now.Sub(late.since) < l.patient {
+		if late = l.yields(all, c.address, now); late == nil {
 			return nil, false
 		}
 		l.forget(late)
@@ -121,6 +130,45 @@ func (l *Listener) admit(c *countedConn, now time.Time) (late *countedConn, ok b
 	c.place = all.PushBack(c)
 	l.networks[c.network] = all // forget may have taken the last one out
 	return late, true
+}
+
+// yields returns which connection of a network that has no place left gives way to one of an address, or nil. An address that
+// has less than its share takes a place of the one that has most, if that has more than its share. Else places change hands
+// with time only, and not to an address that has more from one that has less: first those of who says nothing, then those of
+// who is slow.
+func (l *Listener) yields(all *list.List, to netip.Prefix, now time.Time) *countedConn {
+	has := map[netip.Prefix]int{}
+	most := 0
+	for e := all.Front(); e != nil; e = e.Next() {
+		a := e.Value.(*countedConn).address
+		has[a]++
+		most = max(most, has[a])
+	}
+	own, least := max(1, l.unknown/share), has[to]
+	over := least < own && most > own
+	if over {
+		least = most
+	}
+	var mute, oldest *countedConn
+	for e := all.Front(); e != nil; e = e.Next() {
+		c := e.Value.(*countedConn)
+		if has[c.address] < least {
+			continue
+		}
+		if oldest == nil {
+			oldest = c
+		}
+		if mute == nil && !c.spoke.Load() {
+			mute = c
+		}
+	}
+	switch {
+	case mute != nil && (over || now.Sub(mute.since) >= l.silent):
+		return mute
+	case over || now.Sub(oldest.since) >= l.patient:
+		return oldest
+	}
+	return nil
 }
 
 // forget counts a connection no more among those that have proved nothing. The caller holds mu.
@@ -196,9 +244,11 @@ type countedConn struct {
 	l    *Listener
 	once sync.Once
 
-	network netip.Prefix
-	shared  bool // a proxy's: of anybody
+	network netip.Prefix // whose places are counted
+	address netip.Prefix // within it
+	shared  bool         // a proxy's: of anybody
 	since   time.Time
+	spoke   atomic.Bool // a byte came
 	// Guarded by l.mu: in l.networks, or nil; in l.callers, or nil; no more to be counted anywhere.
 	place  *list.Element
 	caller any
@@ -208,6 +258,9 @@ type countedConn struct {
 func (c *countedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	c.l.m.received.Add(float64(n))
+	if n > 0 && !c.spoke.Load() {
+		c.spoke.Store(true)
+	}
 	return n, err
 }
 

@@ -588,8 +588,95 @@ func TestOneToken(t *testing.T) {
 	}
 }
 
-// TestUnproved: a network that opens connections and says nothing has so many and no more; it keeps out nobody of another
-// network, nobody who has shown a token, and its own honest devices for patience at most.
+// TestNeighbours: however many connections one address opens, it keeps no other of its network out; and of its own those that
+// say nothing give way before those that are slow.
+func TestNeighbours(t *testing.T) {
+	for _, v := range []struct{ flood, near, far string }{
+		{"203.0.113.66", "203.0.113.%d", "203.0.114.%d"},
+		{"2001:db8:1:2::66", "2001:db8:1:1%d::1", "2001:db8:2:%d::1"},
+	} {
+		t.Run(v.flood, func(t *testing.T) {
+			const places = 64
+			l := Listen(nil, NewMetrics(), ListenConfig{Unknown: places})
+			now := time.Now()
+			come := func(ip string) (c, late *countedConn, ok bool) {
+				c = &countedConn{Conn: remote{addr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(ip), 1))}, l: l}
+				late, ok = l.admit(c, now)
+				return c, late, ok
+			}
+			served := 0
+			for i := range 1000 { // 100 a second
+				now = now.Add(10 * time.Millisecond)
+				if _, _, ok := come(v.flood); ok {
+					served++
+				}
+				if i%20 > 0 {
+					continue
+				}
+				c, late, ok := come(fmt.Sprintf(v.near, i%200))
+				if !ok || late != nil && late.address == c.address {
+					t.Fatalf("after %d connections of one address another one is kept out", i+1)
+				}
+				l.forget(c) // it shows its token
+			}
+			if served < 900 {
+				t.Errorf("%d of 1000 connections of one address were taken, of which each had given up its place long ago", served)
+			}
+
+			// All are young: the address keeps its share, others take the rest, and each other's only with time.
+			now = now.Add(time.Hour)
+			for range places {
+				come(v.flood)
+			}
+			var spoke []*countedConn
+			for i := range 100 {
+				c, late, ok := come(fmt.Sprintf(v.near, 1+i%7))
+				if want := i < 7*places/share; ok != want {
+					t.Fatalf("connection %d of seven others: taken is %v", i, ok)
+				}
+				if late != nil && late.address == c.address {
+					t.Error("one gives way to its own address")
+				}
+				if ok && i%7 == 0 {
+					c.spoke.Store(true)
+					spoke = append(spoke, c)
+				}
+			}
+			now = now.Add(silence)
+			for range 100 {
+				c, late, ok := come(fmt.Sprintf(v.near, 1))
+				if ok && late == nil || late != nil && late.spoke.Load() {
+					t.Fatal("one that has begun to speak gives way to one that has not")
+				}
+				if ok {
+					c.spoke.Store(true)
+				}
+			}
+			if spoke[0].place == nil {
+				t.Error("one that has begun to speak has lost its place")
+			}
+			now = now.Add(patience)
+			if _, _, ok := come(v.flood); !ok {
+				t.Error("who is slow for ever keeps its place")
+			}
+			if _, late, ok := come(fmt.Sprintf(v.far, 1)); !ok || late != nil {
+				t.Error("another network is touched")
+			}
+		})
+	}
+}
+
+// remote is a connection of an address.
+type remote struct {
+	net.Conn
+	addr net.Addr
+}
+
+func (r remote) RemoteAddr() net.Addr { return r.addr }
+
+// TestUnproved: a network whose addresses open connections and say nothing has so many and no more; it keeps out nobody of
+// another network, nobody who has shown a token, and others of its own until they are slow. TestNeighbours says what one
+// address can do.
 func TestUnproved(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		t.Run(fmt.Sprint("tls ", secure), func(t *testing.T) {
@@ -600,7 +687,7 @@ func TestUnproved(t *testing.T) {
 			defer s.Close()
 			s.Config.ConnContext = ConnContext
 			l := Listen(s.Listener, m, ListenConfig{Connections: 1000, Unknown: places, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.9.0/24")}})
-			l.patient = time.Hour
+			l.patient, l.silent = time.Hour, time.Hour
 			if s.Listener = l; secure {
 				s.StartTLS()
 			} else {
