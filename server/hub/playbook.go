@@ -116,8 +116,7 @@ func (b *books) renew(ctx context.Context, ts []store.Tenant, all bool) (map[sto
 // held notes that a device holds a version that may be higher than any that is known here, as after a backup was put back:
 // that number is not to be given to another playbook. It is noted once; what fails is noted at the next hello.
 func (b *books) held(ctx context.Context, t store.Tenant, head store.PlaybookHead, version uint32) {
-	version = uint32(min(uint64(version), uint64(head.Version)+store.MaxPlaybookAhead)) // as the store does
-	if version <= head.Taken || b.store.TakePlaybook(ctx, t, version) != nil {
+	if version = head.Counts(version); version <= head.Taken || b.store.TakePlaybook(ctx, t, version) != nil {
 		return
 	}
 	k := b.get(t)

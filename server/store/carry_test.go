@@ -3,6 +3,7 @@ package store_test
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
@@ -142,7 +143,7 @@ func TestCarryOver(t *testing.T) {
 	if _, _, err := s.Redeem(ctx, code, "phone"); !errors.Is(err, store.ErrExpired) {
 		t.Errorf("an expired code: %v", err)
 	}
-	if heads, err := s.PlaybookHeads(ctx, []store.Tenant{1}); err != nil || heads[1].Version != 2 || heads[1].Taken != 2+store.MaxPlaybookAhead {
+	if heads, err := s.PlaybookHeads(ctx, []store.Tenant{1}); err != nil || heads[1].Version != 2 || heads[1].Taken != 7+store.MaxPlaybookAhead {
 		t.Errorf("playbooks of a backup in whose place there was nothing: %+v, %v", heads, err)
 	}
 }
@@ -198,5 +199,60 @@ func TestReadmit(t *testing.T) {
 	}
 	if _, err := s.ReadmitDevice(ctx, id, lost); !errors.As(err, &invalid) {
 		t.Errorf("a revoked device: %v", err)
+	}
+}
+
+// TestSkipAgain: a backup that was made between one restore and the next publication is put back; no version is given out that
+// devices may hold, whether the operator or a device says so.
+func TestSkipAgain(t *testing.T) {
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "s.db")
+	copied := path + ".backup"
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := func(path string) *store.SQLite {
+		s, err := store.Open(ctx, store.Config{Path: path})
+		must(err)
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	s := open(path)
+	company, err := s.CreateTenant(ctx, "A")
+	must(err)
+	head := func() store.PlaybookHead {
+		t.Helper()
+		heads, err := s.PlaybookHeads(ctx, []store.Tenant{company})
+		must(err)
+		return heads[company]
+	}
+	publish := func() uint32 {
+		t.Helper()
+		h := head()
+		text := fmt.Sprint("after ", h.Taken)
+		p, err := s.PublishPlaybook(ctx, store.Playbook{Tenant: company, Version: h.Taken + 1, Hash: sha256.Sum256([]byte(text)), By: "Ann", Doc: []byte(text)}, h.Version)
+		must(err)
+		return p.Version
+	}
+	publish()
+	must(s.NewEpoch(ctx))
+	must(store.Backup(ctx, path, copied, nil))
+	publish()
+	lost := publish() // with the disk
+	must(s.Close())
+
+	s = open(copied)
+	must(s.TakePlaybook(ctx, company, lost)) // the operator has copied the file only; a device says what it holds
+	if h := head(); h.Taken < lost {
+		t.Errorf("a device holds %d, and the next version is %d", lost, h.Taken+1)
+	}
+	must(s.Close())
+	must(store.SkipVersions(copied))
+	s = open(copied)
+	if v := publish(); v <= lost+store.MaxPlaybookAhead/2 {
+		t.Errorf("version %d is published after a restore; %d was before it, and others may have been", v, lost)
 	}
 }

@@ -258,7 +258,7 @@ type Playbooks interface {
 	// is at least as new as every acknowledgement before the call, by whichever process. It is what makes up for lost hints.
 	PlaybookHeads(ctx context.Context, ts []Tenant) (map[Tenant]PlaybookHead, error)
 	// TakePlaybook notes that devices hold a version that the store may not know, so that it is not given to another
-	// playbook. Of a version above the newest by more than MaxPlaybookAhead so much counts: no device spoils all numbers.
+	// playbook; of it that counts which PlaybookHead.Counts says.
 	TakePlaybook(ctx context.Context, t Tenant, version uint32) error
 }
 
@@ -286,6 +286,17 @@ func NewestWritten(ctx context.Context, st interface {
 
 // MaxPlaybookAhead is how many versions may be lost with what a backup lacks: more than two years of nightly fits.
 const MaxPlaybookAhead = 1000
+
+// maxClaimed is how far above the newest version devices can have versions left out, however often they say so: who does it
+// after every publication needs more than 60,000 of them to use all numbers up.
+const maxClaimed = 64 * MaxPlaybookAhead
+
+// Counts returns which version is to be taken when a device says that it holds one: that, but not more than MaxPlaybookAhead
+// above what was taken before, as the newest and more may be lost, and never so many that a device spoils all numbers.
+func (h PlaybookHead) Counts(version uint32) uint32 {
+	taken := uint64(max(h.Version, h.Taken))
+	return uint32(max(taken, min(uint64(version), taken+MaxPlaybookAhead, uint64(h.Version)+maxClaimed)))
+}
 
 // Hint says that something about a member, or a company, may have changed. It may be lost, repeated or late: the store is
 // the truth.

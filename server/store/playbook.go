@@ -22,8 +22,8 @@ const (
 		"AND p.version = (SELECT max(version) FROM playbooks q WHERE q.tenant = t.id) WHERE t.id = ?"
 
 	// skipVersions leaves out so many versions as may have been published by somebody else.
-	skipVersions = "UPDATE tenants AS t SET playbook_taken = max(playbook_taken, min(4294967295, " +
-		"? + coalesce((SELECT max(version) FROM playbooks p WHERE p.tenant = t.id), 0)))"
+	skipVersions = "UPDATE tenants AS t SET playbook_taken = min(4294967295, " +
+		"? + max(playbook_taken, coalesce((SELECT max(version) FROM playbooks p WHERE p.tenant = t.id), 0)))"
 )
 
 func scanHead(row []driver.Value) (h PlaybookHead) {
@@ -185,8 +185,7 @@ func (s *SQLite) TakePlaybook(ctx context.Context, t Tenant, version uint32) err
 		if err != nil || row == nil {
 			return noCompany(t), err
 		}
-		h := scanHead(row)
-		_, err = w.takeBook.exec(min(int64(version), int64(h.Version)+MaxPlaybookAhead), int64(t)) // fits, as version does
+		_, err = w.takeBook.exec(int64(scanHead(row).Counts(version)), int64(t))
 		return nil, err
 	})
 }

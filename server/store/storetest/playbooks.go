@@ -136,19 +136,25 @@ func (h Harness) playbooks(t *testing.T) {
 	_, err = p.PublishPlaybook(ctx, book(a, 4, "x"), 3)
 	want(t, "a version that devices hold", err, store.ErrOvertaken)
 	p.check(p.TakePlaybook(ctx, a, 1<<32-1))
-	if head := p.playbookHead(a); head.Taken != 3+store.MaxPlaybookAhead {
+	if head := p.playbookHead(a); head.Taken != 9+store.MaxPlaybookAhead {
 		t.Errorf("head %+v after a device told of the last version there can be", head)
 	}
 	p.reopen()
 	check("opened again,")
-	if head := p.playbookHead(a); head.Taken != 3+store.MaxPlaybookAhead || head.Version != 3 {
+	if head := p.playbookHead(a); head.Taken != 9+store.MaxPlaybookAhead || head.Version != 3 {
 		t.Errorf("opened again: %+v", head)
 	}
-	p.publish(book(a, 4+store.MaxPlaybookAhead, "x"), 3)
+	for range 100 {
+		p.check(p.TakePlaybook(ctx, b, 1<<32-1))
+	}
+	if head := p.playbookHead(b); head.Taken != 1+64*store.MaxPlaybookAhead {
+		t.Errorf("head %+v after a device told of it again and again", head)
+	}
+	p.publish(book(a, 10+store.MaxPlaybookAhead, "x"), 3)
 
 	// After a backup was put back, versions are left out that may be out there.
 	p.check(p.NewEpoch(ctx))
-	if head := p.playbookHead(b); head.Version != 1 || head.Taken != 1+store.MaxPlaybookAhead {
+	if head := p.playbookHead(b); head.Version != 1 || head.Taken != 1+65*store.MaxPlaybookAhead {
 		t.Errorf("head of a restored store: %+v", head)
 	}
 }
