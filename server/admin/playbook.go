@@ -208,12 +208,25 @@ func (s *Service) PublishPlaybook(ctx context.Context, by Caller, t store.Tenant
 	return done, nil
 }
 
-// putOut has the store publish a document after a version.
+// putOut has the store publish a document after a version. A device that took the document's version keeps nobody from
+// publishing: it gets the next one.
 func (s *Service) putOut(ctx context.Context, t store.Tenant, doc *playbook.Doc, by string, after uint32) (store.Playbook, error) {
-	out := doc.Encode()
-	return s.store.PublishPlaybook(ctx, store.Playbook{
-		Tenant: t, Version: doc.Version, Fitted: doc.Fitted, Hash: sha256.Sum256(out), By: by, Doc: out,
-	}, after)
+	for {
+		out := doc.Encode()
+		p, err := s.store.PublishPlaybook(ctx, store.Playbook{
+			Tenant: t, Version: doc.Version, Fitted: doc.Fitted, Hash: sha256.Sum256(out), By: by, Doc: out,
+		}, after)
+		if !errors.Is(err, store.ErrTaken) {
+			return p, err
+		}
+		heads, err := s.store.PlaybookHeads(ctx, []store.Tenant{t})
+		if err != nil {
+			return store.Playbook{}, err
+		}
+		if doc.Version = heads[t].Taken + 1; doc.Version == 0 {
+			return store.Playbook{}, errors.New("all versions of the company's playbook are used up")
+		}
+	}
 }
 
 // standing is what devices go by before something is published. A document that this build cannot read is nil.

@@ -26,7 +26,7 @@ type Shelf interface {
 	// Standing returns where a company's playbook stands; ErrNone.
 	Standing(ctx context.Context, t store.Tenant) (Standing, error)
 	// Publish makes a document the company's newest, if the newest one is still that of the standing; ErrOvertaken. The
-	// document's Version is the standing's Next.
+	// document's Version is the standing's Next; Publish gives it a higher one when devices took that meanwhile.
 	Publish(ctx context.Context, t store.Tenant, s *Standing, doc *playbook.Doc) error
 }
 
@@ -132,7 +132,7 @@ func (l *Learner) Night(ctx context.Context, c store.Company, dry bool) (*Report
 	case err != nil:
 		return nil, err
 	}
-	r.Version = s.Next
+	r.Version = doc.Version
 	return r.end(Published, fmt.Sprintf("version %d is out, fitted to version %d", r.Version, r.Written)+r.butOrders()), nil
 }
 

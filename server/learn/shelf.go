@@ -76,12 +76,23 @@ func (s inStore) Standing(ctx context.Context, t store.Tenant) (st Standing, err
 }
 
 func (s inStore) Publish(ctx context.Context, t store.Tenant, st *Standing, doc *playbook.Doc) error {
-	b := doc.Encode()
-	_, err := s.st.PublishPlaybook(ctx, store.Playbook{
-		Tenant: t, Version: doc.Version, Hash: doc.Hash(), Fitted: doc.Fitted, By: s.by, Doc: b,
-	}, st.Newest.Version)
-	if errors.Is(err, store.ErrOvertaken) {
-		return ErrOvertaken
+	for {
+		_, err := s.st.PublishPlaybook(ctx, store.Playbook{
+			Tenant: t, Version: doc.Version, Hash: doc.Hash(), Fitted: doc.Fitted, By: s.by, Doc: doc.Encode(),
+		}, st.Newest.Version)
+		switch {
+		case errors.Is(err, store.ErrOvertaken):
+			return ErrOvertaken
+		case !errors.Is(err, store.ErrTaken):
+			return err
+		}
+		// Devices hold the number, or say so: another number is as good, and they do not keep the night from publishing.
+		heads, err := s.st.PlaybookHeads(ctx, []store.Tenant{t})
+		if err != nil {
+			return err
+		}
+		if doc.Version = heads[t].Taken + 1; doc.Version == 0 {
+			return errors.New("all versions of the company's playbook are used up")
+		}
 	}
-	return err
 }

@@ -1,6 +1,7 @@
 package learn
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -177,6 +178,40 @@ func TestPeopleAndNightsKeepEachOthersWork(t *testing.T) {
 	_, err = svc.PublishPlaybook(ctx, admin.Operator(), c.row.ID, show(0, true).Encode(), admin.Publishing{})
 	if e, ok := errors.AsType[*admin.Error](err); !ok || e.Code != "learnt" {
 		t.Errorf("learnt numbers published as written ones: %v", err)
+	}
+}
+
+// claiming is a store in which a device says before each publication that it holds that version already.
+type claiming struct {
+	*store.SQLite
+	claims int
+}
+
+func (s *claiming) PublishPlaybook(ctx context.Context, p store.Playbook, after uint32) (store.Playbook, error) {
+	if s.claims++; s.claims < 4 {
+		if err := s.TakePlaybook(ctx, p.Tenant, p.Version); err != nil {
+			return p, err
+		}
+	}
+	return s.SQLite.PublishPlaybook(ctx, p, after)
+}
+
+// TestClaimed: a device that always claims the next version keeps no night from publishing.
+func TestClaimed(t *testing.T) {
+	c := newCompany(t)
+	first := playbook.Default()
+	first.Version = 1
+	_, err := c.st.PublishPlaybook(t.Context(), store.Playbook{Tenant: c.row.ID, Version: 1, Hash: first.Hash(), By: "A person", Doc: first.Encode()}, 0)
+	c.ok(err)
+	shelf := InStore(&claiming{SQLite: c.st}, ByNight)
+	st, err := shelf.Standing(t.Context(), c.row.ID)
+	c.ok(err)
+	doc := asVersion(st.Written, st.Next)
+	c.ok(shelf.Publish(t.Context(), c.row.ID, &st, doc))
+	p, err := c.st.PlaybookOf(t.Context(), c.row.ID, 0)
+	c.ok(err)
+	if p.Version != 5 || doc.Version != 5 || p.Fitted != 1 || p.Hash != doc.Hash() {
+		t.Errorf("after three claims: %+v, told version %d", p, doc.Version)
 	}
 }
 

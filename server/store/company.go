@@ -19,6 +19,9 @@ var (
 	ErrSponsor = errors.New("sponsor cannot be: it has to be a member of the same company who does not stand below")
 	// ErrOvertaken: the newest playbook is not the one that the publisher knew; nothing was published.
 	ErrOvertaken = errors.New("another playbook was published meanwhile")
+	// ErrTaken: the newest playbook is the one that the publisher knew, but the version is not to be published any more, as
+	// devices hold it: publish the same with a higher one.
+	ErrTaken = errors.New("the playbook's version is taken")
 )
 
 // Quota bounds a company. Zero fields bound nothing.
@@ -247,7 +250,8 @@ type Playbooks interface {
 	// PublishPlaybook makes a playbook the company's newest one. Of p, Tenant, Version, Hash, Fitted, By and Doc count; its
 	// Version has to be above Taken, by MaxPlaybookAhead at most, and after is the one that was the newest when it was made, 0
 	// for none. Of several publishers at a time one succeeds and the others get ErrOvertaken, also when they give the same
-	// again: who does not know what became of it looks. ErrNotFound: no such company. Invalid.
+	// again: who does not know what became of it looks. ErrTaken when devices took the version meanwhile. ErrNotFound: no such
+	// company. Invalid.
 	PublishPlaybook(ctx context.Context, p Playbook, after uint32) (Playbook, error)
 	// PlaybookOf returns a version of a company's playbook, 0 for the newest; ErrNotFound for none.
 	PlaybookOf(ctx context.Context, t Tenant, version uint32) (Playbook, error)

@@ -74,8 +74,10 @@ func (s *SQLite) PublishPlaybook(ctx context.Context, p Playbook, after uint32) 
 			return noCompany(p.Tenant), err
 		}
 		switch h := scanHead(row); {
-		case h.Version != after || p.Version <= h.Taken:
+		case h.Version != after:
 			return fmt.Errorf("%w: the newest is version %d", ErrOvertaken, h.Version), nil
+		case p.Version <= h.Taken:
+			return fmt.Errorf("%w: version %d; the next one is %d", ErrTaken, p.Version, h.Taken+1), nil
 		case p.Version-h.Taken > MaxPlaybookAhead:
 			return Invalid(fmt.Sprintf("version %d leaves out too many: the next one is %d", p.Version, h.Taken+1)), nil
 		}
