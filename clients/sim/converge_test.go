@@ -692,10 +692,10 @@ func factsOf(dump string) string {
 // serverReads returns the same as the server reads it from its store, to learn from.
 func serverReads(ctx context.Context, st *store.SQLite, m crdt.MemberID, must func(error)) string {
 	var rows []string
-	unread, err := learn.Read(ctx, st, m, func(p *learn.Person) {
+	unread, err := learn.Read(ctx, st, m, func(p *learn.Person) error {
 		b, err := p.Encode()
-		must(err)
 		rows = append(rows, fmt.Sprintf("facts %X %X", p.Facts.Contact, b))
+		return err
 	})
 	must(err)
 	if len(unread) > 0 {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -38,6 +39,7 @@ type gathered struct {
 	customers         sample[customer]
 	unread            []Unread // the first maxUnread
 	unreadN           int
+	pause             func(context.Context) error
 }
 
 // maxUnread bounds how many documents a report names.
@@ -58,16 +60,33 @@ func (p *paced) Since(ctx context.Context, m crdt.MemberID, after uint64, limit,
 	return p.Store.Since(ctx, m, after, limit, maxBytes)
 }
 
+// atOnce is how long is worked on what was read of a member before there is a rest, about.
+const atOnce = 50 * time.Millisecond
+
+// pause rests between two people of a member, if it was worked long enough.
+func (p *paced) pause(ctx context.Context) error {
+	worked := time.Since(p.since)
+	if worked < atOnce {
+		return nil
+	}
+	err := p.rest(ctx, worked)
+	p.since = time.Now()
+	return err
+}
+
 // gather reads all members of a company, as a playbook sees what they did up to a day. rest is called after each page with the
 // time that it took; nil: nothing is.
 func gather(ctx context.Context, st Store, t store.Tenant, pb *ranking.Playbook, until ranking.Day, rest func(context.Context, time.Duration) error) (*gathered, error) {
+	salt := rand.Uint64() // so that nobody can have ids that are always taken
 	g := &gathered{
-		acts:      sample[fit.Tuple]{most: maxActs, key: actKey},
-		controls:  sample[fit.Control]{most: maxControls, key: controlKey},
-		customers: sample[customer]{most: maxCustomers, key: customerKey},
+		acts:      sample[fit.Tuple]{most: maxActs, key: actKey, salt: salt},
+		controls:  sample[fit.Control]{most: maxControls, key: controlKey, salt: salt},
+		customers: sample[customer]{most: maxCustomers, key: customerKey, salt: salt},
+		pause:     func(context.Context) error { return nil },
 	}
 	if rest != nil {
-		st = &paced{st, rest, time.Now()}
+		p := &paced{st, rest, time.Now()}
+		st, g.pause = p, p.pause
 	}
 	var after crdt.MemberID
 	for {
@@ -90,7 +109,7 @@ func (g *gathered) member(ctx context.Context, st Store, m crdt.MemberID, pb *ra
 	var controls []fit.Control
 	var customers []customer
 	contacts := 0
-	unread, err := Read(ctx, st, m, func(p *Person) {
+	unread, err := Read(ctx, st, m, func(p *Person) error {
 		contacts++
 		acts, controls = fit.Observe(pb, p.Contact(m), until-fit.MostDays, until, acts, controls)
 		var days fit.Orders
@@ -102,6 +121,7 @@ func (g *gathered) member(ctx context.Context, st Store, m crdt.MemberID, pb *ra
 		if len(days) > 0 {
 			customers = append(customers, customer{m, p.Facts.Contact, days})
 		}
+		return g.pause(ctx)
 	})
 	switch {
 	case ctx.Err() != nil:
@@ -150,7 +170,7 @@ func (g *gathered) orders() []fit.Orders {
 	}
 	most := int(fit.Level(sums))
 	slices.SortFunc(g.customers.all, func(a, b customer) int {
-		return cmp.Or(bytes.Compare(a.member[:], b.member[:]), cmp.Compare(customerKey(&a), customerKey(&b)))
+		return cmp.Or(bytes.Compare(a.member[:], b.member[:]), cmp.Compare(customerKey(0, &a), customerKey(0, &b)))
 	})
 	var out []fit.Orders
 	taken := 0
@@ -169,7 +189,8 @@ func (g *gathered) orders() []fit.Orders {
 // A sample keeps so many things at most: of more those whose key begins with enough zeros, whatever the order in which they come.
 type sample[T any] struct {
 	most  int
-	key   func(*T) uint64
+	key   func(salt uint64, v *T) uint64
+	salt  uint64 // of this night
 	all   []T
 	seen  int
 	zeros uint
@@ -188,19 +209,19 @@ func (s *sample[T]) add(more []T) {
 	}
 }
 
-func (s *sample[T]) in(v *T) bool { return s.zeros == 0 || s.key(v)>>(64-s.zeros) == 0 }
+func (s *sample[T]) in(v *T) bool { return s.zeros == 0 || s.key(s.salt, v)>>(64-s.zeros) == 0 }
 
-func actKey(t *fit.Tuple) uint64 {
-	return mix(binary.LittleEndian.Uint64(t.Member[8:]), binary.LittleEndian.Uint64(t.Contact[:8]), binary.LittleEndian.Uint64(t.Contact[8:]),
+func actKey(salt uint64, t *fit.Tuple) uint64 {
+	return mix(salt, binary.LittleEndian.Uint64(t.Member[8:]), binary.LittleEndian.Uint64(t.Contact[:8]), binary.LittleEndian.Uint64(t.Contact[8:]),
 		uint64(t.Day)<<24|uint64(t.Trigger)<<16|uint64(t.Channel)<<8|uint64(t.Content))
 }
 
-func controlKey(c *fit.Control) uint64 {
-	return mix(binary.LittleEndian.Uint64(c.Member[8:]), uint64(c.Day)<<8|uint64(c.Trigger), uint64(c.Age), uint64(c.Unasked))
+func controlKey(salt uint64, c *fit.Control) uint64 {
+	return mix(salt, binary.LittleEndian.Uint64(c.Member[8:]), uint64(c.Day)<<8|uint64(c.Trigger), uint64(c.Age), uint64(c.Unasked))
 }
 
-func customerKey(c *customer) uint64 {
-	return mix(binary.LittleEndian.Uint64(c.member[8:]), binary.LittleEndian.Uint64(c.contact[:8]), binary.LittleEndian.Uint64(c.contact[8:]))
+func customerKey(salt uint64, c *customer) uint64 {
+	return mix(salt, binary.LittleEndian.Uint64(c.member[8:]), binary.LittleEndian.Uint64(c.contact[:8]), binary.LittleEndian.Uint64(c.contact[8:]))
 }
 
 // mix makes a number of some, in which each bit depends on all of theirs (the steps of SplitMix64).

@@ -469,7 +469,7 @@ func (d damaged) Since(ctx context.Context, m crdt.MemberID, after uint64, limit
 
 func TestSamplesAreFairAndBounded(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 1))
-	s := sample[uint64]{most: 1000, key: func(v *uint64) uint64 { return mix(*v) }}
+	s := sample[uint64]{most: 1000, salt: 1, key: func(salt uint64, v *uint64) uint64 { return mix(salt, *v) }}
 	all := make([]uint64, 50_000)
 	for i := range all {
 		all[i] = uint64(i)

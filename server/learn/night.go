@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"trio/crdt"
@@ -46,6 +47,9 @@ var (
 	ErrOvertaken = errors.New("another version was published meanwhile")
 )
 
+// clocks is how far the clocks of two servers of one store may differ.
+const clocks = 5 * time.Minute
+
 // Learner fits the playbooks of companies.
 type Learner struct {
 	Store Store
@@ -80,7 +84,11 @@ func (l *Learner) Night(ctx context.Context, c store.Company, dry bool) (*Report
 	if err != nil {
 		return nil, err
 	}
-	if ago := now().Sub(s.Fitted); ago < l.Within {
+	ago := now().Sub(s.Fitted)
+	if ago < -clocks { // it is fitted all the same: else a clock that was once set ahead ended all nights until then
+		r.Warning = fmt.Sprintf("version %d was fitted %v from now: look whether the server's clock is right", s.Newest.Version, -ago.Round(time.Minute))
+	}
+	if -clocks <= ago && ago < l.Within {
 		return r.end(Done, fmt.Sprintf("version %d was fitted %v ago", s.Newest.Version, ago.Round(time.Minute))), nil
 	}
 	parent, old := s.Written.Ranking, s.Newest.Ranking
@@ -158,7 +166,7 @@ func alike(a, b *ranking.Playbook) bool {
 }
 
 // All fits the playbooks of all companies, one after the other, or of those that are named, and calls told with each report. One
-// that fails does not keep the others from theirs: the first error is returned at the end.
+// that fails, by a panic too, does not keep the others from theirs: the first error is returned at the end.
 func (l *Learner) All(ctx context.Context, only []store.Tenant, dry bool, told func(*Report)) error {
 	companies, err := l.Store.Tenants(ctx)
 	if err != nil {
@@ -169,15 +177,27 @@ func (l *Learner) All(ctx context.Context, only []store.Tenant, dry bool, told f
 		if len(only) > 0 && !contains(only, c.ID) {
 			continue
 		}
-		r, err := l.Night(ctx, c, dry)
+		r, stack, err := l.guarded(ctx, c, dry)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
 			first = cmp.Or(first, fmt.Errorf("company %d: %w", c.ID, err))
 			r = report(c).end(Failed, err.Error())
+			r.Stack = stack
 		}
 		told(r)
 	}
 	return first
+}
+
+// guarded is Night, but that a panic is an error, with the stack.
+func (l *Learner) guarded(ctx context.Context, c store.Company, dry bool) (r *Report, stack string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r, stack, err = nil, string(debug.Stack()), fmt.Errorf("panic: %v", p)
+		}
+	}()
+	r, err = l.Night(ctx, c, dry)
+	return r, "", err
 }

@@ -75,7 +75,7 @@ func (r *Report) level() slog.Level {
 	case Worse, Refused:
 		return slog.LevelWarn
 	}
-	if r.UnreadCount > 0 {
+	if r.UnreadCount > 0 || r.Warning != "" {
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo

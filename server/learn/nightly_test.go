@@ -13,16 +13,19 @@ import (
 	"trio/server/store"
 )
 
-// halls are companies without playbooks, of which one cannot be read.
+// halls are companies without playbooks, of which one cannot be read and one fails by a panic.
 type halls struct{ Store }
 
 func (halls) Tenants(context.Context) ([]store.Company, error) {
-	return []store.Company{{ID: 1, Name: "Secret name"}, {ID: 2}, {ID: 3}}, nil
+	return []store.Company{{ID: 1, Name: "Secret name"}, {ID: 2}, {ID: 4}, {ID: 3}}, nil
 }
 
 func (halls) Standing(_ context.Context, t store.Tenant) (Standing, error) {
-	if t == 2 {
+	switch t {
+	case 2:
 		return Standing{}, errors.New("disk is gone")
+	case 4:
+		panic("a bug")
 	}
 	return Standing{}, ErrNone
 }
@@ -48,7 +51,7 @@ func TestNightsAreOnceADay(t *testing.T) {
 		time.Sleep(72 * time.Hour)
 		cancel()
 		<-done
-		if len(ends) != 3 || len(told) != 9 || told[0] != "no-playbook" || told[1] != "failed" || told[2] != "no-playbook" {
+		if len(ends) != 3 || len(told) != 12 || told[0] != "no-playbook" || told[1] != "failed" || told[2] != "failed" || told[3] != "no-playbook" {
 			t.Errorf("%v %v", ends, told)
 		}
 		for i, at := range ends {
@@ -56,7 +59,7 @@ func TestNightsAreOnceADay(t *testing.T) {
 				t.Errorf("night %d ended at %s", i, at)
 			}
 		}
-		if s := log.String(); !strings.Contains(s, "outcome=failed") || !strings.Contains(s, "disk is gone") || strings.Contains(s, "Secret") {
+		if s := log.String(); !strings.Contains(s, "outcome=failed") || !strings.Contains(s, "disk is gone") || !strings.Contains(s, "a bug") || !strings.Contains(s, "halls.Standing") || strings.Contains(s, "Secret") {
 			t.Error(s)
 		}
 	})

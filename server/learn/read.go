@@ -82,8 +82,8 @@ func (p *Person) Contact(m crdt.MemberID) *fit.Contact {
 
 // Read calls f with everybody who is ranked in a member's book, in no order, each as a device shows them that holds what the
 // store held when Read began. Documents that cannot be read are left out and returned; an error says that nothing of the member
-// can be.
-func Read(ctx context.Context, st Orders, id crdt.MemberID, f func(*Person)) (unread []Unread, err error) {
+// can be. An error of f ends it and is returned.
+func Read(ctx context.Context, st Orders, id crdt.MemberID, f func(*Person) error) (unread []Unread, err error) {
 	m := &member{
 		id: id, profile: map[string][]automerge.Entry{}, contacts: map[crdt.ContactID]map[string][]automerge.Entry{},
 		logs: map[logKey]version{}, actors: map[automerge.ActorID]uint32{}, bad: map[crdt.DocName]string{},
@@ -122,7 +122,9 @@ func Read(ctx context.Context, st Orders, id crdt.MemberID, f func(*Person)) (un
 			return nil, fmt.Errorf("%w: over %d entries, or %d fields of contacts", errTooMuch, maxEntries, maxFields)
 		}
 	}
-	m.people(f)
+	if err := m.people(ctx, f); err != nil {
+		return nil, err
+	}
 	for _, doc := range slices.Sorted(func(yield func(crdt.DocName) bool) {
 		for d := range m.bad {
 			if !yield(d) {
@@ -232,8 +234,8 @@ func (m *member) actor(a automerge.ActorID) uint32 {
 	return n
 }
 
-// people folds what was read.
-func (m *member) people(f func(*Person)) {
+// people folds what was read, until ctx ends or f fails.
+func (m *member) people(ctx context.Context, f func(*Person) error) error {
 	for doc := range m.bad { // half a document says what is not so
 		switch doc {
 		case crdt.ProfileDoc:
@@ -255,6 +257,9 @@ func (m *member) people(f func(*Person)) {
 		return log[from:to]
 	}
 	for c, card := range cards {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if card.Deleted {
 			continue
 		}
@@ -263,12 +268,18 @@ func (m *member) people(f func(*Person)) {
 		}
 		group, _ := book.Group(c, func(c crdt.ContactID) ([]crdt.ContactID, error) { return merged[c], nil })
 		notes := of(c)
+		if len(group) > 1 {
+			notes = slices.Clone(notes) // what is behind them in the log is others'
+		}
 		for _, other := range group[1:] {
-			notes = append(notes[:len(notes):len(notes)], of(other)...)
+			notes = append(notes, of(other)...)
 		}
 		events := book.Events(notes)
-		f(&Person{Person: *card.Person(home, events), Events: events})
+		if err := f(&Person{Person: *card.Person(home, events), Events: events}); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 func (m *member) home() book.Calendar {

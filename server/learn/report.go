@@ -38,6 +38,8 @@ type Report struct {
 	Until   string       `json:"until"` // the last day that was looked at (UTC)
 	Outcome Outcome      `json:"outcome"`
 	Why     string       `json:"why"`               // a sentence
+	Warning string       `json:"warning,omitempty"` // a sentence about what is odd
+	Stack   string       `json:"-"`                 // where it failed, if by a panic
 	Version uint32       `json:"version,omitempty"` // that was published
 	Written uint32       `json:"written,omitempty"` // the newest version that people wrote
 	Newest  uint32       `json:"newest,omitempty"`  // the newest version when the night began
@@ -129,11 +131,18 @@ func count(n int, what string) string {
 
 // LogValue is the report in a line of the log: numbers and no names.
 func (r *Report) LogValue() slog.Value {
-	return slog.GroupValue(
+	attrs := []slog.Attr{
 		slog.Int64("company", int64(r.Company)), slog.String("outcome", string(r.Outcome)), slog.String("why", r.Why), slog.Uint64("version", uint64(r.Version)),
 		slog.Int("members", r.Members), slog.Int("acts", r.Acts), slog.Int("controls", r.Controls), slog.Int("customers", r.Customers),
 		slog.Int("unread", r.UnreadCount), slog.Float64("seconds", r.Seconds),
-	)
+	}
+	if r.Warning != "" {
+		attrs = append(attrs, slog.String("warning", r.Warning))
+	}
+	if r.Stack != "" {
+		attrs = append(attrs, slog.String("stack", r.Stack))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // Write writes the report in plain words.
@@ -141,6 +150,9 @@ func (r *Report) Write(w io.Writer) error {
 	p := &printer{w: w}
 	p.say("Company %d, %s: %s\n", r.Company, r.Name, r.Outcome)
 	p.say("  %s\n", r.Why)
+	if r.Warning != "" {
+		p.say("  warning: %s\n", r.Warning)
+	}
 	if r.Newest == 0 {
 		return p.err
 	}
