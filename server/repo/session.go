@@ -72,6 +72,7 @@ type SessionConfig struct {
 type Session struct {
 	cfg     SessionConfig
 	worked  atomic.Int64
+	joined  atomic.Bool                        // peer is not "": mu may be held for long
 	waiting struct{ changes, bytes, rows int } // Receive's alone, as are the next two
 	kept    int
 	refused int
@@ -191,11 +192,7 @@ func (s *Session) Receive(ctx context.Context, frame []byte) (Effect, error) {
 }
 
 // Joined reports whether the peer has said who it is.
-func (s *Session) Joined() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.peer != ""
-}
+func (s *Session) Joined() bool { return s.joined.Load() }
 
 func (s *Session) join(m *message) error {
 	if m.Type != kindJoin {
@@ -211,6 +208,7 @@ func (s *Session) join(m *message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.peer = m.Sender
+	s.joined.Store(true)
 	// The peer keeps what it knows of us as long as we are the same database.
 	s.out = append(s.out, &message{
 		Type: kindPeer, Sender: s.cfg.Peer, Target: s.peer, Version: protocolVersion, Metadata: &metadata{StorageID: s.cfg.Peer},
