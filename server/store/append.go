@@ -45,8 +45,12 @@ func (s *SQLite) append(ctx context.Context, p *push) (Ack, error) {
 	if err := s.resolve(ctx, p); err != nil {
 		return Ack{}, err
 	}
+	bytes := 0
+	for i := range p.items {
+		bytes += len(p.items[i].data)
+	}
 	for p.rounds = 1; ; p.rounds++ {
-		err := s.submit(&job{ctx: ctx, size: len(p.items), keeps: true, run: func(w *writer) error {
+		err := s.submit(&job{ctx: ctx, size: weight(len(p.items), bytes), keeps: true, run: func(w *writer) error {
 			var err error
 			ack, err = w.push(p)
 			return err

@@ -16,13 +16,17 @@ import (
 // wrong with the write itself (no such member, say) is such a result; an error of run is one of the database.
 type job struct {
 	ctx  context.Context // ended before the job is taken: it is skipped; later it has no influence
-	size int             // changes, at least 1
+	size int             // what it weighs: see weight; at least 1
 	// keeps says that run leaves what the writer remembers of members as true as it was.
 	keeps bool
 	run   func(*writer) error
 	err   error // valid once done is closed
 	done  chan struct{}
 }
+
+// weight is what a job counts for in its group: its changes, or rows, and one more for each 16 KiB of them, as all that a
+// transaction writes is held in memory until it is committed.
+func weight(changes, bytes int) int { return changes + bytes>>14 }
 
 // do has the committer run a write and waits until it is durable. When ctx ends first, the outcome is unknown.
 func (s *SQLite) do(ctx context.Context, size int, run func(*writer) error) error {

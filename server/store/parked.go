@@ -32,6 +32,7 @@ func (s *SQLite) Park(ctx context.Context, d crdt.DeviceID, items []Item) error 
 		kept bool
 	}
 	chunks := make([]chunk, len(items))
+	bytes := 0
 	seen := make(map[automerge.Hash]bool, len(items))
 	for i := range items {
 		it := &items[i]
@@ -48,8 +49,9 @@ func (s *SQLite) Park(ctx context.Context, d crdt.DeviceID, items []Item) error 
 		}
 		seen[c.hash] = true
 		c.data, c.size = deflate(it.Change.Raw())
+		bytes += len(c.data)
 	}
-	return s.act(ctx, what, len(items), func(w *writer) (wrong, err error) {
+	return s.act(ctx, what, weight(len(items), bytes), func(w *writer) (wrong, err error) {
 		row, err := w.deviceRow.row(d[:])
 		switch {
 		case err != nil || row == nil:

@@ -68,7 +68,7 @@ func (s *SQLite) PublishPlaybook(ctx context.Context, p Playbook, after uint32) 
 	}
 	p.Size = len(p.Doc)
 	data, size := deflate(p.Doc)
-	err = s.act(ctx, what, 1, func(w *writer) (wrong, err error) {
+	err = s.act(ctx, what, weight(1, len(data)), func(w *writer) (wrong, err error) {
 		row, err := w.bookHead.row(int64(p.Tenant))
 		if err != nil || row == nil {
 			return noCompany(p.Tenant), err

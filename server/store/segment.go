@@ -207,7 +207,7 @@ func (s *SQLite) compact(ctx context.Context, m crdt.MemberID, least int) (n int
 		return 0, err
 	}
 	folded := n // the committer's, who may still write it when ctx has ended
-	if err := s.submit(&job{ctx: ctx, keeps: true, run: func(w *writer) error {
+	if err := s.submit(&job{ctx: ctx, size: weight(1, len(f.seg.Data)+len(f.partial)), keeps: true, run: func(w *writer) error {
 		delete(w.known, m)
 		return w.replace(&f, &folded)
 	}}); err != nil {

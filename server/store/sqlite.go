@@ -25,7 +25,8 @@ type Config struct {
 	// QueueLen is how many writes may wait for the committer; ErrBusy beyond. Zero means 4096.
 	QueueLen int
 	// GroupChanges is how many changes one transaction takes before it is committed; a single push may exceed it. It
-	// bounds how long a push waits for its neighbours. Zero means 512.
+	// bounds how long a push waits for its neighbours, and, as each 16 KiB count for a change, the memory that a transaction
+	// takes. Zero means 512: 8 MB.
 	GroupChanges int
 	// CacheKiB is the page cache of the writer. Zero means 65536 (64 MiB).
 	CacheKiB int

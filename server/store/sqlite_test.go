@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"trio/crdt"
+	"trio/crdt/automerge"
 	"trio/crdt/wire"
 	"trio/server/store"
 	"trio/server/store/storetest"
@@ -214,6 +215,42 @@ func TestBusy(t *testing.T) {
 	}
 	if busy.Load() == 0 || head.Seq != uint64(stored.Load()) {
 		t.Errorf("%d busy, %d acknowledged, head %d", busy.Load(), stored.Load(), head.Seq)
+	}
+}
+
+// What a transaction holds in memory is bounded by the bytes of the pushes in it, too.
+func TestGroupsOfLargePushes(t *testing.T) {
+	s := open(t, store.Config{})
+	company := newTenant(t, s)
+	const pushes, size = 24, 800 << 10
+	value := make([]byte, size)
+	rnd := rand.NewChaCha8([32]byte{1})
+	_, _ = rnd.Read(value) // never fails
+	devices := make([]store.Device, pushes)
+	for i := range devices {
+		devices[i] = newDevice(t, s, company)
+	}
+	before := s.Stats().Groups
+	release := s.Hold(t.Context())
+	var all sync.WaitGroup
+	for i, d := range devices {
+		a := storetest.NewAuthor(d, 1, rand.New(rand.NewPCG(1, uint64(i))))
+		it := a.Write(crdt.ContactsDoc, []automerge.Op{{
+			Key: crdt.ContactKey(crdt.ContactID(d.ID), "name"), Action: automerge.Put, Value: automerge.Value{Kind: automerge.KindBytes, Str: string(value)},
+		}})
+		all.Go(func() {
+			if ack, err := s.Append(t.Context(), d.Member, []store.Item{it}); err != nil || ack.New != 1 {
+				t.Errorf("%+v, %v", ack, err)
+			}
+		})
+	}
+	for s.Stats().Queued < pushes {
+		time.Sleep(time.Millisecond)
+	}
+	release()
+	all.Wait()
+	if n := s.Stats().Groups - before - 1; n < pushes*size>>23 || n > pushes/4 {
+		t.Errorf("%d pushes of %d KB are committed in %d groups", pushes, size>>10, n)
 	}
 }
 
