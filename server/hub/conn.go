@@ -205,7 +205,7 @@ func (c *conn) Send(frame []byte) error {
 	}
 	err := c.ws.WriteMessage(websocket.BinaryMessage, frame)
 	if err == nil && !more {
-		err = c.line.flush()
+		err = c.line.flush(time.Now().Add(c.hub.cfg.Write))
 	}
 	return err
 }
@@ -217,7 +217,7 @@ const maxReason = 800
 
 // Last ends a refusal with the id by which support finds it in the log.
 func (c *conn) Last(e *wire.Error) []byte {
-	c.line.flush() //nolint:errcheck // the connection ends anyway
+	c.line.flush(time.Now().Add(c.hub.cfg.Write)) //nolint:errcheck // the connection ends anyway
 	said := *e
 	if e.Code != wire.CodeShutdown {
 		said.Text = fmt.Sprintf("%s (id %s)", strings.ToValidUTF8(e.Text[:min(len(e.Text), maxReason)], ""), shortID(c.id))

@@ -5,14 +5,17 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // line is the network connection below a WebSocket. What is written can be held back for a moment, so that messages which
 // follow one another at once leave with one write: a write to a socket costs more than all else that a small message does.
 type line struct {
 	net.Conn
-	mu   sync.Mutex // never held over I/O
-	held *[]byte    // what is held back; nil when nothing is
+	mu       sync.Mutex // never held over I/O
+	held     *[]byte    // what is held back; nil when nothing is
+	flushing int        // writes of what was held back
+	deadline time.Time  // for writing
 }
 
 // maxHeld is how many bytes are held back at most, but for the last message.
@@ -55,21 +58,43 @@ func (l *line) Write(b []byte) (int, error) {
 	full := len(*l.held) > maxHeld
 	l.mu.Unlock()
 	if full {
-		return len(b), l.flush()
+		return len(b), l.flush(time.Time{})
 	}
 	return len(b), nil
 }
 
-// flush writes what was held back, if anything, and holds back no more.
-func (l *line) flush() error {
+// SetWriteDeadline sets until when writing may take. While there is something held back, or being flushed, it may only take
+// longer: a pong that gives up within a second must not cut off what a slow device has begun to read.
+func (l *line) SetWriteDeadline(t time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if (l.held != nil || l.flushing > 0) && t.Before(l.deadline) {
+		return nil
+	}
+	l.deadline = t
+	return l.Conn.SetWriteDeadline(t)
+}
+
+// flush writes what was held back, if anything, and holds back no more. It may take until deadline, or for the zero time as
+// long as was set last.
+func (l *line) flush(deadline time.Time) error {
 	l.mu.Lock()
 	held := l.held
 	l.held = nil
-	l.mu.Unlock()
 	if held == nil {
+		l.mu.Unlock()
 		return nil
 	}
+	l.flushing++
+	if !deadline.IsZero() {
+		l.deadline = deadline
+		l.Conn.SetWriteDeadline(deadline) //nolint:errcheck // the write will say it
+	}
+	l.mu.Unlock()
 	_, err := l.Conn.Write(*held)
+	l.mu.Lock()
+	l.flushing--
+	l.mu.Unlock()
 	if cap(*held) <= 2*maxHeld {
 		*held = (*held)[:0]
 		heldBuffers.Put(held)
