@@ -257,13 +257,24 @@ func (g *Guard) addr(r *http.Request) netip.Addr {
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && trusted(a); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		hop, err := parseHop(strings.TrimSpace(hops[i]))
 		if err != nil {
 			break
 		}
 		a = hop.Unmap().WithZone("")
 	}
 	return a
+}
+
+// parseHop reads an address as proxies write it: some add the port, and some put IPv6 into brackets.
+func parseHop(s string) (netip.Addr, error) {
+	if p, err := netip.ParseAddrPort(s); err == nil {
+		return p.Addr(), nil
+	}
+	if strings.HasPrefix(s, "[") {
+		s = strings.TrimSuffix(s[1:], "]")
+	}
+	return netip.ParseAddr(s)
 }
 
 // Bearer returns the token or key that a request carries, or "".
