@@ -16,7 +16,7 @@ var (
 		"promised_ago", "quiet_days", "never_contacted", "usual_cycle", "company_cycle", "first_order_ago", "loyal_orders",
 		"registered_ago", "webinar_today", "joined_ago", "visited_ago", "own_moment", "not_reached",
 		"answers_by", "spoke_ago", "moved_ago", "interest", "order_likely", "tries_so_far", "by_channel", "by_content",
-		"own_way", "own_words", "own_contact", "own_contact_way", "tried", "orders_so_far",
+		"own_way", "own_words", "own_contact", "own_contact_way", "tried", "orders_so_far", "not_heard", "no_interest",
 	}
 )
 

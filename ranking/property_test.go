@@ -142,6 +142,10 @@ func unexplained(pb *Playbook, m *Member, today Day, f *Facts, s *Suggestion, sp
 			}
 		case !slices.Contains(terms, r):
 			found = append(found, "a reason that is no term")
+		case i > 0 && (r.Code == SpokeAgo || r.Code == MovedAgo) && (f.ReachedDay == 0 || r.Args[0] < 0 || r.Args[0] != int64(today-f.ReachedDay.Day())):
+			found = append(found, fmt.Sprintf("%v %d days ago, reached on %v", r.Code, r.Args[0], f.ReachedDay))
+		case i > 0 && r.Code == Interest && r.Args[0] < 1:
+			found = append(found, "interest without a sign of it")
 		case i > 0 && (r.Score < 150 || slices.Contains(s.Reasons[:i], r)):
 			found = append(found, "a reason that is weak or said twice")
 		}
@@ -221,6 +225,11 @@ func TestNoRuleIsBrokenAndEveryPickIsExplainedIn100000MemberDays(t *testing.T) {
 		pb := DefaultPlaybook()
 		if m%2 == 1 {
 			pb = fullPlaybook()
+			for t := range pb.Rules { // fitting moves the first bins too, which stand for nothing heard and no sign
+				weights := &pb.Rules[t].Weights
+				weights[LastHeard] = []Bin{{1, 400}, {2, 0}, {never, 480}}
+				weights[Signals] = []Bin{{1, 400}, {2, 0}, {never, 480}}
+			}
 		}
 		b := newBook(seed, 40, firstDay)
 		for day := firstDay; day < firstDay+Day(days); day++ {

@@ -37,13 +37,20 @@ func (pb *Playbook) score(t TriggerID, today Day, f *Facts, s *state, o *opening
 		case TriesMade:
 			z += ts.add(score, TriesSoFar, v, 0, 0)
 		case LastHeard:
-			code := SpokeAgo
-			if v == 2 {
-				code = MovedAgo
+			switch v {
+			case 0: // the day of no conversation, or of one that a clock ahead dated, would be said wrongly
+				z += ts.add(score, NotHeard, 0, 0, 0)
+			case 1:
+				z += ts.add(score, SpokeAgo, today.since(f.ReachedDay.Day()), 0, 0)
+			default:
+				z += ts.add(score, MovedAgo, today.since(f.ReachedDay.Day()), 0, 0)
 			}
-			z += ts.add(score, code, today.since(f.ReachedDay.Day()), 0, 0)
 		case Signals:
-			z += ts.add(score, Interest, v, pb.InterestDays, 0)
+			code := Interest
+			if v == 0 {
+				code = NoInterest
+			}
+			z += ts.add(score, code, v, pb.InterestDays, 0)
 		case OrdersSo:
 			z += ts.add(score, OrdersSoFar, v, 0, 0)
 		}

@@ -865,6 +865,8 @@ var sentences = [NumReasons]phrase{
 	OwnContactWay:  {"responds to {by}", "responde a {by}"},
 	Tried:          {"words that are being tried this week", "palabras que se prueban esta semana"},
 	OrdersSoFar:    {"order days so far: {0}", "días con pedido hasta ahora: {0}"},
+	NotHeard:       {"no conversation of late", "sin conversación reciente"},
+	NoInterest:     {"no other sign of interest in the last {days1}", "sin otra señal de interés en los últimos {days1}"},
 }
 
 // Two sentences that depend on an argument: NeverContacted of an imported contact, CompanyCycle of a customer whose few

@@ -280,6 +280,8 @@ const (
 	OwnContactWay // channel: how this contact responds to it
 	Tried         // content: tried or spared this week
 	OrdersSoFar   // order days so far
+	NotHeard      // not reached within the playbook's memory
+	NoInterest    // no further sign of interest; the number of them, 0, in the last so many days
 	NumReasons
 )
 

@@ -194,7 +194,7 @@ func namesOf[T interface {
 func openings() (names []string) {
 	for r := range ranking.NumReasons {
 		name := r.String()
-		if r == ranking.NoReason || r >= ranking.AnswersBy && r <= ranking.OrdersSoFar {
+		if r == ranking.NoReason || r >= ranking.AnswersBy {
 			name = ""
 		}
 		names = append(names, name)
