@@ -76,7 +76,7 @@ func (s *Session) leave(ctx context.Context) ([][]byte, error) {
 // emptied are the tables of what is the member's.
 var emptied = []string{
 	"changes", "segments", "documents", "actors", "writers", "registers", "contacts", "entries", "facts", "rejected", "merges",
-	"goal_days", "awards", "voids", "playbooks",
+	"goal_days", "awards", "voids", "playbooks", "commands",
 }
 
 // empty removes all that is the member's in one transaction, unless something is here that the server has not said to keep.

@@ -10,7 +10,41 @@ import (
 )
 
 // A screen whose device was replaced under it (the leading tab was closed) does not know whether its last command was
-// done, and gives it again. Under the same key that is no second write: what the command makes has its id of the key.
+// done, and gives it again. Under the same key that is no second write: what the command makes has its id of the key, and
+// of one that makes nothing the key is kept.
+
+// maxCommands bounds the keys that are kept. What a screen gives again is what it gave last, so that the newest tell; one
+// that comes after so many others is taken for a new one.
+const maxCommands = 1000
+
+type commandKeyType struct{}
+
+// Once returns a context with which a command of one transaction (EditContact, TakeBack, Commit, SetRest, MoveHome,
+// SetProfile) is done once under a key: given again it does nothing and gives no error, whatever was written since. One that
+// failed was not done.
+func Once(ctx context.Context, key string) context.Context {
+	return context.WithValue(ctx, commandKeyType{}, key)
+}
+
+func commandKey(ctx context.Context) string {
+	key, _ := ctx.Value(commandKeyType{}).(string)
+	return key
+}
+
+// doneUnder says whether a command was done under a key; if not, this transaction does it, and keeps the key.
+func (t *tx) doneUnder(key string) (bool, error) {
+	if key == "" {
+		return false, nil
+	}
+	var n int
+	if _, err := t.one([]any{&n}, `SELECT count(*) FROM commands WHERE key=?`, key); err != nil || n > 0 {
+		return n > 0, err
+	}
+	if err := t.exec(`INSERT INTO commands(key) VALUES(?)`, key); err != nil {
+		return false, err
+	}
+	return false, t.exec(`DELETE FROM commands WHERE id <= (SELECT max(id) FROM commands) - ?`, maxCommands)
+}
 
 // AddContactOnce is AddContact for a command that may be given again under the same key.
 func (r *Replica) AddContactOnce(ctx context.Context, key string, f Fields) (crdt.ContactID, error) {

@@ -19,7 +19,7 @@ const applicationID = 0x5472696f
 //	2  segments; changes are found by their place in the member's order, and no more by (document, writer, sequence),
 //	   which nothing asked for and the table of writers keeps unique
 //	3  what goals need: sums of days, badges given, entries that were slips
-//	4  the company's playbook
+//	4  the company's playbook; the keys of commands that were done
 const schemaVersion = 4
 
 const schema = `
@@ -128,12 +128,17 @@ CREATE TABLE merges(
 	other   TEXT NOT NULL,
 	n       INTEGER NOT NULL
 ) STRICT;
-` + schemaGoals + schemaPlaybooks + `
+` + schemaGoals + schemaPlaybooks + schemaCommands + `
 `
 
-// schemaPlaybooks is what version 4 added.
+// schemaPlaybooks and schemaCommands are what version 4 added.
 const schemaPlaybooks = `
 CREATE TABLE playbooks(version INTEGER PRIMARY KEY, frame BLOB NOT NULL, at INTEGER NOT NULL) STRICT; -- wire.Playbook as it came; ms
+`
+
+const schemaCommands = `
+-- what was done under a key and is not to be done again; the newest maxCommands are kept
+CREATE TABLE commands(id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE) STRICT;
 `
 
 // schemaGoals is what version 3 added.
@@ -162,7 +167,7 @@ CREATE TABLE segments(
 var migrations = []string{
 	`DROP INDEX changes_seq;` + schemaSegments,
 	schemaGoals,
-	schemaPlaybooks,
+	schemaPlaybooks + schemaCommands,
 }
 
 // Errors of Open that callers tell apart.

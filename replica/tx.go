@@ -95,7 +95,11 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 	if err != nil {
 		return full(err)
 	}
-	if err = f(t); err == nil {
+	again, err := t.doneUnder(commandKey(ctx))
+	if err == nil && !again {
+		err = f(t)
+	}
+	if err == nil {
 		err = t.finish()
 	}
 	if err == nil {

@@ -2,7 +2,7 @@
 // page that a program on a computer serves. It knows a replica and, if there is one, its syncer; it knows no browser.
 //
 // A command that writes is given with a key, which the screen draws once for what a person did. Given again under that key,
-// after the device was replaced under the screen, it is no second write.
+// after the device was replaced under the screen, it is no second write and undoes none: see replica.Once for how long.
 package device
 
 import (
@@ -54,6 +54,9 @@ func (d *Device) Call(ctx context.Context, key, method, args string) (string, er
 		return "", fmt.Errorf("call %s has %d bytes of arguments: at most %d", method, len(args), maxArgs)
 	}
 	c := &call{ctx: ctx, d: d, key: key}
+	if m.once {
+		c.ctx = replica.Once(ctx, method+" "+key)
+	}
 	if err := c.read(args); err != nil {
 		return "", fmt.Errorf("call %s: %w", method, err)
 	}
@@ -129,39 +132,40 @@ func (a *args) lines() int {
 
 type method struct {
 	writes bool
+	once   bool // it makes nothing that has its id of the key: the key itself is kept
 	do     func(*call) error
 }
 
 var methods = map[string]method{
-	"status":   {false, (*call).status},
-	"top":      {false, (*call).top},
-	"ends":     {false, (*call).ends},
-	"alerts":   {false, (*call).alerts},
-	"contacts": {false, (*call).contacts},
-	"contact":  {false, (*call).contact},
-	"timeline": {false, (*call).timeline},
-	"goals":    {false, (*call).goals},
-	"people":   {false, (*call).people},
-	"habit":    {false, (*call).habit},
-	"member":   {false, (*call).member},
-	"sync":     {false, (*call).sync},
-	"profile":  {false, (*call).profile},
-	"unsent":   {false, (*call).unsent},
-	"merges":   {false, (*call).merges},
+	"status":   {false, false, (*call).status},
+	"top":      {false, false, (*call).top},
+	"ends":     {false, false, (*call).ends},
+	"alerts":   {false, false, (*call).alerts},
+	"contacts": {false, false, (*call).contacts},
+	"contact":  {false, false, (*call).contact},
+	"timeline": {false, false, (*call).timeline},
+	"goals":    {false, false, (*call).goals},
+	"people":   {false, false, (*call).people},
+	"habit":    {false, false, (*call).habit},
+	"member":   {false, false, (*call).member},
+	"sync":     {false, false, (*call).sync},
+	"profile":  {false, false, (*call).profile},
+	"unsent":   {false, false, (*call).unsent},
+	"merges":   {false, false, (*call).merges},
 
-	"add":        {true, (*call).add},
-	"capture":    {true, (*call).capture},
-	"celebrate":  {true, (*call).celebrate},
-	"edit":       {true, (*call).edit},
-	"log":        {true, (*call).log},
-	"act":        {true, (*call).act},
-	"decline":    {true, (*call).decline},
-	"alerted":    {true, (*call).alerted},
-	"takeBack":   {true, (*call).takeBack},
-	"commit":     {true, (*call).commit},
-	"rest":       {true, (*call).rest},
-	"moveHome":   {true, (*call).moveHome},
-	"setProfile": {true, (*call).setProfile},
+	"add":        {true, false, (*call).add},
+	"capture":    {true, false, (*call).capture},
+	"celebrate":  {true, false, (*call).celebrate},
+	"edit":       {true, true, (*call).edit},
+	"log":        {true, false, (*call).log},
+	"act":        {true, false, (*call).act},
+	"decline":    {true, false, (*call).decline},
+	"alerted":    {true, false, (*call).alerted},
+	"takeBack":   {true, true, (*call).takeBack},
+	"commit":     {true, true, (*call).commit},
+	"rest":       {true, true, (*call).rest},
+	"moveHome":   {true, true, (*call).moveHome},
+	"setProfile": {true, true, (*call).setProfile},
 }
 
 func (c *call) status() error {
