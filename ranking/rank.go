@@ -213,7 +213,7 @@ func (l *lens) rested(t TriggerID, f *Facts) bool {
 		return true
 	}
 	p := f.Past(t)
-	return (p.Done == 0 || l.today.since(p.Done.Day()) >= l.Rules[t].Cooldown) && !l.dismissed(l.today, p)
+	return (p.Done == 0 || l.today.since(p.Done.Day()) >= l.Rules[t].Cooldown || ahead(l.today, p.Done)) && !l.dismissed(l.today, p)
 }
 
 // dismissed says whether the person's "do not suggest this" still holds: DismissDays, doubled with each repetition.
@@ -237,15 +237,31 @@ type state struct {
 // lookAt fills in what decides whether a contact rests.
 func (pb *Playbook) lookAt(today Day, f *Facts, s *state) {
 	s.sinceTouch, s.touched = never, 0
-	if f.TouchCount > 0 {
-		s.touched = f.Touches[0]
-		s.sinceTouch = max(today.since(s.touched.Day()), 0)
+	for i := range known(f) {
+		if !ahead(today, f.Touches[i]) {
+			s.touched = f.Touches[i]
+			s.sinceTouch = max(today.since(s.touched.Day()), 0)
+			return
+		}
 	}
 }
+
+// ahead says whether a day is one that only a wrong clock can have given to something that was done: beyond tomorrow, which
+// it may be already where another device is. Such a touch or conversation holds nothing back, or the contact would be
+// silent until then.
+func ahead(today Day, d Date) bool { return today.since(d.Day()) < -1 }
 
 // weigh fills in the rest.
 func (pb *Playbook) weigh(today Day, f *Facts, s *state) {
 	s.heard = max(f.Created, f.StageDay, f.ReachedDay, f.FormDay, f.RegisteredDay, f.AttendedDay, f.WatchedDay, f.ClickedDay, f.VisitedDay, f.JoinedDay, f.LastOrder())
+	if ahead(today, s.heard) {
+		s.heard = 0
+		for _, d := range [...]Date{f.Created, f.StageDay, f.ReachedDay, f.FormDay, f.RegisteredDay, f.AttendedDay, f.WatchedDay, f.ClickedDay, f.VisitedDay, f.JoinedDay, f.LastOrder()} {
+			if !ahead(today, d) {
+				s.heard = max(s.heard, d)
+			}
+		}
+	}
 	s.tries, s.hasCycle = 0, false
 	for i := range known(f) {
 		if f.Touches[i] >= s.heard && !(f.Touches[i] == f.ReachedDay && f.ReachedDay != 0) {
@@ -269,7 +285,7 @@ func (s *state) touches(today Day, f *Facts, days int64) (n int64) {
 		return 0
 	}
 	for i := range known(f) {
-		if today.since(f.Touches[i].Day()) < days {
+		if today.since(f.Touches[i].Day()) < days && !ahead(today, f.Touches[i]) {
 			n++
 		}
 	}
@@ -324,14 +340,14 @@ func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
 		if f.JoinedDay > day && f.JoinedDay.Day() < today { // as far as is known, they stayed
 			day, why = f.JoinedDay, JoinedAgo
 		}
-		if reachedSince(f, t, day) || !rule.event(today, day, why, o) {
+		if reachedSince(today, f, t, day) || !rule.event(today, day, why, o) {
 			return false
 		}
 		o.own = signalRegistered | signalAttended | signalJoined
 		return true
 	case WebinarAbsent:
 		if f.RegisteredDay == 0 || f.WebinarDay.Day() >= today || max(f.AttendedDay, f.JoinedDay) >= f.WebinarDay ||
-			reachedSince(f, t, f.WebinarDay) || !rule.event(today, f.WebinarDay, AbsentAgo, o) {
+			reachedSince(today, f, t, f.WebinarDay) || !rule.event(today, f.WebinarDay, AbsentAgo, o) {
 			return false
 		}
 		o.own = signalRegistered
@@ -347,7 +363,7 @@ func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
 		if f.ClickedDay > day {
 			day, why = f.ClickedDay, ClickedAgo
 		}
-		if reachedSince(f, t, day) || !rule.event(today, day, why, o) {
+		if reachedSince(today, f, t, day) || !rule.event(today, day, why, o) {
 			return false
 		}
 		o.own = signalWatched | signalClicked
@@ -373,6 +389,9 @@ func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
 		if f.ReachedDay == 0 {
 			o.why = NotReached
 		}
+		if s.sinceTouch == never {
+			o.args[0] = quiet // nobody knows when they were last in touch
+		}
 		if f.TouchCount == 0 {
 			o.why, o.args[0] = NeverContacted, quiet
 			if f.Created != 0 {
@@ -386,7 +405,7 @@ func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
 	case RefillDue, Lapsed:
 		return pb.reorder(t, today, f, s, o) && !l.silent(f)
 	case FirstOrder:
-		return f.Orders == 1 && !reachedSince(f, t, f.LastOrder()) && rule.event(today, f.LastOrder(), FirstOrderAgo, o)
+		return f.Orders == 1 && !reachedSince(today, f, t, f.LastOrder()) && rule.event(today, f.LastOrder(), FirstOrderAgo, o)
 	case AskPromote:
 		// Who is due is asked about a refill, not about more.
 		if int64(f.Orders) < rule.Opens || s.hasCycle && s.cycle.reached(pb.Reorder.DueFrom) || !rule.event(today, f.LastOrder(), LoyalOrders, o) {
@@ -398,7 +417,7 @@ func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
 		// Who was spoken to since needs no confirmation, but on the day itself anybody is glad of the link.
 		toGo := f.WebinarDay.Day().since(today)
 		if f.WebinarDay == 0 || toGo < 0 || max(f.AttendedDay, f.JoinedDay) >= f.WebinarDay ||
-			toGo > 0 && reachedSince(f, t, f.RegisteredDay) || !rule.event(today, f.RegisteredDay, RegisteredAgo, o) {
+			toGo > 0 && reachedSince(today, f, t, f.RegisteredDay) || !rule.event(today, f.RegisteredDay, RegisteredAgo, o) {
 			return false
 		}
 		o.args[1], o.own = toGo, signalRegistered
@@ -451,7 +470,7 @@ func (pb *Playbook) own(t TriggerID, today Day, f *Facts, s *state, o *opening) 
 		}
 		due = day.plus(w.Cadence[step])
 		expiry = due.plus(w.Open - 1)
-		if today > expiry || f.Past(t).Done >= DateOf(due) {
+		if done := f.Past(t).Done; today > expiry || done >= DateOf(due) && !ahead(today, done) {
 			return false
 		}
 		if step+1 < len(w.Cadence) {
@@ -542,8 +561,8 @@ func (rule *Rule) event(today Day, date Date, why ReasonCode, o *opening) bool {
 
 // reachedSince says whether the contact was spoken to after an event. A conversation on the day of the event may have
 // come before it, so it only counts when it acted on the suggestion.
-func reachedSince(f *Facts, t TriggerID, day Date) bool {
-	return f.ReachedDay > day || f.ReachedDay == day && f.ReachedDay != 0 && f.Past(t).Done == day
+func reachedSince(today Day, f *Facts, t TriggerID, day Date) bool {
+	return f.ReachedDay > day && !ahead(today, f.ReachedDay) || f.ReachedDay == day && f.ReachedDay != 0 && f.Past(t).Done == day
 }
 
 // reorder opens RefillDue from three quarters of the cycle and Lapsed from twice the cycle, while there is life.
