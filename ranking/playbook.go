@@ -106,10 +106,12 @@ const (
 // openings of the trigger: For, From and Until say of which. Of contents with equal scores one that is written for the
 // opening goes before those that always suit.
 type Content struct {
-	Channels uint8              // bit set of 1<<Channel it is written for
-	For      ReasonCode         // only when the trigger opened for this reason; NoReason: for any
-	From     int64              // only from so many days after the event; zero: no beginning …
-	Until    int64              // … until so many days after it; zero: no end
+	Channels uint8      // bit set of 1<<Channel it is written for
+	For      ReasonCode // only when the trigger opened for this reason; NoReason: for any
+	Begins   bool       // only from From on, in days after the event …
+	Ends     bool       // … and only until Until, that day included
+	From     int64      // 0: the day of the event; below it: days before an event to come
+	Until    int64
 	Arm      [NumChannels]int64 // milli-nats by which it does better than the others, by each channel
 	Doubt    int64              // milli-nats: how little the company knows of that, as a standard deviation; see Playbook.Explore
 
@@ -119,11 +121,11 @@ type Content struct {
 
 // suits says whether the words are true of an opening.
 func (c *Content) suits(o *opening) bool {
-	return (c.For == NoReason || c.For == o.why) && (c.From == 0 || o.age >= c.From) && (c.Until == 0 || o.age <= c.Until)
+	return (c.For == NoReason || c.For == o.why) && (!c.Begins || o.age >= c.From) && (!c.Ends || o.age <= c.Until)
 }
 
 // special says whether the words are written for some openings only.
-func (c *Content) special() bool { return c.For != NoReason || c.From != 0 || c.Until != 0 }
+func (c *Content) special() bool { return c.For != NoReason || c.Begins || c.Ends }
 
 // Rule is what the playbook says of one trigger. Log-odds are in milli-nats, money in cents, times in days.
 type Rule struct {
@@ -276,10 +278,11 @@ func contents(n int, special ...Content) []Content {
 	return c
 }
 
-// of restricts a content, by its number, to openings for a reason and to some days after the event.
+// of restricts a content, by its number, to openings for a reason and, with days above 0, to some days after the event.
 func of(all []Content, number int, why ReasonCode, from, until int64) []Content {
 	c := &all[number]
 	c.For, c.From, c.Until = why, from, until
+	c.Begins, c.Ends = from != 0, until != 0
 	return all
 }
 
@@ -287,9 +290,9 @@ func of(all []Content, number int, why ReasonCode, from, until int64) []Content 
 func atSteps(days ...int64) []Content {
 	c := contents(len(days))
 	for i, d := range days {
-		c[i].From = d
+		c[i].Begins, c[i].From = true, d
 		if i+1 < len(days) {
-			c[i].Until = days[i+1] - 1
+			c[i].Ends, c[i].Until = true, days[i+1]-1
 		}
 	}
 	return c
@@ -325,13 +328,13 @@ func DefaultPlaybook() *Playbook {
 				Value: 6000, Cooldown: 5, Deadline: 7, Expiry: 30,
 				Channels: personal, ByWay: [NumChannels]int64{-200, 0, -400, -300}, Notice: &Notice{Minutes: 4 * 60},
 				// "So glad you made it" in the first week only, then the third.
-				Contents: of(contents(2, Content{From: 8}), 0, NoReason, 0, 7),
+				Contents: of(contents(2, Content{Begins: true, From: 8}), 0, NoReason, 0, 7),
 			},
 			WebinarAbsent: {
 				Stages: 1 << Prospect, Base: lead + 200, Weights: [NumFeatures][]Bin{Age: fresh},
 				Value: 6000, Cooldown: 5, Deadline: 7, Expiry: 21,
 				Channels: personal &^ (1 << InPerson), ByWay: [NumChannels]int64{-300, 0, -300, 0},
-				Contents: of(contents(2, Content{From: 8}), 0, NoReason, 0, 7),
+				Contents: of(contents(2, Content{Begins: true, From: 8}), 0, NoReason, 0, 7),
 			},
 			NextStep: {
 				// An earlier "no" still says yes later 1.7 times as often as a stranger (bank: 14 % against 8.8 %): +523.
@@ -390,7 +393,7 @@ func DefaultPlaybook() *Playbook {
 				Stages: 1 << Prospect, Base: lead + 500, Weights: [NumFeatures][]Bin{Age: {{2, 300}, {15, 0}, {never, -300}}},
 				Value: 6000, Cooldown: 2, Expiry: 90,
 				Channels: personal &^ (1 << InPerson), ByWay: [NumChannels]int64{-300, 0, -200, 0}, Notice: &Notice{Minutes: 12 * 60},
-				Contents: of(of(contents(2, Content{For: RegisteredAgo, From: 3}), 0, RegisteredAgo, 0, 0), 1, WebinarToday, 0, 0),
+				Contents: of(of(contents(2, Content{For: RegisteredAgo, Begins: true, From: 3}), 0, RegisteredAgo, 0, 0), 1, WebinarToday, 0, 0),
 			},
 			Joined: {
 				// Live, so above all but what was promised (R64). A call would ring into the webinar.

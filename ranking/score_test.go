@@ -75,3 +75,36 @@ func folded(f Facts, events ...Event) Facts {
 	f.Fold(events)
 	return f
 }
+
+// Words for the day itself, and for the days before it until the day, are not said on others.
+func TestWordsForTheDayItself(t *testing.T) {
+	const today = firstDay
+	words := func(s string) Content { return Content{Channels: personal, Write: inBoth(s, s), Say: inBoth(s, s)} }
+	soon, now, after := words("see you soon"), words("today is the day"), words("thanks for coming")
+	soon.Ends, soon.Until = true, -1
+	now.Begins, now.Ends = true, true
+	after.Begins, after.From = true, 1
+	untilNow := words("it begins")
+	untilNow.Begins, untilNow.From, untilNow.Ends = true, -7, true
+	for days, want := range map[Day][]string{
+		-7: {"see you soon", "it begins"}, -1: {"see you soon", "it begins"}, 0: {"today is the day", "it begins"}, 1: {"thanks for coming"}, 4: {"thanks for coming"},
+	} {
+		for i, all := range [][]Content{{soon, now, after}, {untilNow}} {
+			pb := DefaultPlaybook()
+			pb.Rules = [NumTriggers]Rule{Own4: {
+				Stages: allStages, Value: 6000, Channels: personal, Contents: all,
+				When: &When{Since: SinceWebinar, Cadence: []int64{-7, -1, 0, 1}, Open: 5},
+			}}
+			f := folded(Facts{Stage: Customer, Created: DateOf(today - 40)}, Event{Kind: EventRegistered, Day: today - 10, For: today - days})
+			var r Ranker
+			var out [3]Suggestion
+			n, said := r.Rank(pb, &Member{}, today, Members, []Facts{f}, &out), ""
+			if n == 1 {
+				said = all[out[0].Content].Say.In("en")
+			}
+			if i < len(want) && said != want[i] || i >= len(want) && n != 0 {
+				t.Errorf("%d days after the event, of %d wordings: %q is said, want %v", days, len(all), said, want)
+			}
+		}
+	}
+}

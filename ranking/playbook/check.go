@@ -92,7 +92,7 @@ func (c *checker) rule(d *Doc, t ranking.TriggerID) {
 	r, path := &d.Ranking.Rules[t], "triggers."+t.String()
 	for i := range r.Contents {
 		o := &r.Contents[i]
-		if o.From != 0 && o.Until != 0 && o.Until < o.From {
+		if o.Begins && o.Ends && o.Until < o.From {
 			c.wrong(at(path+".contents", i)+".until_days", "the content ends after "+number(o.Until)+" days, before it begins after "+number(o.From), "write at least "+number(o.From)+", or leave it out for no end")
 		}
 		if _, ok := d.Piece(o.Piece); o.Piece != "" && !ok {

@@ -114,8 +114,8 @@ var descriptions = map[string]string{
 	"trigger.contents.piece":      "What to send along, by its name in pieces.",
 	"trigger.contents.channels":   "The ways that these words suit. Without it: all.",
 	"trigger.contents.reason":     "The words are only true when the trigger opened for this reason, such as form_ago: a form was filled in.",
-	"trigger.contents.from_days":  "The words are only true from so many days after the event; before a day to come they are below zero. 0: from the beginning.",
-	"trigger.contents.until_days": "… until so many days after it. 0: no end.",
+	"trigger.contents.from_days":  "The words are only true from so many days after the event; 0 is the day itself, and before a day to come they are below zero. Without it: from the beginning.",
+	"trigger.contents.until_days": "… until so many days after it, that day included; 0: until the day itself. Without it: no end.",
 	"trigger.contents.log_odds":   "How much better than the others it does, in milli-nats, by channel.",
 	"trigger.contents.doubt":      "How little is known of that: a standard deviation in milli-nats. Words with doubt are tried by some members.",
 

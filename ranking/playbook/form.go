@@ -393,6 +393,14 @@ func when(v visitor, w *ranking.When) {
 	})
 }
 
+// day visits a day that may be left out for no bound; 0 is the day of the event.
+func day(v visitor, name string, bounded *bool, n *int64) {
+	v.field(name, quiet, !*bounded, func() {
+		v.integer(n, -maxDays, maxDays)
+		*bounded = true
+	})
+}
+
 func content(v visitor, c *ranking.Content) {
 	texts(v, "write", quiet, &c.Write, &messageTexts)
 	texts(v, "say", quiet, &c.Say, &messageTexts)
@@ -400,8 +408,8 @@ func content(v visitor, c *ranking.Content) {
 	str(v, "piece", quiet, &c.Piece, &slugKind)
 	choices(v, "channels", quiet, &c.Channels, allWays, channelNames)
 	choice(v, "reason", quiet, &c.For, reasonNames)
-	integer(v, "from_days", quiet, &c.From, -maxDays, maxDays)
-	integer(v, "until_days", quiet, &c.Until, -maxDays, maxDays)
+	day(v, "from_days", &c.Begins, &c.From)
+	day(v, "until_days", &c.Ends, &c.Until)
 	byChannel(v, "log_odds", quiet, &c.Arm, -maxMilliNats, maxMilliNats)
 	integer(v, "doubt", quiet, &c.Doubt, 0, maxMilliNats)
 }

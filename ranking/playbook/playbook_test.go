@@ -3,7 +3,10 @@ package playbook
 import (
 	"bytes"
 	"reflect"
+	"strings"
 	"testing"
+
+	"trio/ranking"
 )
 
 func TestDefaultIsWhatItIsReadAs(t *testing.T) {
@@ -44,5 +47,23 @@ func BenchmarkEncode(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		d.Encode()
+	}
+}
+
+// Day 0 is the day of the event; what is left out is no bound.
+func TestDayZeroIsADay(t *testing.T) {
+	d, err := Parse([]byte(strings.Replace(small(t), `"until_days": 7`, `"until_days": 0`, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(d.Encode(), []byte(`"until_days": 0`)) {
+		t.Error("\"until_days\": 0 is lost")
+	}
+	for i := range d.Ranking.Rules {
+		for _, c := range d.Ranking.Rules[i].Contents {
+			if c.Until == 0 && c.Ends && c.Begins {
+				t.Errorf("%v begins on a day that nobody wrote: %+v", ranking.TriggerID(i), c)
+			}
+		}
 	}
 }

@@ -58,7 +58,7 @@ func (d *Doc) Warnings() (all []Warning) {
 		on++
 		special := 0
 		for i := range r.Contents {
-			if c := &r.Contents[i]; c.For != ranking.NoReason || c.From > 0 || c.Until > 0 {
+			if c := &r.Contents[i]; c.For != ranking.NoReason || c.Begins && c.From > 0 || c.Ends {
 				special++
 			}
 		}

@@ -89,6 +89,7 @@ func full(t *testing.T) *Doc {
 			r.Notice = nil
 		}
 		for j := range r.Contents {
+			r.Contents[j].Begins, r.Contents[j].Ends = true, true
 			r.Contents[j].Piece, r.Contents[j].From, r.Contents[j].Until = "piece-1", 2, 3
 			r.Contents[j].Channels = 1<<ranking.Text | 1<<ranking.Call
 		}
