@@ -81,7 +81,7 @@ func (f *Facts) Apply(ev Event) {
 		if ev.Trigger >= NumTriggers {
 			return
 		}
-		if p := f.use(ev.Trigger); p.Dismissed != day {
+		if p := f.use(ev.Trigger, day); p.Dismissed != day {
 			p.Dismissed = day
 			if p.dismissals() < 31 {
 				p.Last += MaxContents
@@ -120,7 +120,7 @@ func (f *Facts) touch(ev Event, day Date) {
 	what := uint8(ev.Channel)<<touchChannel | untold
 	if ev.Prompted && ev.Trigger < NumTriggers {
 		what = uint8(ev.Channel)<<touchChannel | uint8(ev.Trigger)
-		p := f.use(ev.Trigger)
+		p := f.use(ev.Trigger, day)
 		p.Done, p.Dismissed, p.Last = day, 0, p.lastSent()
 		if ev.Content < MaxContents {
 			p.Sent |= 1 << ev.Content

@@ -198,3 +198,38 @@ func TestThePastOfEveryTriggerIsFound(t *testing.T) {
 		}
 	}
 }
+
+// Beyond the triggers that facts have room for, a dismissal in force outlives older and newer things that were done.
+func TestADismissalInForceIsNotForgotten(t *testing.T) {
+	const today = firstDay
+	events := []Event{{Kind: EventTouch, Channel: Text, Prompted: true, Trigger: Watched, Day: today - 900}}
+	for i := range Day(9) {
+		events = append(events, Event{Kind: EventDismissed, Trigger: Watched, Day: today - 800 + i})
+	}
+	events = append(events, Event{Kind: EventDismissed, Trigger: Visiting, Day: today - 790}) // in force no more, and nothing sent
+	for k := range TriggerID(MaxPasts - 1) {
+		if k != Watched && k != Visiting {
+			events = append(events, Event{Kind: EventTouch, Channel: Text, Prompted: true, Trigger: k, Day: today - 400 + Day(k)*20})
+		}
+	}
+	f := folded(Facts{Created: DateOf(today - 3000)}, events...)
+	if f.Used>>Visiting&1 == 0 {
+		t.Fatal("the test has room left")
+	}
+	f.Apply(Event{Kind: EventTouch, Channel: Text, Prompted: true, Trigger: Own1, Day: today - 2})
+	if f.Used>>Visiting&1 != 0 || f.Used>>Watched&1 == 0 || f.Past(NewLead).Sent == 0 {
+		t.Errorf("what decides nothing any more was kept, or what does was forgotten: %v", f.Used)
+	}
+	f.Apply(Event{Kind: EventTouch, Channel: Text, Prompted: true, Trigger: Own2, Day: today - 1})
+	f.Apply(Event{Kind: EventWatched, Day: today + 9})
+	if n := f.Past(Watched).dismissals(); n != 9 || f.Past(Watched).Sent != 1 {
+		t.Errorf("dismissed %d times, want 9; sent %b", n, f.Past(Watched).Sent)
+	}
+	var r Ranker
+	var out [3]Suggestion
+	for i := range r.Rank(DefaultPlaybook(), &Member{}, today+10, Prospects, []Facts{f}, &out) {
+		if out[i].Trigger == Watched {
+			t.Error("what was dismissed nine times is suggested")
+		}
+	}
+}

@@ -127,8 +127,8 @@ type Facts struct {
 	Waiting [4]Waiting
 }
 
-// MaxPasts is of how many triggers Facts remembers what was done. Of more, the one that was not used for longest is
-// forgotten: there are hardly as many that one contact passes through.
+// MaxPasts is of how many triggers Facts remembers what was done. Of more, the one that decides least is forgotten (see
+// Past.decides): there are hardly as many that one contact passes through.
 const MaxPasts = 13
 
 // Past is what was done about a contact for one trigger.
@@ -137,6 +137,23 @@ type Past struct {
 	Dismissed Date  // the day of the last dismissal since then
 	Sent      uint8 // the contents ever sent (bit set)
 	Last      uint8 // the content sent last, and in steps of MaxContents the dismissals since it was last done, 31 at most
+}
+
+// forceDays is how long a first dismissal counts as in force when something has to be forgotten; each further one doubles
+// it, as Playbook.DismissDays. Facts know no playbook, and few will have more than a year.
+const forceDays = 365
+
+// decides says what a past still stands for on a day: 2 for a dismissal in force, which a person gave; 1 for what was sent
+// and may not be sent again; 0 for nothing.
+func (p Past) decides(day Date) int {
+	n := p.dismissals()
+	switch {
+	case n > 0 && int64(day)-int64(p.Dismissed) < forceDays<<min(n-1, 16):
+		return 2
+	case p.Done != 0:
+		return 1
+	}
+	return 0
 }
 
 func (p Past) lastSent() uint8   { return p.Last % MaxContents }
@@ -154,13 +171,13 @@ func (f *Facts) Past(t TriggerID) (p Past) {
 	return p
 }
 
-// use returns what was done for a trigger, to be written.
-func (f *Facts) use(t TriggerID) *Past {
+// use returns what was done for a trigger, to be written on a day.
+func (f *Facts) use(t TriggerID, day Date) *Past {
 	bit := uint32(1) << t
 	if f.Used&bit == 0 {
 		n := bits.OnesCount32(f.Used)
 		if n == MaxPasts {
-			f.forget()
+			f.forget(day)
 			n--
 		}
 		at := bits.OnesCount32(f.Used & (bit - 1))
@@ -171,11 +188,12 @@ func (f *Facts) use(t TriggerID) *Past {
 	return &f.Pasts[bits.OnesCount32(f.Used&(bit-1))]
 }
 
-// forget drops the past that was not used for longest.
-func (f *Facts) forget() {
+// forget drops the past that decides least on a day; of several, the one that was not used for longest.
+func (f *Facts) forget(day Date) {
 	oldest := 0
 	for i := range f.Pasts {
-		if p, q := &f.Pasts[i], &f.Pasts[oldest]; max(p.Done, p.Dismissed) < max(q.Done, q.Dismissed) {
+		p, q := &f.Pasts[i], &f.Pasts[oldest]
+		if a, b := p.decides(day), q.decides(day); a < b || a == b && max(p.Done, p.Dismissed) < max(q.Done, q.Dismissed) {
 			oldest = i
 		}
 	}
