@@ -190,7 +190,9 @@ func (c *call) status() error {
 		c.truth("connected", st.Connected)
 		c.truth("level", st.Level)
 		c.truth("final", st.Final)
-		c.number("since", st.Since.UnixMilli())
+		if !st.Since.IsZero() { // before the first connection
+			c.number("since", st.Since.UnixMilli())
+		}
 		c.text("trouble", st.Trouble)
 		c.close('}')
 	}
@@ -515,7 +517,7 @@ func (c *call) suggestion() (s replica.Suggestion, err error) {
 	s.Trigger, ok1 = ranking.ParseTrigger(c.Trigger)
 	s.Channel, ok2 = ranking.ParseChannel(c.Channel)
 	if !ok1 || !ok2 || c.Content < 0 || c.Content > 1<<16-1 || c.Playbook < 0 || c.Playbook > 1<<32-1 {
-		return s, fmt.Errorf("suggestion %.20q by %.20q with content %d is not one of this app's", c.Trigger, c.Channel, c.Content)
+		return s, fmt.Errorf("suggestion %.20q by %.20q with content %d of playbook %d is not one of this app's", c.Trigger, c.Channel, c.Content, c.Playbook)
 	}
 	s.Content, s.P0, s.P1, s.Playbook = uint16(c.Content), c.P0, c.P1, uint32(c.Playbook)
 	if code, ok := ranking.ParseReasonCode(c.Reason); ok {

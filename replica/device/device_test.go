@@ -58,12 +58,25 @@ func TestCalls(t *testing.T) {
 	}
 	s := three[0]
 	shown, _ := json.Marshal(map[string]any{
-		"contact": s["contact"], "trigger": s["trigger"], "channel": s["channel"], "content": s["content"], "p0": s["p0"], "p1": s["p1"], "outcome": "no_answer",
+		"contact": s["contact"], "trigger": s["trigger"], "channel": s["channel"], "content": s["content"], "p0": s["p0"], "p1": s["p1"], "playbook": s["playbook"], "outcome": "no_answer",
 	})
 	want(call("", "ends", `{"lang":"en",`+string(shown[1:])), `{"code":"touch","days":`, `"text":"a touch: rests for `)
 	acted := call("k4", "act", string(shown))
 	if again := call("k4", "act", string(shown)); again != acted {
 		t.Errorf("%s, given again %s", acted, again)
+	}
+	id, err := crdt.ParseContactID(ana.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := r.Timeline(ctx, id, 10)
+	if err != nil || len(log) == 0 {
+		t.Fatalf("%v: %v", log, err)
+	}
+	for _, e := range log {
+		if v := r.Playbook().Version; e.Playbook != v {
+			t.Errorf("%v was suggested by playbook %d, the log says by %d", e.Kind, v, e.Playbook)
+		}
 	}
 	declined := strings.Replace(string(shown), `"outcome":"no_answer"`, `"choice":"skipped"`, 1)
 	call("k5", "decline", declined)
@@ -109,11 +122,11 @@ func TestCalls(t *testing.T) {
 	want(call("", "goals", ""), `[`)
 	want(call("", "unsent", ""), `"document":"contacts"`)
 	call("", "merges", `{"limit":3}`)
-	var id struct{ ID string }
-	if err := json.Unmarshal([]byte(logged), &id); err != nil {
+	var entryID struct{ ID string }
+	if err := json.Unmarshal([]byte(logged), &entryID); err != nil {
 		t.Fatal(err)
 	}
-	call("k10", "takeBack", `{"id":"`+id.ID+`"}`)
+	call("k10", "takeBack", `{"id":"`+entryID.ID+`"}`)
 	for _, bad := range []struct{ key, method, args, says string }{
 		{"", "add", `{"fields":{"name":"x"}}`, "needs a key"},
 		{"", "dance", ``, `no call "dance"`},
@@ -125,6 +138,7 @@ func TestCalls(t *testing.T) {
 		{"k", "log", `{"entry":{"kind":"call"}}`, "who was reached"},
 		{"k", "log", `{}`, "want an object"},
 		{"k", "act", `{"contact":"` + ana.ID + `","trigger":"x"}`, "not one of this app's"},
+		{"k", "act", `{"contact":"` + ana.ID + `","trigger":"nurture","channel":"call","playbook":-1}`, "of playbook -1 is not"},
 		{"", "contacts", strings.Repeat(" ", 1<<20), "at most"},
 	} {
 		if out, err := d.Call(ctx, bad.key, bad.method, bad.args); err == nil || !strings.Contains(err.Error(), bad.says) {
