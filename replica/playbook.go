@@ -115,7 +115,8 @@ func (r *Replica) loadPlaybook(ctx context.Context) error {
 }
 
 // takePlaybook stores a playbook that came and goes by it from now on, unless there is a newer one here already. One that
-// this build cannot read is kept for a build that can, and the old one goes on. frame is the frame that f was read from.
+// this build cannot read is kept for a build that can, and the old one goes on. The one before is kept too: an older build
+// that is put back, and cannot read the newest, goes by it. frame is the frame that f was read from.
 func (r *Replica) takePlaybook(ctx context.Context, f *wire.Playbook, frame []byte) error {
 	id := f.ID()
 	known := func() bool {
@@ -140,7 +141,8 @@ func (r *Replica) takePlaybook(ctx context.Context, f *wire.Playbook, frame []by
 			h.kept, h.why = id, whyNot(bad)
 		}
 		err := errors.Join(
-			t.exec(`DELETE FROM playbooks WHERE version NOT IN (?, ?) OR version=?`, int64(h.id.Version), int64(h.kept.Version), int64(id.Version)),
+			t.exec(`DELETE FROM playbooks WHERE version=?1 OR version NOT IN (?2, ?3) AND version <
+				(SELECT max(version) FROM playbooks WHERE version < ?2)`, int64(id.Version), int64(h.id.Version), int64(h.kept.Version)),
 			t.exec(`INSERT INTO playbooks(version, frame, at) VALUES(?,?,?)`, int64(id.Version), frame, t.now),
 		)
 		if err != nil {

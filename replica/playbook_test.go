@@ -289,3 +289,34 @@ func TestLevelWaitsForThePlaybook(t *testing.T) {
 		t.Errorf("level after: %v %v", level, err)
 	}
 }
+
+// An older build that is put back, and cannot read the newest playbook, goes by the company's last that it can read.
+func TestAnOlderBuildGoesByThePlaybookBefore(t *testing.T) {
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "r.db")
+	r := open(t, replica.Config{Path: path})
+	cfg := replica.Config{Path: path, Member: r.Member(), Device: r.Device()}
+	s, _ := talk(t, r)
+	for _, v := range []uint32{5, 7, 9} {
+		_, err := s.Receive(ctx, frameOf(t, published(texting(v))))
+		ok(t, err)
+	}
+	ok(t, r.Close())
+	db, err := sql.Open("sqlite", path)
+	ok(t, err)
+	var n int
+	ok(t, db.QueryRow(`SELECT count(*) FROM playbooks`).Scan(&n))
+	if n != 2 {
+		t.Errorf("%d playbooks are kept, want the newest and the one before", n)
+	}
+	doc := bytes.Replace(texting(9).Encode(), []byte(`"format": 1`), []byte(`"format": 2`), 1) // what the older build does not know
+	_, err = db.Exec(`UPDATE playbooks SET frame=? WHERE version=9`, frameOf(t, &wire.Playbook{Version: 9, Doc: doc}))
+	ok(t, err)
+	ok(t, db.Close())
+	r = open(t, cfg)
+	st, err := r.Status(ctx)
+	ok(t, err)
+	if st.Playbook.Version != 7 || st.Playbook.Newer != 9 || st.Playbook.Why == "" {
+		t.Errorf("the older build goes by %+v, want version 7 and to know of 9", st.Playbook)
+	}
+}
