@@ -128,6 +128,9 @@ func (c *checker) rule(d *Doc, t ranking.TriggerID) {
 	if r.Deadline > r.Expiry && r.Expiry > 0 {
 		c.wrong(path+".deadline_days", "the chance is mostly gone after "+number(r.Deadline)+" days, but the step is withdrawn after "+number(r.Expiry), "write at most "+number(r.Expiry)+", or raise \"expiry_days\"")
 	}
+	if w := r.When; w != nil && len(w.Cadence) > 0 && w.Open > 0 && r.Deadline >= w.Open {
+		c.wrong(path+".deadline_days", "the chance is mostly gone after "+number(r.Deadline)+" days, but a step is open for "+number(w.Open)+", its first day included", "write at most "+number(w.Open-1)+", or raise \"open_days\"")
+	}
 	const machines = 1<<ranking.Text | 1<<ranking.Email
 	switch {
 	case r.Channels == 0:

@@ -123,6 +123,10 @@ func Parse(b []byte) (*Doc, error) {
 		return nil, ps
 	}
 	d.settle()
+	if n := len(d.Encode()); n > MaxBytes { // what travels, and is read again
+		r.tooLong(n, "laid out as trio writes it, ")
+		return nil, r.sorted()
+	}
 	return d, nil
 }
 
@@ -149,12 +153,16 @@ func Load(b []byte) (*Doc, error) {
 func read(b []byte) (*Doc, *reader) {
 	d, r := fresh(), &reader{b: b}
 	if len(b) > MaxBytes {
-		r.problem(0, "", "the playbook has "+number(int64(len(b)))+" bytes, more than "+number(MaxBytes), "make the logo smaller, or take out pieces that nobody uses")
-		r.stopped = true
+		r.tooLong(len(b), "")
 		return d, r
 	}
 	r.document(func() { document(r, d) })
 	return d, r
+}
+
+func (r *reader) tooLong(n int, how string) {
+	r.problem(0, "", how+"the playbook has "+number(int64(n))+" bytes, more than "+number(MaxBytes), "make the logo smaller, or take out pieces that nobody uses")
+	r.stopped = true
 }
 
 // settle fills in what follows from the document.

@@ -67,3 +67,29 @@ func TestDayZeroIsADay(t *testing.T) {
 		}
 	}
 }
+
+// What is published is the document as trio writes it, which is longer than one without white space.
+func TestTheWrittenFormIsHeldToTheLimit(t *testing.T) {
+	d := Default()
+	for i := 0; len(d.Pieces) < MaxPieces; i++ {
+		p := d.Pieces[0]
+		p.Name, p.Title = "piece-"+number(int64(i)), both(strings.Repeat("t", 120), strings.Repeat("t", 120))
+		p.Summary = both(strings.Repeat("s", 400), strings.Repeat("s", 400))
+		d.Pieces = append(d.Pieces, p)
+	}
+	size := func() int { return len(d.Encode()) }
+	for i := range d.Pieces { // up to the last bytes
+		if more := MaxBytes + 100 - size(); more > 0 {
+			d.Pieces[i].URL = "https://www.example.com/" + strings.Repeat("u", min(more, 1900))
+		}
+	}
+	var w writer
+	w.langs = d.languages()
+	document(&w, d)
+	if len(w.b) > MaxBytes || size() <= MaxBytes {
+		t.Fatalf("the test does not reach the limit: %d bytes, %d as written", len(w.b), size())
+	}
+	if _, err := Parse(w.b); err == nil || !strings.Contains(err.Error(), "laid out as trio writes it, the playbook has") {
+		t.Errorf("%d bytes, %d as written: %v", len(w.b), size(), err)
+	}
+}

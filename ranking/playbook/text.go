@@ -48,9 +48,10 @@ var (
 
 // line says what is wrong with a single line of text for people.
 func line(s string, most int) string {
-	n := 0
+	n, seen := 0, false
 	for _, c := range s {
 		n++
+		seen = seen || c != ' ' && !unseen(c)
 		if c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 || c == 0x2028 || c == 0x2029 {
 			return "has a line break or another character that cannot be seen"
 		}
@@ -60,10 +61,23 @@ func line(s string, most int) string {
 		return "has " + number(int64(n)) + " characters, more than " + number(int64(most))
 	case strings.TrimSpace(s) == "":
 		return "is empty"
+	case !seen:
+		return "has no character that can be seen"
 	case strings.TrimSpace(s) != s:
 		return "begins or ends with a space"
 	}
 	return ""
+}
+
+// unseen says whether a character shows nothing by itself: spaces, soft hyphens, joiners, marks of direction, fillers.
+func unseen(c rune) bool {
+	switch {
+	case c == 0xa0, c == 0xad, c == 0x34f, c == 0x61c, c == 0x115f, c == 0x1160, c == 0x1680, c == 0x17b4, c == 0x17b5,
+		c >= 0x180b && c <= 0x180f, c >= 0x2000 && c <= 0x200f, c >= 0x202a && c <= 0x202f, c >= 0x205f && c <= 0x206f, c == 0x2800,
+		c == 0x3000, c == 0x3164, c >= 0xfe00 && c <= 0xfe0f, c == 0xfeff, c == 0xffa0, c >= 0xe0000 && c <= 0xe0fff:
+		return true
+	}
+	return false
 }
 
 func slug(s string) string {

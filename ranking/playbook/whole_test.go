@@ -95,7 +95,7 @@ func full(t *testing.T) *Doc {
 		}
 		r.Channels = 1<<ranking.Text | 1<<ranking.Call
 		if r.When != nil {
-			r.When.Cadence = []int64{1, 5}
+			r.When.Cadence, r.When.Open = []int64{1, 5}, 4
 			for j := range r.When.Tests {
 				r.When.Tests[j].Min, r.When.Tests[j].Max = 3, 4
 			}

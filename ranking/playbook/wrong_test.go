@@ -116,6 +116,8 @@ var wrongs = []struct {
 	{"a test of nothing known", `"triggers": {`, own("own8", `"tests": [{"of": "spent_dollars", "min": 1}]`), `"spent_dollars"`, `is not known here`, `spent_cents`, true},
 	{"a cadence since a count", `"triggers": {`, own("own8", `"since": "order_days", "cadence_days": [2], "open_days": 3`), `"order_days"`, `is not known here`, ``, true},
 	{"nine tests", `"triggers": {`, own("own8", `"tests": [`+strings.Repeat(`{"of": "order_days", "min": 1}, `, 8)+`{"of": "order_days", "min": 1}]`), `{"of"`, `more than 8 items`, `take out`, true},
+	{"a deadline after a step of the cadence", `"triggers": {`, strings.Replace(own("own8", `"cadence_days": [2, 7], "open_days": 3`), `"mode"`, `"deadline_days": 3, "mode"`, 1), `3, "mode"`, `but a step is open for 3`, `at most 2`, false},
+	{"a text that nobody sees", `"First playbook"`, `"\u200b\ufeff \u00ad\u202e"`, `"\u200b`, `no character that can be seen`, ``, false},
 
 	// JSON itself
 	{"a comma too many", `"en", "es"]`, `"en", "es",]`, `,]`, `a comma stands before the end`, `take this comma out`, false},

@@ -314,10 +314,13 @@ func overtaken(newest uint32) error {
 	return &Error{http.StatusConflict, "overtaken", what + "; nothing was changed", "look at it, bring into yours what is to stay, and publish again"}
 }
 
-// moved says which contents of a playbook are not in their place in the next one, by which the log knows them.
+// moved says what of a playbook is not in its place in the next one, by which the log and stored sums know it: contents,
+// the moments of a company's own, metrics.
 func moved(old, now *playbook.Doc) (w wrong) {
 	for _, d := range playbook.Diff(old, now) {
-		if d.Warning != "" && strings.Contains(d.Path, ".contents[") {
+		own := strings.HasPrefix(d.Path, "triggers.own") && strings.Contains(d.Path, ".label.")
+		metric := strings.HasPrefix(d.Path, "goals.metrics.") && strings.HasPrefix(d.Old, "place ")
+		if d.Warning != "" && (strings.Contains(d.Path, ".contents[") || own || metric) {
 			w.add(d.Path, "%s", d.Warning)
 		}
 	}
