@@ -17,7 +17,7 @@ var descriptions = map[string]string{
 	"brand.colors.accent":     "For streaks, badges and what is to be noticed.",
 	"brand.colors.background": "Behind everything.",
 	"brand.colors.text":       "Of the text on the background.",
-	"brand.logo":              "An SVG document (it begins with <svg) or a data URI of a PNG, JPEG or WebP picture, up to 64 KiB. Nothing is fetched from the network, as devices are often without it.",
+	"brand.logo":              "An SVG document (it begins with <svg; shapes, gradients, masks and words with their attributes, no style, no link and no entity) or a data URI of a PNG, JPEG or WebP picture, up to 64 KiB. Screens show it as an image only, and never as a part of the page. Nothing is fetched from the network, as devices are often without it.",
 
 	"greeting":         "How what is written or said begins, by which first names are known. A space follows.",
 	"greeting.both":    "Both names are known: \"Hi {name}, it's {sender}.\"",

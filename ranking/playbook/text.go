@@ -180,35 +180,128 @@ func logo(s string) string {
 		}
 		return "is no picture"
 	}
-	low := strings.ToLower(s)
-	for _, no := range [...]string{"<script", "<foreignobject", "<iframe", "<image", "<use", "<a ", "<style", "<animate", "<set", "<!", "<?", "javascript:", "href", "url("} {
-		if strings.Contains(low, no) {
-			// A reference within the picture, as of a gradient, is fine.
-			if no == "url(" && strings.Count(low, "url(") == strings.Count(low, "url(#") {
-				continue
+	return svg(s)
+}
+
+// What an SVG of ours may be made of: shapes, gradients, masks and words, and what says how they look.
+const (
+	svgElements = " svg g path rect circle ellipse line polyline polygon defs lineargradient radialgradient stop clippath mask title desc text tspan "
+	svgLooks    = " id xmlns xmlns:xlink xml:space version baseprofile viewbox preserveaspectratio width height x y x1 y1 x2 y2 cx cy r rx ry fx fy dx dy d points " +
+		"pathlength transform fill fill-opacity fill-rule clip-rule clip-path clippathunits mask maskunits maskcontentunits mask-type opacity color " +
+		"stroke stroke-width stroke-opacity stroke-linecap stroke-linejoin stroke-miterlimit stroke-dasharray stroke-dashoffset vector-effect " +
+		"gradientunits gradienttransform spreadmethod offset stop-color stop-opacity shape-rendering paint-order display visibility " +
+		"font-family font-size font-weight font-style text-anchor dominant-baseline letter-spacing textlength lengthadjust role aria-label aria-hidden focusable "
+	svgCalls = " rgb rgba hsl hsla matrix translate scale rotate skewx skewy "
+)
+
+// svg says what is wrong with a picture: it is one svg element of what stands above, well-formed, without references to
+// anything outside and without entities, behind which anything could hide.
+func svg(s string) string {
+	const could = " in its SVG, which could fetch or run something"
+	const broken = "is an SVG with a tag that is not closed as it was opened"
+	if i := strings.IndexByte(s, '&'); i >= 0 {
+		return "has \"&\"" + could
+	}
+	var open []string
+	for s = strings.TrimRight(s, " \t\r\n"); s != ""; {
+		i := strings.IndexByte(s, '<')
+		if i < 0 {
+			return broken
+		}
+		s = s[i+1:]
+		end := strings.HasPrefix(s, "/")
+		if end {
+			s = s[1:]
+		}
+		name, rest := svgName(s)
+		if !strings.Contains(svgElements, " "+name+" ") {
+			return "has \"<" + clip(name) + "\"" + could
+		}
+		s = rest
+		closed := false
+		for {
+			trimmed := strings.TrimLeft(s, " \t\r\n")
+			if closed = !end && strings.HasPrefix(trimmed, "/>"); closed || strings.HasPrefix(trimmed, ">") {
+				s = trimmed[strings.IndexByte(trimmed, '>')+1:]
+				break
 			}
-			return "has \"" + no + "\" in its SVG, which could fetch or run something"
+			if end || trimmed == s {
+				return broken
+			}
+			var what string
+			if s, what = svgAttribute(trimmed); what != "" {
+				return "has \"" + clip(what) + "\"" + could
+			}
+		}
+		switch {
+		case end && (len(open) == 0 || open[len(open)-1] != name):
+			return broken
+		case end:
+			open = open[:len(open)-1]
+		case !closed && len(open) == maxDepth:
+			return "is an SVG that is nested too deep"
+		case !closed:
+			open = append(open, name)
+		}
+		if len(open) == 0 && s != "" {
+			return "is more than one SVG picture"
 		}
 	}
-	for i := strings.IndexByte(low, '='); i >= 0; {
-		at := i - 1
-		for at >= 0 && (low[at] == ' ' || low[at] == '\t' || low[at] == '\n' || low[at] == '\r') {
-			at--
-		}
-		end := at + 1
-		for at >= 0 && (lower(low[at]) || digit(low[at]) || low[at] == '-' || low[at] == ':') {
-			at--
-		}
-		if strings.HasPrefix(low[at+1:end], "on") {
-			return "has \"" + low[at+1:end] + "\" in its SVG, which could run something"
-		}
-		next := strings.IndexByte(low[i+1:], '=')
-		if next < 0 {
-			break
-		}
-		i += 1 + next
+	if len(open) > 0 {
+		return broken
 	}
 	return ""
+}
+
+// svgName reads a name, in lower case, and returns what follows.
+func svgName(s string) (name, rest string) {
+	n := 0
+	for n < len(s) && (lower(s[n]) || upper(s[n]) || digit(s[n]) || s[n] == '-' || s[n] == ':') {
+		n++
+	}
+	return strings.ToLower(s[:n]), s[n:]
+}
+
+// svgAttribute reads an attribute and returns what follows, and what of it may not be there.
+func svgAttribute(s string) (rest, what string) {
+	name, s := svgName(s)
+	if !strings.Contains(svgLooks, " "+name+" ") {
+		return "", name
+	}
+	s, ok := strings.CutPrefix(strings.TrimLeft(s, " \t\r\n"), "=")
+	s = strings.TrimLeft(s, " \t\r\n")
+	if !ok || s == "" || s[0] != '"' && s[0] != '\'' {
+		return "", name
+	}
+	value, rest, ok := strings.Cut(s[1:], s[:1])
+	switch {
+	case !ok:
+		return "", name
+	case strings.HasPrefix(name, "xmlns"):
+		if value != "http://www.w3.org/2000/svg" && value != "http://www.w3.org/1999/xlink" {
+			return "", value
+		}
+		return rest, ""
+	case strings.ContainsAny(value, "<\\@") || strings.Contains(value, "//"):
+		return "", value
+	case name == "aria-label" || name == "id":
+		return rest, ""
+	}
+	// Of what looks like a call, only colours, moves and a part of this very picture.
+	for v := value; ; {
+		i := strings.IndexByte(v, '(')
+		if i < 0 {
+			return rest, ""
+		}
+		at := i
+		for at > 0 && (lower(v[at-1]|0x20) || v[at-1] == '-') {
+			at--
+		}
+		call := strings.ToLower(v[at:i])
+		if v = v[i+1:]; call == "url" && !strings.HasPrefix(v, "#") || call != "url" && !strings.Contains(svgCalls, " "+call+" ") {
+			return "", value
+		}
+	}
 }
 
 func lower(c byte) bool { return 'a' <= c && c <= 'z' }
