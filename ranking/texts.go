@@ -105,6 +105,9 @@ func (b *blanks) fill(text string) string {
 			opens = opens && !unicode.IsLetter(r)
 			text = text[n:]
 		case value != "":
+			if strings.HasPrefix(text, "{days}") && b.days == 1 {
+				text = text[:n] + oneDay(text[n:])
+			}
 			out = append(out, value...)
 			opens, text = false, text[n:]
 		default:
@@ -119,6 +122,18 @@ func (b *blanks) fill(text string) string {
 		}
 	}
 	return string(out)
+}
+
+// oneDay puts the word that follows the number of days in the singular, in the languages that this package speaks.
+func oneDay(rest string) string {
+	for _, unit := range [...]string{" days", " días"} {
+		if after, ok := strings.CutPrefix(rest, unit); ok {
+			if next, _ := utf8.DecodeRuneInString(after); !unicode.IsLetter(next) {
+				return unit[:len(unit)-1] + after
+			}
+		}
+	}
+	return rest
 }
 
 // at reads a placeholder at the beginning of a text: what it stands for, and its length.

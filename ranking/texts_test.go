@@ -52,3 +52,19 @@ func FuzzFill(f *testing.F) {
 		}
 	})
 }
+
+func TestOneDayIsNotDays(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"{days} days since the first order":        {"1 day since the first order", "2 days since the first order"},
+		"{days} días desde el primer pedido":       {"1 día desde el primer pedido", "2 días desde el primer pedido"},
+		"the first order, {days} days":             {"the first order, 1 day", "the first order, 2 days"},
+		"{days} daysies, {days} days, {days} Tage": {"1 daysies, 1 day, 1 Tage", "2 daysies, 2 days, 2 Tage"},
+	} {
+		for i := range want {
+			b := blanks{days: int64(i) + 1}
+			if got := b.fill(text); got != want[i] {
+				t.Errorf("%q for %d: %q, want %q", text, i+1, got, want[i])
+			}
+		}
+	}
+}

@@ -49,6 +49,11 @@ func (d *Doc) Warnings() (all []Warning) {
 			warn("drafts", number(int64(missing[i]))+" of "+number(int64(texts))+" texts are missing in \""+lang+"\": members who read it get \""+d.main()+"\" there")
 		}
 	}
+	for _, lang := range d.languages() {
+		if base, _, _ := strings.Cut(lang, "-"); base != "en" && base != "es" {
+			warn("languages", "the app's own sentences, of reasons and goals, are in English and Spanish: members who read \""+lang+"\" get them in English, and a step for a contact without a name names nobody")
+		}
+	}
 	on := 0
 	for t := range ranking.NumTriggers {
 		r, path := &d.Ranking.Rules[t], "triggers."+t.String()
