@@ -1,6 +1,11 @@
 package ranking
 
-import "math/bits"
+import (
+	"math/bits"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // Alert is a notice that is due: the promoter is told now, with a step to take.
 type Alert struct {
@@ -125,7 +130,12 @@ func (pb *Playbook) NoticeWords(t TriggerID, lang, name string) string {
 	p := pb.Rules[t].Notice.Words.pick(lang)
 	b := blanks{oneLine(name), "", 0}
 	if b.name == "" {
-		b.name = inStead(someContact, p.Lang)
+		if b.name = pb.Unnamed.same(p.Lang); b.name == "" {
+			b.name = inStead(someContact, p.Lang)
+		} else if strings.HasPrefix(p.Text, "{name}") {
+			r, n := utf8.DecodeRuneInString(b.name)
+			b.name = string(unicode.ToUpper(r)) + b.name[n:]
+		}
 	}
 	return b.fill(p.Text)
 }

@@ -209,6 +209,7 @@ type Playbook struct {
 	Version  uint32
 	Greeting Greeting
 	Verbs    [NumChannels]Texts // "Call {name}"
+	Unnamed  Texts              // what stands for a name that is not known: "this contact"; empty: ours, in our languages
 	Rules    [NumTriggers]Rule
 	Reorder  Reorder
 

@@ -125,7 +125,9 @@ func (pb *Playbook) Step(t TriggerID, ch Channel, lang, name string) string {
 	verb := pb.Verbs[ch].pick(p.Lang)
 	b := blanks{oneLine(name), "", -1}
 	if b.name == "" {
-		b.name = inStead(thisContact, verb.Lang)
+		if b.name = pb.Unnamed.same(verb.Lang); b.name == "" {
+			b.name = inStead(thisContact, verb.Lang)
+		}
 	}
 	return strings.TrimSpace(b.fill(verb.Text) + " " + b.fill(p.Text))
 }

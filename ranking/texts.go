@@ -36,6 +36,14 @@ func (t Texts) pick(lang string) Phrase {
 	return best
 }
 
+// same is In, but empty where there is no text in that very language: it goes into a text of that language.
+func (t Texts) same(lang string) string {
+	if p := t.pick(lang); sameTag(base(p.Lang), base(lang)) {
+		return p.Text
+	}
+	return ""
+}
+
 // whole says whether there is a text, and words and language in all of them.
 func (t Texts) whole() bool {
 	for _, p := range t {

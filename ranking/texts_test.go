@@ -68,3 +68,19 @@ func TestOneDayIsNotDays(t *testing.T) {
 		}
 	}
 }
+
+func TestACompanysWordsForAContactWithoutAName(t *testing.T) {
+	pb := DefaultPlaybook()
+	pb.Verbs[Call] = append(pb.Verbs[Call], Phrase{"pt", "Ligar para {name}"})
+	pb.Rules[NewLead].Purpose = append(pb.Rules[NewLead].Purpose, Phrase{"pt", "para dizer olá"})
+	pb.Unnamed = Texts{{"pt", "este contato"}}
+	for lang, want := range map[string]string{"pt-BR": "Ligar para este contato para dizer olá", "en": "Call this contact to say hello"} {
+		if got := pb.Step(NewLead, Call, lang, ""); got != want {
+			t.Errorf("%s: %q, want %q", lang, got, want)
+		}
+	}
+	pb.Rules[NewLead].Notice.Words = Texts{{"pt", "{name} preencheu o formulário"}}
+	if got := pb.NoticeWords(NewLead, "pt", ""); got != "Este contato preencheu o formulário" {
+		t.Errorf("the notice says %q", got)
+	}
+}

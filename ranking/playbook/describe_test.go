@@ -24,6 +24,7 @@ var descriptions = map[string]string{
 	"greeting.name":    "Only the contact's name is known, or the two stand face to face: \"Hi {name}!\"",
 	"greeting.sender":  "Only the promoter's name is known: \"Hi, it's {sender}.\"",
 	"greeting.neither": "Neither name is known: \"Hi!\"",
+	"unnamed":          "What stands for the name of a contact who has none, within a step or at the beginning of a notice: \"this contact\". Without it English and Spanish have words of ours.",
 	"verbs":            "How a step begins, by its channel; the trigger's purpose follows: \"Call {name}\" and \"about a refill\".",
 
 	"limits":                    "Hard limits that come before all weighing, so that nobody is pestered.",

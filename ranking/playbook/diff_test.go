@@ -111,7 +111,7 @@ func TestWarningsAreOfWhatMayNotBeMeant(t *testing.T) {
 				d.Pieces[i].Title = append(d.Pieces[i].Title, ranking.Phrase{Lang: "pt", Text: "Nome"})
 			}
 		}},
-		{"a language that the app does not speak", "a step for a contact without a name names nobody", func(d *Doc) { d.Drafts = []string{"pt-BR"} }},
+		{"a language that the app does not speak", "unnamed: a step for a contact without a name names nobody in", func(d *Doc) { d.Drafts = []string{"pt-BR"} }},
 		{"a promise", "\"guarantee\" is a promise", func(d *Doc) { d.Pieces[0].Summary[0].Text = "We guarantee it." }},
 		{"one wording", "triggers.refill_due.contents: there is one wording", func(d *Doc) {
 			d.Ranking.Rules[ranking.RefillDue].Contents = d.Ranking.Rules[ranking.RefillDue].Contents[:1]

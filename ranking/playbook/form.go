@@ -239,6 +239,7 @@ func document(v visitor, d *Doc) {
 				texts(v, ch.String(), must, &d.Ranking.Verbs[ch], &verbTexts)
 			}
 		})
+		texts(v, "unnamed", quiet, &d.Ranking.Unnamed, &labelTexts)
 		object(v, "limits", shown, false, func() { limits(v, d.Ranking) })
 		object(v, "worth", shown, false, func() { worth(v, d.Ranking) })
 		object(v, "triggers", must, false, func() {

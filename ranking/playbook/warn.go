@@ -51,7 +51,10 @@ func (d *Doc) Warnings() (all []Warning) {
 	}
 	for _, lang := range d.languages() {
 		if base, _, _ := strings.Cut(lang, "-"); base != "en" && base != "es" {
-			warn("languages", "the app's own sentences, of reasons and goals, are in English and Spanish: members who read \""+lang+"\" get them in English, and a step for a contact without a name names nobody")
+			warn("languages", "the app's own sentences, of reasons and goals, are in English and Spanish: members who read \""+lang+"\" get them in English")
+			if !speaks(d.Ranking.Unnamed, lang) {
+				warn("unnamed", "a step for a contact without a name names nobody in \""+lang+"\": write what stands there")
+			}
 		}
 	}
 	on := 0
