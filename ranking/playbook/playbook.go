@@ -130,25 +130,6 @@ func Parse(b []byte) (*Doc, error) {
 	return d, nil
 }
 
-// Load reads a document that Parse has taken before it was published: on a device, where each kilobyte of program counts. It
-// looks at every field by itself, as Parse does, and not at what stands between them, but for the rules of goals.
-func Load(b []byte) (*Doc, error) {
-	d, r := read(b)
-	if !r.stopped && len(r.found) == 0 {
-		if err := d.Goals.Check(); err != nil {
-			r.problem(0, "goals", err.Error(), "take the document from trio playbook check")
-		}
-	}
-	if ps := r.sorted(); len(ps) > 0 {
-		return nil, ps
-	}
-	for t := range d.Ranking.Rules {
-		d.Ranking.Rules[t].Stages &^= noStages
-	}
-	d.settle()
-	return d, nil
-}
-
 // read reads the fields of a document.
 func read(b []byte) (*Doc, *reader) {
 	d, r := fresh(), &reader{b: b}
