@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -77,11 +78,17 @@ func TestDeviceKilledWhileItFolds(t *testing.T) {
 		g.ok(err)
 		g.ok(cmd.Start())
 		lines := bufio.NewScanner(out)
+		from := []string{"logged", "folded"}[round%2] // a slow machine has to come so far
+		kill := sync.OnceFunc(func() {
+			time.AfterFunc(time.Duration(rand.IntN(150))*time.Millisecond, func() { cmd.Process.Kill() }) //nolint:errcheck // it may have ended
+		})
 		for lines.Scan() {
 			what, rest, _ := strings.Cut(lines.Text(), " ")
+			if what == from {
+				kill()
+			}
 			switch what {
 			case "ready":
-				time.AfterFunc(time.Duration(rand.IntN(150))*time.Millisecond, func() { cmd.Process.Kill() }) //nolint:errcheck // it may have ended
 			case "logged":
 				logged[rest] = true
 			case "folded":
