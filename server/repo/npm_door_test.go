@@ -238,6 +238,9 @@ func TestNpmLargeDocument(t *testing.T) {
 
 // TestNpmReloads: a page that is loaded 300 times is 300 writers of its document.
 func TestNpmReloads(t *testing.T) {
+	if testing.Short() {
+		t.Skip("300 pages of npm's want a machine's full pace; without -short it runs")
+	}
 	t.Parallel()
 	w := newWorld(t)
 	d := w.device()
