@@ -2,7 +2,6 @@ package replica_test
 
 import (
 	"bytes"
-	"database/sql"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"trio/ranking"
 	"trio/ranking/playbook"
 	"trio/replica"
+	"trio/replica/sql"
 )
 
 // texting is a playbook that has new contacts texted where ours has them called, whose goals give a day without grace, and whose metrics
@@ -235,9 +235,9 @@ func TestPlaybookThatCannotBeRead(t *testing.T) {
 	raw := func(q string, args ...any) {
 		t.Helper()
 		ok(t, r.Close())
-		db, err := sql.Open("sqlite", path)
+		db, err := sql.Open(path)
 		ok(t, err)
-		_, err = db.Exec(q, args...)
+		_, err = db.ExecContext(ctx, q, args...)
 		ok(t, err)
 		ok(t, db.Close())
 		r = open(t, cfg)
@@ -302,15 +302,15 @@ func TestAnOlderBuildGoesByThePlaybookBefore(t *testing.T) {
 		ok(t, err)
 	}
 	ok(t, r.Close())
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open(path)
 	ok(t, err)
 	var n int
-	ok(t, db.QueryRow(`SELECT count(*) FROM playbooks`).Scan(&n))
+	ok(t, db.QueryRowContext(ctx, `SELECT count(*) FROM playbooks`).Scan(&n))
 	if n != 2 {
 		t.Errorf("%d playbooks are kept, want the newest and the one before", n)
 	}
 	doc := bytes.Replace(texting(9).Encode(), []byte(`"format": 1`), []byte(`"format": 2`), 1) // what the older build does not know
-	_, err = db.Exec(`UPDATE playbooks SET frame=? WHERE version=9`, frameOf(t, &wire.Playbook{Version: 9, Doc: doc}))
+	_, err = db.ExecContext(ctx, `UPDATE playbooks SET frame=? WHERE version=9`, frameOf(t, &wire.Playbook{Version: 9, Doc: doc}))
 	ok(t, err)
 	ok(t, db.Close())
 	r = open(t, cfg)
