@@ -108,10 +108,10 @@ phone: $(PHONE_STAMP)
 
 # The app in a real browser against a real server: join, pull, act, server killed, loaded again offline, captured, synced.
 PHONE_TEST_STAMP = clients/phone/test/node_modules/.stamp
-CONTACTS = 300
+PEOPLE = 300
 
 test-phone: build phone $(PHONE_TEST_STAMP)
-	cd clients/phone/test && node cycle.mjs $(CURDIR)/bin/trio ../dist $(CONTACTS)
+	cd clients/phone/test && node cycle.mjs $(CURDIR)/bin/trio ../dist $(PEOPLE)
 
 # Every decoder, with bytes that grow out of its corpus (testdata/fuzz): a little each time, FUZZ=10m when one was changed.
 # A room's tests are built once for all of its decoders.
