@@ -9,8 +9,10 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"time"
 
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"trio/crdt"
 	"trio/crdt/automerge"
@@ -93,34 +95,48 @@ func dialToRead(path string) (*conn, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	how, err := howToRead(path)
-	if err != nil {
-		return nil, err
+	for try := 0; ; try++ {
+		how, err := howToRead(path)
+		if err != nil {
+			return nil, err
+		}
+		c, err := dialAs(path, how)
+		if err == nil {
+			return c, nil
+		}
+		if how == usual {
+			c, still := dialURI(fileURI(path)+"?"+url.Values{"immutable": {"1"}}.Encode(), []pragma{{"query_only", 1}})
+			if still != nil {
+				return nil, translate(err)
+			}
+			return c, nil
+		}
+		if resultCode(err) != sqlite3.SQLITE_CANTOPEN || try == 10 {
+			return nil, translate(err)
+		}
+		time.Sleep(time.Duration(try) * 5 * time.Millisecond) // who had the log may have closed, and removed it, since we looked
 	}
+}
+
+// dialAs opens a database to be read in one way.
+func dialAs(path string, how reading) (*conn, error) {
 	pragmas := []pragma{{"busy_timeout", busyTimeout}, {"query_only", 1}, {"cache_size", -readerCacheKiB}}
 	if how == alone {
 		// First of all, as it has SQLite keep the index of the log in memory.
 		pragmas = append([]pragma{{"locking_mode", "exclusive"}}, pragmas...)
 	}
 	c, err := dialURI(fileURI(path)+string(how), pragmas)
-	if err == nil && how == alone {
+	if err != nil {
+		return nil, err
+	}
+	if how == alone {
 		_, err = c.Conn.(sqlite.FileControl).FileControlPersistWAL("main", 1) // an empty log stays too
 	}
 	if err == nil {
 		_, err = c.value("SELECT count(*) FROM sqlite_schema")
-		if err == nil {
-			return c, nil
-		}
 	}
-	if c != nil {
-		err = errors.Join(err, c.Close())
-	}
-	if how != usual {
-		return nil, translate(err)
-	}
-	c, still := dialURI(fileURI(path)+"?"+url.Values{"immutable": {"1"}}.Encode(), []pragma{{"query_only", 1}})
-	if still != nil {
-		return nil, translate(err)
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
