@@ -37,23 +37,11 @@ type SyncerConfig struct {
 	Silence time.Duration
 }
 
-// SyncState is what a screen says about the connection.
-type SyncState struct {
-	Connected bool
-	Level     bool      // all that the server had at the welcome is here, and nothing is unsent
-	Since     time.Time // of the state
-	Err       error     // why the last connection ended; nil while connected
-	Final     bool      // Err says not to come back: the person has to do something
-}
-
 // Syncer keeps a replica and a server level while it runs: what is written here goes out at once, what others write
 // comes in, and a lost connection is made again.
 type Syncer struct {
-	r   *Replica
+	connection
 	cfg SyncerConfig
-
-	mu    sync.Mutex
-	state SyncState
 }
 
 // NewSyncer returns a syncer that does not run yet.
@@ -76,22 +64,7 @@ func (r *Replica) NewSyncer(cfg SyncerConfig) *Syncer {
 	if cfg.Silence == 0 {
 		cfg.Silence = 2 * time.Minute
 	}
-	return &Syncer{r: r, cfg: cfg}
-}
-
-// State returns what a screen says about the connection.
-func (s *Syncer) State() SyncState {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state
-}
-
-func (s *Syncer) set(st SyncState) {
-	st.Since = time.Now()
-	s.mu.Lock()
-	s.state = st
-	s.mu.Unlock()
-	s.r.changed()
+	return &Syncer{connection: connection{r: r}, cfg: cfg}
 }
 
 // Run syncs until ctx ends (nil) or the server says not to come back (its *wire.Error).

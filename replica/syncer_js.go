@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"syscall/js"
 	"time"
 
@@ -24,24 +23,12 @@ type SyncerConfig struct {
 	Warn func(error)
 }
 
-// SyncState is what a screen says about the connection.
-type SyncState struct {
-	Connected bool
-	Level     bool      // all that the server had at the welcome is here, and nothing is unsent
-	Since     time.Time // of the state
-	Err       error     // why the last connection ended; nil while connected
-	Final     bool      // Err says not to come back: the person has to do something
-}
-
 // Syncer keeps a replica and a server level while it runs, over the WebSocket of a browser. The browser answers the
 // server's pings.
 type Syncer struct {
-	r    *Replica
+	connection
 	cfg  SyncerConfig
 	wake chan struct{}
-
-	mu    sync.Mutex
-	state SyncState
 }
 
 // NewSyncer returns a syncer that does not run yet.
@@ -58,22 +45,7 @@ func (r *Replica) NewSyncer(cfg SyncerConfig) *Syncer {
 	if cfg.Warn == nil {
 		cfg.Warn = func(error) {}
 	}
-	return &Syncer{r: r, cfg: cfg, wake: make(chan struct{}, 1)}
-}
-
-// State returns what a screen says about the connection.
-func (s *Syncer) State() SyncState {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state
-}
-
-func (s *Syncer) set(st SyncState) {
-	st.Since = time.Now()
-	s.mu.Lock()
-	s.state = st
-	s.mu.Unlock()
-	s.r.changed()
+	return &Syncer{connection: connection{r: r}, cfg: cfg, wake: make(chan struct{}, 1)}
 }
 
 // Wake ends the pause between two attempts: the page became visible, or the network came back.
