@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"trio/crdt/wire"
@@ -101,7 +102,7 @@ func parseCursor(s string, e wire.Epoch, t Tenant) (int64, error) {
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	switch {
-	case err != nil || len(b) == 0:
+	case err != nil || len(b) == 0 || strings.ContainsAny(s, "\r\n"): // the decoder skips those
 		return 0, fmt.Errorf("cursor is not what the feed gave out: %w", ErrCursor)
 	case b[0] != cursorVersion:
 		return 0, fmt.Errorf("cursor has version %d, this build reads %d: %w", b[0], cursorVersion, ErrCursor)

@@ -66,6 +66,7 @@ func FuzzCursor(f *testing.F) {
 	}
 	f.Add("")
 	f.Add("AAAA")
+	f.Add("\r\n" + formatCursor(epoch, 7, 1))
 	f.Fuzz(func(t *testing.T, s string) {
 		pos, err := parseCursor(s, epoch, 7)
 		if err != nil || s == "" {
