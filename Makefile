@@ -106,12 +106,13 @@ phone: $(PHONE_STAMP)
 	node clients/phone/core/build.mjs bin/core.wasm quick
 	cd clients/phone && npm run --silent build
 
-# The app in a real browser against a real server: join, pull, act, server killed, loaded again offline, captured, synced.
+# The app in a real browser against a real server: every test of clients/phone/test, or those of PLAY.
 PHONE_TEST_STAMP = clients/phone/test/node_modules/.stamp
 PEOPLE = 300
+PLAY = $(filter-out lib,$(basename $(notdir $(wildcard clients/phone/test/*.mjs))))
 
 test-phone: build phone $(PHONE_TEST_STAMP)
-	cd clients/phone/test && node cycle.mjs $(CURDIR)/bin/trio ../dist $(PEOPLE)
+	@cd clients/phone/test && for play in $(PLAY); do echo "$$play"; node $$play.mjs $(CURDIR)/bin/trio ../dist $(PEOPLE) || exit 1; done
 
 # Every decoder, with bytes that grow out of its corpus (testdata/fuzz): a little each time, FUZZ=10m when one was changed.
 # A room's tests are built once for all of its decoders.

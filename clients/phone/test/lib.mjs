@@ -1,0 +1,136 @@
+// What the tests of the app share: a real server with a member's book, and real browsers.
+//
+//   node <test>.mjs path/to/trio path/to/app [contacts]
+//
+// SHOTS=folder keeps pictures of the screens.
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import chromium from '@sparticuz/chromium'
+import { chromium as browsers } from 'playwright-core'
+
+const [trio, app, contacts = '300'] = process.argv.slice(2)
+if (!trio || !app) {
+  console.error(`usage: node ${path.basename(process.argv[1])} path/to/trio path/to/app [contacts]`)
+  process.exit(2)
+}
+const shots = process.env.SHOTS
+export const people = Number(contacts)
+export const tmp = mkdtempSync(path.join(tmpdir(), 'trio-phone-'))
+const data = path.join(tmp, 'data')
+const desk = path.join(tmp, 'desk')
+export const run = (...args) => execFileSync(trio, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+export const admin = (...args) => run('admin', '--data', data, ...args)
+/** atDesk is a command on the member's other device, a native one. */
+export const atDesk = (...args) => run('device', '--data', desk, ...args)
+const port = await new Promise(done => { const s = createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => done(port)) }) })
+export const base = `http://localhost:${port}`
+let server
+const ended = p => p.exitCode !== null || p.signalCode !== null ? Promise.resolve() : new Promise(done => p.once('exit', done))
+
+export async function serve(...more) {
+  server = spawn(trio, ['serve', '--data', data, '--listen', `127.0.0.1:${port}`, '--operator', '', '--app', app, '--fit-at', 'off', '--log-level', 'error', '--public-url', base, ...more], { stdio: ['ignore', 'inherit', 'inherit'] })
+  for (let i = 0; ; i++) {
+    try { if ((await fetch(`${base}/healthz`)).ok) return } catch { /* not yet */ }
+    if (i > 200 || server.exitCode !== null) throw new Error('the server does not answer')
+    await new Promise(f => setTimeout(f, 50))
+  }
+}
+
+export async function kill() {
+  server.kill('SIGKILL')
+  await ended(server)
+}
+
+function vcards(n) {
+  const first = ['Ana', 'Tom', 'Joanna', 'Lucía', 'Ben', 'Mercedes', 'Kwame', 'Aisha', 'Pablo', 'Ingrid', 'Mateo', 'Zoë', 'Priya', 'Chen']
+  const last = ['Torres', 'Okafor', 'Whitfield', 'Fernández Ortega', 'Mensah', 'Villanueva', 'Ruiz', 'Novak', 'Lindqvist', 'García', 'Adeyemi']
+  return Array.from({ length: n }, (_, i) => `BEGIN:VCARD\r\nVERSION:3.0\r\nFN:${first[i % first.length]} ${last[i % last.length]}\r\nTEL;TYPE=CELL:+346${String(i).padStart(8, '0')}\r\n` +
+    `EMAIL:p${i}@example.com\r\nNOTE:met at the fair\r\nCATEGORIES:fair-${i % 7}\r\nEND:VCARD\r\n`).join('')
+}
+
+function orders() {
+  const ago = days => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10)
+  return 'Customer,Phone,Date,Amount\n' + [['Joanna Reyes', '+34622000001', [105, 74, 43]], ['Pablo Iglesias', '+34622000002', [4]], ['Mercedes Vidal', '+34622000003', [95, 64, 33, 2]], ['Grace Boateng', '+34622000004', [200, 160, 120]]]
+    .flatMap(([name, phone, days]) => days.map(d => `${name},${phone},${ago(d)},64.50\n`)).join('')
+}
+
+/** field starts a server with a company and Maya, whose book of people and orders a native device brought in, and returns her ids. */
+export async function field() {
+  const company = /\d+/.exec(admin('company', 'Field'))[0]
+  const member = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(admin('member', company, 'Maya'))[0]
+  await serve()
+  atDesk('join', base, code(member))
+  writeFileSync(path.join(tmp, 'people.vcf'), vcards(people))
+  atDesk('import', path.join(tmp, 'people.vcf'))
+  for (const [name, number] of [['Tom Okafor', '+34611000001'], ['Lucía Fernández Ortega', '+34611000002'], ['Kofi Annan Boateng', '+34611000003']]) atDesk('add', name, number)
+  writeFileSync(path.join(tmp, 'orders.csv'), orders())
+  atDesk('import', path.join(tmp, 'orders.csv'))
+  atDesk('profile', 'name=Maya', 'zone=Europe/Madrid')
+  atDesk('goal', 'outreach', '3')
+  atDesk('goal', 'followup', '5')
+  atDesk('sync')
+  return { company, member }
+}
+
+/** code is a new invitation of a member's. */
+export const code = member => /code\s+(\S+)/.exec(admin('invite', member))[1]
+
+const open = []
+/** profile is a browser of its own: a phone, unless it is given another size. */
+export async function profile(name, viewport = { width: 390, height: 844 }) {
+  const c = await browsers.launchPersistentContext(path.join(tmp, name), {
+    executablePath: await chromium.executablePath(), args: ['--no-sandbox'], headless: true, viewport, deviceScaleFactor: 2, locale: 'en-GB',
+  })
+  open.push(c)
+  const page = c.pages()[0] ?? await c.newPage()
+  page.on('console', m => { if (m.type() === 'error' && !/ERR_CONNECTION_REFUSED|ERR_INTERNET_DISCONNECTED|WebSocket|Failed to load resource/.test(m.text())) console.error(`  ${name}: ${m.text()}`) })
+  page.on('pageerror', e => console.error(`  ${name}: ${e}`))
+  return page
+}
+export const shot = async (page, name) => { if (shots) { mkdirSync(shots, { recursive: true }); await page.waitForTimeout(450); await page.screenshot({ path: path.join(shots, `${name}.png`) }) } }
+export const measured = []
+export async function timed(what, f) {
+  const from = performance.now()
+  const out = await f()
+  measured.push([what, Math.round(performance.now() - from)])
+  console.log(`  ${what}: ${measured.at(-1)[1]} ms`)
+  return out
+}
+export function must(ok, what) {
+  if (!ok) throw new Error(`not so: ${what}`)
+  console.log(`ok  ${what}`)
+}
+export const three = page => page.locator('.three > li')
+export const unsent = page => page.evaluate(() => document.querySelector('.glyph')?.className ?? '')
+export const safe = async page => { // nothing is only here, and the server's all is here
+  await page.waitForFunction(() => document.querySelector('.glyph')?.dataset.sync === 'level', null, { timeout: 60_000 })
+  await page.locator('.glyph.safe').waitFor()
+}
+
+/** join makes a page one of the member's devices, by hand. */
+export async function join(page, member) {
+  await page.goto(`${base}/app/`)
+  await page.locator('input.code').fill(code(member))
+  await page.locator('.button.main').click()
+  await safe(page)
+  await three(page).first().waitFor()
+}
+
+/** play runs a test: its end is the process's, and pictures are left of what failed. */
+export async function play(test) {
+  try {
+    await test()
+    if (measured.length > 0) console.log(JSON.stringify(Object.fromEntries(measured)))
+  } catch (e) {
+    console.error(`error: ${e.stack ?? e}`)
+    process.exitCode = 1
+    for (const [i, c] of open.entries()) for (const p of c.pages()) await p.screenshot({ path: path.join(tmpdir(), `trio-phone-failed-${i}.png`) }).catch(() => {})
+  } finally {
+    for (const c of open) await c.close().catch(() => {})
+    if (server && server.exitCode === null) await kill()
+    rmSync(tmp, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,35 @@
+// The screens by their place in the hash: #/person/<id> is Person with that id.
+import type { ComponentType } from 'preact'
+import { type Key } from '../i18n'
+import { list, three } from '../state'
+import { Goals } from './goals'
+import { Import } from './import'
+import { More } from './more'
+import { People } from './people'
+import { Person } from './person'
+import { Syncing } from './sync'
+import { Today } from './today'
+
+export type Tab = 'today' | 'people' | 'goals' | 'more'
+
+export interface Screen {
+  show: ComponentType<{ id: string }>
+  tab: Tab // which of the tabs below is lit
+  title?: () => Key
+  deep?: boolean // one step further in: there is a way back
+}
+
+const next: Key[] = ['today.title.none', 'today.title.one', 'today.title.two', 'today.title']
+const today: Screen = { show: Today, tab: 'today', title: () => next[three[list.value].value?.length ?? 3]! }
+
+export const screens: Record<string, Screen> = {
+  '': today,
+  add: today, // a sheet over it
+  goals: { show: Goals, tab: 'goals', title: () => 'goals.title' },
+  import: { show: Import, tab: 'more', title: () => 'people.import', deep: true },
+  more: { show: More, tab: 'more', title: () => 'more.title' },
+  people: { show: People, tab: 'people', title: () => 'app.people' },
+  person: { show: Person, tab: 'people', deep: true },
+  sync: { show: Syncing, tab: 'more', title: () => 'sync.title', deep: true },
+}
+export const screenAt = (where: string): Screen => screens[where] ?? today
