@@ -13,7 +13,7 @@ WASM_TESTS = ./crdt/... ./ranking/... ./replica/importer
 # share in memory (pools, notes on changes) races in the rooms above, which share it for real.
 VALUES = ./crdt/... ./ranking/... ./replica/importer ./server/intake ./clients/qr ./clients/sim/gen
 
-.PHONY: run build test check still format vet staticcheck deadcode modules builds suite race wasm phone-core phone test-phone npm fuzz bench bench-engine bench-ranking bench-system bench-durability clean
+.PHONY: run build test check still format vet staticcheck deadcode modules builds suite race wasm screens phone-core phone app app-same test-phone npm fuzz bench bench-engine bench-ranking bench-system bench-durability clean
 
 # A company's day on this machine; then the server stays up. On your own data:
 # make run ORDERS=file.csv CONTACTS=file.vcf [COLUMNS=customer=…,date=…,amount=…] [CODE=+34]
@@ -28,7 +28,7 @@ test: check
 
 check:
 	@$(MAKE) --no-print-directory -j2 still
-	@$(MAKE) --no-print-directory suite race wasm fuzz
+	@$(MAKE) --no-print-directory suite race wasm fuzz screens
 
 # What is found without running anything.
 still: format vet staticcheck deadcode modules builds
@@ -106,12 +106,23 @@ phone: $(PHONE_STAMP)
 	node clients/phone/core/build.mjs bin/core.wasm quick
 	cd clients/phone && npm run --silent build
 
+# The app as the server's program carries it, in clients/phone/app; it is committed, so that go build is enough for the rest.
+app: phone
+	node clients/phone/pack.mjs clients/phone/dist clients/phone/app
+
+# Whether what is committed is what its source makes.
+app-same: phone
+	node clients/phone/pack.mjs clients/phone/dist clients/phone/app check
+
 # The app in a real browser against a real server: every test of clients/phone/test, or those of PLAY.
 PHONE_TEST_STAMP = clients/phone/test/node_modules/.stamp
 PEOPLE = 300
 PLAY = $(filter-out lib,$(basename $(notdir $(wildcard clients/phone/test/*.mjs))))
 
-test-phone: build phone $(PHONE_TEST_STAMP)
+screens: $(if $(HAVE_NODE),test-phone)
+	$(if $(HAVE_NODE),,@$(call WITHOUT,"no Node.js: the app of phones is not played in a browser"))
+
+test-phone: build app-same $(PHONE_TEST_STAMP)
 	@cd clients/phone/test && for play in $(PLAY); do echo "$$play"; node $$play.mjs $(CURDIR)/bin/trio ../dist $(PEOPLE) || exit 1; done
 
 # Every decoder, with bytes that grow out of its corpus (testdata/fuzz): a little each time, FUZZ=10m when one was changed.

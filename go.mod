@@ -3,6 +3,7 @@ module trio
 go 1.26.0
 
 require (
+	github.com/andybalholm/brotli v1.2.8
 	github.com/automerge/automerge-go v0.0.0-20230903201930-b80ce8aadbb9
 	github.com/boombuler/barcode v1.1.0
 	github.com/emersion/go-vcard v0.0.0-20260618161152-d854b7e0e2d3

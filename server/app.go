@@ -1,14 +1,22 @@
 package server
 
 import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"path"
+	"strconv"
 	"strings"
+	"sync"
+	"time"
 
+	"github.com/andybalholm/brotli"
 	"github.com/gorilla/mux"
 
 	"trio/server/ops"
@@ -26,9 +34,14 @@ var appTypes = map[string]string{
 	".wasm": "application/wasm", ".svg": "image/svg+xml", ".png": "image/png", ".webmanifest": "application/manifest+json",
 }
 
+// packing is the end of the name of a file that is packed with Brotli.
+const packing = ".br"
+
 // app serves the files of a built app. Those in assets have names made of what is in them and are kept by browsers for good;
-// the others are asked for anew each time, so that a new build is found.
+// the others are asked for anew each time, so that a new build is found. A file may be there packed instead, with .br after
+// its name; packed files are those of this program and never change.
 func app(files fs.FS) http.Handler {
+	a := &appFiles{files: files, packed: map[string]*packed{}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := mux.Vars(r)["file"]
 		if name == "" {
@@ -39,31 +52,126 @@ func app(files fs.FS) http.Handler {
 			noFile(w, r)
 			return
 		}
-		f, err := files.Open(name)
-		if errors.Is(err, fs.ErrNotExist) {
+		h := w.Header()
+		serve, err := a.find(name, r.Header.Values("Accept-Encoding"), h)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			noFile(w, r)
 			return
-		}
-		if err != nil {
+		case err != nil:
 			ops.Refuse(w, r, http.StatusInternalServerError, "internal", "the app cannot be read", "tell support the request's id")
 			return
 		}
-		defer f.Close() //nolint:errcheck // it was only read
-		content, ok := f.(io.ReadSeeker)
-		info, err := f.Stat()
-		if !ok || err != nil || info.IsDir() {
-			noFile(w, r)
-			return
-		}
-		h := w.Header()
+		defer serve.Close() //nolint:errcheck // it was only read
 		h.Set("Content-Security-Policy", appPolicy)
 		h.Set("Content-Type", kind)
 		h.Set("Cache-Control", "no-cache")
 		if strings.HasPrefix(name, "assets/") {
 			h.Set("Cache-Control", "public, max-age=31536000, immutable")
 		}
-		http.ServeContent(w, r, name, info.ModTime(), content)
+		http.ServeContent(w, r, name, serve.changed, serve)
 	})
+}
+
+// appFiles finds files of an app in the form that a browser takes.
+type appFiles struct {
+	files fs.FS
+
+	mu     sync.Mutex
+	packed map[string]*packed
+}
+
+// packed is a file in the forms in which it was asked for.
+type packed struct {
+	brotli []byte
+	hash   string // of what is in it
+	gzip   []byte // nil until a browser that takes no Brotli came: those that use plain HTTP
+}
+
+// content is a file on its way out.
+type content struct {
+	io.ReadSeeker
+	io.Closer
+	changed time.Time // zero: the ETag tells versions apart
+}
+
+// find opens a file and sets what the headers must say of its form.
+func (a *appFiles) find(name string, accepts []string, h http.Header) (*content, error) {
+	f, err := a.files.Open(name)
+	if err == nil {
+		info, err := f.Stat()
+		seeker, ok := f.(io.ReadSeeker)
+		if err != nil || !ok || info.IsDir() {
+			return nil, errors.Join(fs.ErrNotExist, f.Close())
+		}
+		return &content{seeker, f, info.ModTime()}, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.packed[name]
+	if p == nil {
+		b, err := fs.ReadFile(a.files, name+packing)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(b)
+		p = &packed{brotli: b, hash: hex.EncodeToString(sum[:8])}
+		a.packed[name] = p
+	}
+	h.Set("Vary", "Accept-Encoding")
+	form, out := "", p.brotli
+	switch {
+	case takes(accepts, "br"):
+		form = "br"
+	case takes(accepts, "gzip"):
+		form = "gzip"
+		if p.gzip == nil {
+			if p.gzip, err = regzip(p.brotli); err != nil {
+				return nil, err
+			}
+		}
+		out = p.gzip
+	default:
+		if out, err = io.ReadAll(brotli.NewReader(bytes.NewReader(p.brotli))); err != nil {
+			return nil, err
+		}
+	}
+	h.Set("ETag", `"`+p.hash+form+`"`)
+	if form != "" {
+		h.Set("Content-Encoding", form)
+		h.Set("Content-Length", strconv.Itoa(len(out)))
+	}
+	return &content{bytes.NewReader(out), io.NopCloser(nil), time.Time{}}, nil
+}
+
+// regzip packs in gzip what is packed in Brotli.
+func regzip(b []byte) ([]byte, error) {
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(z, brotli.NewReader(bytes.NewReader(b))); err != nil {
+		return nil, err
+	}
+	err = z.Close()
+	return out.Bytes(), err
+}
+
+// takes says whether a browser takes a form. It says so by name; with q=0 it says that it does not.
+func takes(accepts []string, form string) bool {
+	for _, line := range accepts {
+		for one := range strings.SplitSeq(line, ",") {
+			name, q, _ := strings.Cut(one, ";")
+			if strings.TrimSpace(name) == form {
+				return !strings.HasPrefix(strings.ReplaceAll(q, " ", ""), "q=0") || strings.Trim(q, " q=0.") != ""
+			}
+		}
+	}
+	return false
 }
 
 func noFile(w http.ResponseWriter, r *http.Request) {

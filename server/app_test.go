@@ -1,7 +1,10 @@
 package server_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/andybalholm/brotli"
+
+	"trio/clients/phone"
 	"trio/server"
 	"trio/server/store"
 )
@@ -71,5 +77,82 @@ func TestApp(t *testing.T) {
 		if res, body := get(path); res.StatusCode == 200 || strings.Contains(body, "secret") && !strings.Contains(body, "no such file") {
 			t.Errorf("%s: %s %q", path, res.Status, body)
 		}
+	}
+}
+
+// TestBuiltInApp asks for the app that the program carries, in each form in which a browser takes files.
+func TestBuiltInApp(t *testing.T) {
+	st, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "trio.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close() //nolint:errcheck
+	web := httptest.NewServer(server.New(server.Config{Store: st, App: phone.App(), Log: slog.New(slog.DiscardHandler)}))
+	defer web.Close()
+	get := func(path, accept, none string) (*http.Response, []byte) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, web.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept-Encoding", accept)
+		if none != "" {
+			req.Header.Set("If-None-Match", none)
+		}
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res, b
+	}
+	unpack := func(b []byte, form string) []byte {
+		t.Helper()
+		var r io.Reader = bytes.NewReader(b)
+		var err error
+		switch form {
+		case "br":
+			r = brotli.NewReader(r)
+		case "gzip":
+			r, err = gzip.NewReader(r)
+		}
+		if err == nil {
+			b, err = io.ReadAll(r)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	var names []string
+	err = fs.WalkDir(phone.App(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			names = append(names, strings.TrimSuffix(name, ".br"))
+		}
+		return err
+	})
+	if err != nil || len(names) < 6 {
+		t.Fatalf("the app has files %v, %v", names, err)
+	}
+	for _, name := range names {
+		_, plain := get("/app/"+name, "identity", "")
+		for _, c := range []struct{ accept, form string }{
+			{"gzip, deflate, br, zstd", "br"}, {"gzip, deflate", "gzip"}, {"br;q=0, gzip", "gzip"}, {"br;q=0.5", "br"}, {"", ""}, {"gzip; q=0.0", ""}, {"xbr", ""},
+		} {
+			res, b := get("/app/"+name, c.accept, "")
+			if res.StatusCode != 200 || res.Header.Get("Content-Encoding") != c.form || res.Header.Get("Vary") != "Accept-Encoding" || len(plain) == 0 || !bytes.Equal(unpack(b, c.form), plain) {
+				t.Fatalf("%s for %q: %s %v", name, c.accept, res.Status, res.Header)
+			}
+			if again, b := get("/app/"+name, c.accept, res.Header.Get("ETag")); again.StatusCode != http.StatusNotModified || len(b) != 0 {
+				t.Errorf("%s for %q asked again: %s", name, c.accept, again.Status)
+			}
+		}
+	}
+	if res, _ := get("/app/index.html.br", "br", ""); res.StatusCode != http.StatusNotFound {
+		t.Errorf("a packed file by its own name: %s", res.Status)
 	}
 }

@@ -100,7 +100,7 @@ func New(cfg Config) *Server {
 		get("/readyz", ops.Route{Name: "readyz", Quiet: true}, http.HandlerFunc(s.health.Ready)),
 	}, people.Routes(cfg.Log)...)
 	if cfg.App != nil {
-		routes = append(routes, get(AppPath+"{file:.*}", ops.Route{Name: "app"}, app(cfg.App)))
+		routes = append(routes, get(AppPath+"{file:.*}", ops.Route{Name: "app", Public: true}, app(cfg.App)))
 	}
 	methods := map[string][]string{}
 	for _, rt := range routes {

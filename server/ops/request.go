@@ -39,6 +39,7 @@ type Route struct {
 	Scope  store.Scope // that a company's key needs: "" for none
 	Body   int64       // bytes that a request may bring: 0 for none
 	Quiet  bool        // logged for debugging only: it is asked all the time
+	Public bool        // the same for everybody, out of memory: many phones behind one address of an event ask at once, and none is kept out
 	// Token returns the token or key that a request carries; nil is Bearer. What it looks at besides the header is not logged.
 	Token func(*http.Request) string
 }
@@ -239,7 +240,7 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 	if crowded && !rt.Quiet {
 		return full()
 	}
-	if rt.Quiet {
+	if rt.Quiet || rt.Public {
 		return r // costs nothing, and whoever restarts servers by it must get its answer
 	}
 	if wait, ok := g.strangers.take(addr, time.Now()); !ok {

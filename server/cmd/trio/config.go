@@ -86,7 +86,7 @@ func settings(c *config) []setting {
 			"a URL such as https://trio.example.com", publicURL(&c.PublicURL), "",
 		},
 
-		{"public listener", "app", "FOLDER", "of a built app of phones (clients/phone/dist), to serve under /app/; empty is none", "a folder", text(&c.App), ""},
+		{"public listener", "app", "FOLDER", "of a build of the app of phones to serve under /app/; empty is the one that is built in, off is none", "a folder, or off", text(&c.App), ""},
 
 		{"TLS", "tls-cert", "FILE", "certificate with its chain (PEM); read again when it changes", "a file", text(&c.TLSCert), ""},
 		{"TLS", "tls-key", "FILE", "key of the certificate (PEM)", "a file", text(&c.TLSKey), ""},
@@ -644,7 +644,7 @@ func help(w io.Writer, fs *flag.FlagSet, all []setting) {
 			group = s.group
 			fmt.Fprintf(w, "\n%s\n", group)
 		}
-		def := "none"
+		def := "empty"
 		if s.def != "" {
 			def = s.def
 		}

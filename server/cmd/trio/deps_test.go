@@ -29,6 +29,7 @@ var rooms = map[string][]string{
 	"trio/crdt/book":        {"trio/crdt", "trio/ranking"},
 	"trio/replica":          {"trio/crdt", "trio/ranking", "trio/replica"},
 	"trio/clients/qr":       {},
+	"trio/clients/phone":    {},
 	"trio/server":           {"trio/crdt", "trio/ranking", "trio/server"},
 	"trio/server/admin":     {"trio/crdt", "trio/ranking", "trio/server/fit", "trio/server/intake", "trio/server/ops", "trio/server/store"},
 	"trio/server/store":     {"trio/crdt", "trio/server/store"},

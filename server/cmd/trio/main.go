@@ -19,6 +19,7 @@ import (
 	"trio/clients/corporate"
 	"trio/clients/desktop"
 	"trio/clients/sim"
+	"trio/server"
 	"trio/server/admin"
 	"trio/server/store"
 	"trio/server/witness"
@@ -200,7 +201,7 @@ func demo(ctx context.Context, args []string) error {
 	contacts := fs.String("contacts", "", "`file` with contacts (vCard or CSV)")
 	columns := fs.String("columns", "", "columns of the orders when they cannot be guessed: customer=…,date=…,amount=…")
 	code := fs.String("code", "", "calling `code` of phone numbers in the files that have none, such as +34")
-	phones := fs.String("app", "", "`folder` of a built app of phones (clients/phone/dist), to serve under /app/")
+	phones := fs.String("app", "", "`folder` of a build of the app of phones to serve under /app/; empty is the one that is built in, off is none")
 	once := fs.Bool("once", false, "stop when the day is played instead of staying up as a server")
 	fs.Usage = func() {
 		fmt.Fprint(fs.Output(), `trio demo plays a company's day on this machine; then the server stays up for real devices
@@ -292,6 +293,13 @@ newest three are kept.
 	yours, err := people.Invite(ctx, admin.Operator(), player, 0)
 	if err != nil {
 		return err
+	}
+	if c.App != "off" {
+		phone, err := people.Invite(ctx, admin.Operator(), player, 0)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("\nTheir book in a browser, as on a phone, without signal too once it is there:\n\n  %s%s#/join/%s\n", url, server.AppPath, phone.Code)
 	}
 	fmt.Printf(`
 The server stays up (Ctrl-C ends it). In another terminal, as one more device of the same promoter, and as corporate:

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"trio/clients/phone"
 	"trio/clients/qr"
 	"trio/server"
 	"trio/server/ops"
@@ -45,17 +46,30 @@ type running struct {
 	ended    chan error
 }
 
+// appOf is the app of phones by the setting: the one that is built in, another build, or none.
+func appOf(setting string) (fs.FS, error) {
+	switch setting {
+	case "":
+		return phone.App(), nil
+	case "off":
+		return nil, nil
+	}
+	files, err := server.OpenApp(setting)
+	if err != nil {
+		return nil, &wrong{"the app of phones: " + err.Error(), "build it with make phone, and name its folder: --app clients/phone/dist; without --app the one that is built in is served", 1}
+	}
+	return files, nil
+}
+
 // start serves a store as c says, on clock now.
 func start(st store.Store, c *config, now func() time.Time, log *slog.Logger) (*running, error) {
 	t, err := tlsConfig(c, log)
 	if err != nil {
 		return nil, err
 	}
-	var phones fs.FS
-	if c.App != "" {
-		if phones, err = server.OpenApp(c.App); err != nil {
-			return nil, &wrong{"the app of phones: " + err.Error(), "build it with make phone, and name its folder: --app clients/phone/dist", 1}
-		}
+	phones, err := appOf(c.App)
+	if err != nil {
+		return nil, err
 	}
 	l, err := listen(c.Listen, "listen")
 	if err != nil {
