@@ -119,10 +119,10 @@ PHONE_TEST_STAMP = clients/phone/test/node_modules/.stamp
 PEOPLE = 300
 PLAY = $(filter-out lib,$(basename $(notdir $(wildcard clients/phone/test/*.mjs))))
 
-screens: $(if $(HAVE_NODE),test-phone)
+screens: $(if $(HAVE_NODE),app-same test-phone)
 	$(if $(HAVE_NODE),,@$(call WITHOUT,"no Node.js: the app of phones is not played in a browser"))
 
-test-phone: build app-same $(PHONE_TEST_STAMP)
+test-phone: build phone $(PHONE_TEST_STAMP)
 	@cd clients/phone/test && for play in $(PLAY); do echo "$$play"; node $$play.mjs $(CURDIR)/bin/trio ../dist $(PEOPLE) || exit 1; done
 
 # Every decoder, with bytes that grow out of its corpus (testdata/fuzz): a little each time, FUZZ=10m when one was changed.
