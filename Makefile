@@ -116,7 +116,7 @@ app-same: phone
 
 # The app in a real browser against a real server: every test of clients/phone/test, or those of PLAY.
 PHONE_TEST_STAMP = clients/phone/test/node_modules/.stamp
-PEOPLE = 300
+PEOPLE = 700
 PLAY = $(filter-out lib,$(basename $(notdir $(wildcard clients/phone/test/*.mjs))))
 
 screens: $(if $(HAVE_NODE),app-same test-phone)

@@ -19,7 +19,7 @@ export function App() {
         {!deep && <p class="date">{date && day(date, { weekday: 'long', day: 'numeric', month: 'long' })}</p>}
         {title && <h1>{t(title())}</h1>}
       </div><Glyph /></header>
-      <main class="screen" key={where}><Show id={id} /></main>
+      <main class="screen" key={where} tabIndex={0}><Show id={id} /></main>
       <footer class="foot">
         {tab === 'today' && <Segments label={t('today.lists')} value={list.value} onPick={v => { list.value = v }} all={(['prospects', 'members'] as const).map(l => ({ value: l, label: t(`today.${l}`), count: three[l].value?.length ?? 0 }))} />}
         {where === 'people' && <Search />}

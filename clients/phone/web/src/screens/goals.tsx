@@ -28,7 +28,7 @@ export function Goals() {
       </section>
       {h.line && <p class="line"><Icon name="spark" /><span>{h.line}</span></p>}
       <section>
-        <h3>{t('goals.week')}</h3>
+        <h2 class="part">{t('goals.week')}</h2>
         <div class="card">
           <ol class="week">{h.week.map(d => (
             <li key={d.date} class="small"><span aria-hidden="true" class="soft">{day(d.date, { weekday: 'narrow' })}</span>
@@ -45,8 +45,8 @@ export function Goals() {
         <div class="card"><span class="num">{number(h.points)}</span><span class="soft small">{t('goals.points')}</span></div>
       </div>
       <section>
-        <h3>{t('goals.badges')}</h3>
-        <ul class="badges">{h.badges.map(b => (
+        <h2 class="part">{t('goals.badges')}</h2>
+        <ul class="badges" tabIndex={0} aria-label={t('goals.badges')}>{h.badges.map(b => (
           <li class="card badge" key={b.name}><BadgeMark level={b.level} of={b.of} part={b.want ? (b.done ?? 0) / b.want : 1} />
             <div class="small">{b.label}</div><div class="small soft">{b.level < b.of ? t('goals.next', { done: number(b.done ?? 0), want: number(b.want ?? 0) }) : '★'}</div>
           </li>

@@ -34,7 +34,7 @@ export function Import() {
           {came.newOrders + came.sameOrders > 0 && <p class="soft">{t('import.orders', { n: came.newOrders, same: number(came.sameOrders) })}</p>}
         </section>
       )}</div>
-      {came && came.problems.length > 0 && <section><h3>{t('import.problems')}</h3><ul class="card list">{came.problems.map((p, i) => <li key={i}><span class="small">{p}</span></li>)}</ul></section>}
+      {came && came.problems.length > 0 && <section><h2 class="part">{t('import.problems')}</h2><ul class="card list">{came.problems.map((p, i) => <li key={i}><span class="small">{p}</span></li>)}</ul></section>}
     </div>
   )
 }

@@ -15,17 +15,17 @@ export function More() {
   const talk = (v: 'en' | 'es') => { speak(v); void ask('setProfile', { key: 'language', value: v }); void refresh() }
   return (
     <>
-      <section><h3>{t('more.me')}</h3>
+      <section><h2 class="part">{t('more.me')}</h2>
         <div class="card pad stack">
           <label class="field"><span>{t('more.name')}</span>
             <input value={me?.name ?? ''} autocomplete="given-name" onChange={e => void ask('setProfile', { key: 'name', value: e.currentTarget.value.trim() })} /></label>
           <p class="soft small">{t('more.zone')}: {me?.zone || Intl.DateTimeFormat().resolvedOptions().timeZone}</p>
         </div>
       </section>
-      <section><h3>{t('more.language')}</h3>
+      <section><h2 class="part">{t('more.language')}</h2>
         <Segments label={t('more.language')} value={language.value as 'en' | 'es'} onPick={talk} all={[{ value: 'en', label: 'English' }, { value: 'es', label: 'Español' }]} />
       </section>
-      <section><h3>{t('more.theme')}</h3>
+      <section><h2 class="part">{t('more.theme')}</h2>
         <Segments label={t('more.theme')} value={theme} onPick={pick} all={themes.map(value => ({ value, label: t(`theme.${value}`) }))} />
       </section>
       <section>

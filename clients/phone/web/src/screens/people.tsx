@@ -11,49 +11,60 @@ export const search = signal('')
 const total = signal(0) // of the whole book
 const height = 68
 const page = 200
+const inSight = 30 // rows, and some above and below
 
-/** People is the whole book; only the rows in sight are in the page. */
+/** Book is what is here of a search's answer: pages of rows by their number. */
+interface Book { words: string; total: number; pages: Map<number, Row[]> }
+
+/** People is the whole book; only the rows in sight are in the page, and only their pages are asked for. */
 export function People() {
-  const [rows, setRows] = useState<{ all: Row[]; total: number } | null>(null)
+  const [book, setBook] = useState<Book | null>(null)
   const [from, setFrom] = useState(0)
   const box = useRef<HTMLDivElement>(null)
   const words = search.value
+  const pages = [...new Set([Math.floor(from / page), Math.floor((from + inSight) / page)])]
+  const wanted = useRef({ words, pages })
+  wanted.current = { words, pages }
+  const load = async (which: number[], anew: boolean) => {
+    const got = await Promise.all(which.map(n => ask<{ rows: Row[]; total: number }>('people', { search: words, offset: n * page, limit: page })))
+    if (wanted.current.words !== words) return
+    setBook(old => {
+      const kept = !anew && old?.words === words ? old.pages : []
+      const next: Book = { words, total: old?.total ?? 0, pages: new Map(kept) }
+      got.forEach((g, i) => { if (g) { next.pages.set(which[i]!, g.rows); next.total = g.total } })
+      if (!words) total.value = next.total
+      return next
+    })
+  }
   useEffect(() => {
-    let live = true
-    const load = async () => {
-      const got = await ask<{ rows: Row[]; total: number }>('people', { search: words, offset: 0, limit: page })
-      if (live && got) { setRows({ all: got.rows, total: got.total }); if (!words) total.value = got.total }
-    }
-    void load()
-    const off = watch(() => void load())
-    return () => { live = false; off() }
+    void load(wanted.current.pages, true)
+    return watch(() => void load(wanted.current.pages, true))
   }, [words])
+  const missing = book?.words === words ? pages.filter(n => n * page < book.total && !book.pages.has(n)) : []
+  useEffect(() => { if (missing.length > 0) void load(missing, false) }, [missing.join()])
   useLayoutEffect(() => {
     const s = box.current?.closest('.screen')
     if (!s) return
     const look = () => setFrom(Math.max(0, Math.floor((s.scrollTop - box.current!.offsetTop) / height) - 6))
     s.addEventListener('scroll', look, { passive: true })
     return () => s.removeEventListener('scroll', look)
-  }, [rows !== null])
-  const missing = rows && from + 30 > rows.all.length && rows.all.length < rows.total
-  useEffect(() => {
-    if (!missing) return
-    void ask<{ rows: Row[]; total: number }>('people', { search: words, offset: rows.all.length, limit: page }).then(got => {
-      if (got) setRows(r => r && { all: [...r.all, ...got.rows], total: got.total })
-    })
-  }, [missing])
-  if (!rows) return null
-  if (rows.total === 0) return (
+  }, [book !== null && book.total > 0])
+  if (!book) return null
+  if (book.total === 0) return (
     <div class="nothing"><Icon name="people" /><h2>{t(words ? 'people.none' : 'people.empty')}</h2><p class="soft">{t(words ? 'people.none.hint' : 'people.empty.hint')}</p>
       {!words && <button class="button" onClick={() => go('import')}><Icon name="file" />{t('people.import')}</button>}
     </div>
   )
+  const rows = Array.from({ length: inSight }, (_, i) => from + i).flatMap(at => {
+    const row = book.pages.get(Math.floor(at / page))?.[at % page]
+    return row ? [{ at, row }] : []
+  })
   return (
-    <div class="people" ref={box} style={{ height: `${rows.total * height}px` }} role="list" aria-label={`${t('app.people')}: ${number(rows.total)}`}>
-      {rows.all.slice(from, from + 30).map((r, i) => (
-        <a class="row" role="listitem" key={r.id} href={`#/person/${r.id}`} style={{ top: `${(from + i) * height}px` }}>
+    <div class="people" ref={box} style={{ height: `${book.total * height}px` }} role="list" aria-label={`${t('app.people')}: ${number(book.total)}`}>
+      {rows.map(({ at, row: r }) => (
+        <div class="line" role="listitem" key={r.id} style={{ top: `${at * height}px` }}><a class="row" href={`#/person/${r.id}`}>
           <Face name={r.name} /><span><strong>{r.name}</strong><small class="soft">{r.last && r.at ? `${t(`kind.${r.last}` as Key, { stage: t(`stage.${r.stage}`) })}, ${ago(r.at)}` : t('people.nothing')}</small></span><span class="chip">{t(`stage.${r.stage}`)}</span>
-        </a>
+        </a></div>
       ))}
     </div>
   )

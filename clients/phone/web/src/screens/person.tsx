@@ -35,14 +35,14 @@ export function Person({ id }: { id: string }) {
         ))}
         <button class="button" onClick={() => setLogging('call')}><Icon name="check" />{t('person.log')}</button>
       </div>
-      <section><h3>{t('person.about')}</h3>
+      <section><h2 class="part">{t('person.about')}</h2>
         <ul class="card list">
           {c.phones.map(([p, label]) => <li key={p}><Icon name="call" /><span>{p}</span>{label && <small class="soft">{label}</small>}</li>)}
           {c.emails.map(([p, label]) => <li key={p}><Icon name="email" /><span>{p}</span>{label && <small class="soft">{label}</small>}</li>)}
           {c.note && <li><Icon name="pen" /><span>{c.note}</span></li>}
         </ul>
       </section>
-      <section><h3>{t('person.time')}</h3>
+      <section><h2 class="part">{t('person.time')}</h2>
         {log.length === 0 ? <p class="soft card" style={{ padding: '18px' }}>{t('person.empty')}</p> : (
           <ol class="card list time">{log.map(e => (
             <li key={e.id}><Icon name={icons[e.kind] ?? 'eye'} /><span>{t(`kind.${e.kind}` as Key, { stage: e.stage ? t(`stage.${e.stage}`) : '' })}{e.outcome ? `: ${t(`outcome.${e.outcome}`)}` : ''}{e.cents !== undefined && e.currency ? `, ${money(e.cents, e.currency)}` : ''}

@@ -33,14 +33,14 @@ export function Syncing() {
         {s.trouble && s.state !== 'level' && <p class="soft small">{t('sync.trouble')}: {s.trouble}</p>}
         {(s.state === 'connecting' || s.state === 'off') && <button class="button" onClick={wake}>{t('sync.now')}</button>}
       </section>
-      <section><h3>{t('sync.only')}</h3>
+      <section><h2 class="part">{t('sync.only')}</h2>
         {unsent.length === 0 ? <p class="soft card pad">{t('sync.nothing')}</p> : (
           <ul class="card list">{unsent.slice(0, 50).map((u, i) => (
             <li key={i}><Icon name={u.refused ? 'no' : 'phone'} /><span>{what(u.document)}<small class="soft" style={{ display: 'block' }}>{u.refused ? `${t('sync.refused')}: ${u.reason ?? u.refused}` : t('sync.fields', { n: u.keys })}</small></span><small class="soft">{ago(u.at)}</small></li>
           ))}</ul>
         )}
       </section>
-      {merges.length > 0 && <section><h3>{t('sync.merged')}</h3>
+      {merges.length > 0 && <section><h2 class="part">{t('sync.merged')}</h2>
         <ul class="card list">{merges.map((m, i) => (
           <li key={i}><Icon name={m.what === 'conflict' ? 'pen' : m.field === 'contacts' ? 'people' : 'clock'} /><span>{m.what === 'conflict' ? t('sync.conflict', { name: m.name ?? '', field: m.field ?? '', kept: m.kept ?? '' }) : t(m.field === 'contacts' ? 'sync.people' : 'sync.actions', { n: m.count })}</span><small class="soft">{ago(m.at)}</small></li>
         ))}</ul>

@@ -39,7 +39,7 @@ function Three({ which, headed }: { which: List; headed?: boolean }) {
   const shown = all.find(s => keyOf(s) === open.value) ?? all[0]
   return (
     <section class="swap" aria-label={t(`today.${which}`)}>
-      {headed && <h3>{t(`today.${which}`)}</h3>}
+      {headed && <h2 class="part">{t(`today.${which}`)}</h2>}
       {all.length === 0 ? (
         <div class="nothing card"><Icon name="check" /><h2>{t('today.none')}</h2><p class="soft">{t('today.none.hint')}</p></div>
       ) : (
@@ -52,7 +52,7 @@ function Three({ which, headed }: { which: List; headed?: boolean }) {
 function Closed({ s, rank }: { s: Suggestion; rank: number }) {
   return (
     <div class="card">
-      <button class="closed" onClick={() => { open.value = keyOf(s) }} aria-label={`${rank}. ${s.step}. ${s.reasons[0]?.text ?? ''}`}>
+      <button class="closed" onClick={() => { open.value = keyOf(s) }}>
         <span class="rank">{rank}</span>
         <span><strong>{s.step}</strong><small>{s.reasons[0]?.text}</small></span>
         <Icon name="down" />

@@ -8,9 +8,10 @@ import { Icon } from './icon'
 /** Sheet comes from below, over everything; closing it is the browser's own Escape, back or a tap beside it. */
 export function Sheet({ title, onClose, children }: { title: string; onClose: () => void; children: ComponentChildren }) {
   const ref = useRef<HTMLDialogElement>(null)
-  useEffect(() => { const d = ref.current!; if (!d.open) d.showModal(); return () => d.close() }, [])
+  const here = useRef(true)
+  useEffect(() => { const d = ref.current!; if (!d.open) d.showModal(); return () => { here.current = false; d.close() } }, [])
   return (
-    <dialog class="sheet" ref={ref} aria-labelledby="sheet" onClose={onClose} onClick={e => { if (e.target === e.currentTarget) e.currentTarget.close() }}>
+    <dialog class="sheet" ref={ref} aria-labelledby="sheet" onClose={() => { if (here.current) onClose() }} onClick={e => { if (e.target === e.currentTarget) e.currentTarget.close() }}>
       <div class="grip" />
       <div class="stack"><h2 id="sheet">{title}</h2>{children}</div>
     </dialog>
