@@ -79,12 +79,14 @@ export async function field() {
 export const code = member => /code\s+(\S+)/.exec(admin('invite', member))[1]
 
 const open = []
+const foreign = new Set() // what was asked of anybody else
 /** profile is a browser of its own: a phone, unless it is given another size. */
 export async function profile(name, viewport = { width: 390, height: 844 }) {
   const c = await browsers.launchPersistentContext(path.join(tmp, name), {
     executablePath: await chromium.executablePath(), args: ['--no-sandbox'], headless: true, viewport, deviceScaleFactor: 2, locale: 'en-GB',
   })
   open.push(c)
+  c.on('request', r => { if (!r.url().startsWith(`${base}/`) && !/^(data|blob|about):/.test(r.url())) foreign.add(r.url()) })
   const page = c.pages()[0] ?? await c.newPage()
   page.on('console', m => { if (m.type() === 'error' && !/ERR_CONNECTION_REFUSED|ERR_INTERNET_DISCONNECTED|WebSocket|Failed to load resource/.test(m.text())) console.error(`  ${name}: ${m.text()}`) })
   page.on('pageerror', e => console.error(`  ${name}: ${e}`))
@@ -123,6 +125,7 @@ export async function join(page, member) {
 export async function play(test) {
   try {
     await test()
+    must(foreign.size === 0, `nothing was asked of anybody but the server${[...foreign].map(u => `: ${u}`)}`)
     if (measured.length > 0) console.log(JSON.stringify(Object.fromEntries(measured)))
   } catch (e) {
     console.error(`error: ${e.stack ?? e}`)
