@@ -99,11 +99,11 @@ endif
 
 # The core of the phone as a browser loads it, and its size part by part. It fails above the budget.
 phone-core:
-	$(if $(HAVE_NODE),node clients/phone/core/build.mjs bin/core.wasm,@echo "no Node.js: the core is not built")
+	$(if $(HAVE_NODE),node clients/phone/core/build.mjs bin/core.packed,@echo "no Node.js: the core is not built")
 
 # The app of phones in clients/phone/dist, which trio serve --app and trio demo --app serve under /app/.
 phone: $(PHONE_STAMP)
-	node clients/phone/core/build.mjs bin/core.wasm quick
+	node clients/phone/core/build.mjs bin/core.packed quick
 	cd clients/phone && npm run --silent build
 
 # The app as the server's program carries it, in clients/phone/app; it is committed, so that go build is enough for the rest.

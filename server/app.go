@@ -31,7 +31,7 @@ const appPolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; obj
 // appTypes are the files that an app has; nothing else is served.
 var appTypes = map[string]string{
 	".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
-	".wasm": "application/wasm", ".svg": "image/svg+xml", ".png": "image/png", ".webmanifest": "application/manifest+json",
+	".wasm": "application/wasm", ".packed": "application/octet-stream", ".svg": "image/svg+xml", ".png": "image/png", ".webmanifest": "application/manifest+json",
 }
 
 // packing is the end of the name of a file that is packed with Brotli.

@@ -1,10 +1,21 @@
 // Keeps the app on the phone: all of its files are fetched when it is installed, and answered from here ever after. A new
-// version is fetched beside the old one and takes over when no page of the old one is open, so that none is mixed.
+// version is fetched beside the old one and takes over when no page of the old one is open, so that none is mixed. The core is kept
+// unpacked: a browser compiles it while it reads.
 const cache = 'trio-app-__VERSION__'
 const files = [/* files */]
 
+const packed = /\.packed$/
+
+async function keep(c, name) {
+  const request = new Request(`/app/${name}`, { cache: name.startsWith('assets/') ? 'default' : 'reload' })
+  if (!packed.test(name)) return c.add(request)
+  const res = await fetch(request)
+  if (!res.ok) throw new Error(`HTTP ${res.status}`)
+  return c.put(request, new Response(unpack(new Uint8Array(await res.arrayBuffer())), { headers: { 'Content-Type': 'application/wasm' } }))
+}
+
 addEventListener('install', event => {
-  event.waitUntil(caches.open(cache).then(c => c.addAll(files.map(f => new Request(`/app/${f}`, { cache: f.startsWith('assets/') ? 'default' : 'reload' })))))
+  event.waitUntil(caches.open(cache).then(c => Promise.all(files.map(f => keep(c, f)))))
 })
 addEventListener('activate', event => {
   event.waitUntil(caches.keys().then(all => Promise.all(all.filter(n => n.startsWith('trio-app-') && n !== cache).map(n => caches.delete(n)))))
@@ -15,3 +26,5 @@ addEventListener('fetch', event => {
   const file = event.request.mode === 'navigate' ? '/app/index.html' : event.request
   event.respondWith(caches.open(cache).then(c => c.match(file)).then(found => found ?? fetch(event.request)))
 })
+
+/* unpack */

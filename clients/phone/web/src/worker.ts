@@ -4,7 +4,8 @@
 import { bridge } from '../../../../replica/sql/bridge.mjs'
 import sqlite3InitModule from '@sqlite.org/sqlite-wasm'
 import '@goroot/wasm_exec.js'
-import core from '../../../../bin/core.wasm?url'
+import core from '../../../../bin/core.packed?url'
+import { unpack } from '../../core/unpack.mjs'
 import type { Access, Answer, Ask, Between } from './protocol'
 
 interface Core {
@@ -133,9 +134,16 @@ const keep = {
   },
 }
 
+/** compiled is the core: packed on its first way here, and as it is from the service worker ever after. */
+async function compiled(): Promise<WebAssembly.Module> {
+  const res = await fetch(core)
+  if (res.headers.get('Content-Type') === 'application/wasm') return await WebAssembly.compileStreaming(res)
+  return await WebAssembly.compile(unpack(new Uint8Array(await res.arrayBuffer())))
+}
+
 async function start(): Promise<Core> {
   self.sqlite3ApiConfig = { disable: { vfs: { opfs: true, 'opfs-wl': true } } } // they need what a page without COOP has not
-  const [sqlite3, module] = await Promise.all([sqlite3InitModule(), WebAssembly.compileStreaming(fetch(core))])
+  const [sqlite3, module] = await Promise.all([sqlite3InitModule(), compiled()])
   const pool = await sqlite3.installOpfsSAHPoolVfs({ name: 'trio', initialCapacity: 6 })
   const go = new self.Go()
   go.importObject['trio'] = bridge(sqlite3, { memory: () => go._inst.exports.mem, vfs: pool.vfsName })
