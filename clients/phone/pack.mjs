@@ -3,8 +3,8 @@
 //   node pack.mjs dist app
 //   node pack.mjs dist app check
 //
-// Every file is packed with Brotli. The check compares what is in the packed ones: two versions of Brotli may pack alike files differently.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+// Every file is packed with Brotli. Both fail above the budgets of what a first visit loads. The check compares what is in the packed ones: two versions of Brotli may pack alike files differently.
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
 
@@ -14,6 +14,9 @@ const unused = /sqlite3-(opfs-async-proxy|worker1)/
 
 const files = root => readdirSync(root, { recursive: true, withFileTypes: true }).filter(f => f.isFile())
   .map(f => path.relative(root, path.join(f.parentPath ?? f.path, f.name))).sort()
+// KB, packed.
+const budgets = [['the core', /^assets\/core-.*\.packed$/, 800], ['SQLite', /^assets\/sqlite3-.*\.wasm$/, 360], ['JavaScript of screens', /^assets\/index-.*\.js$/, 40],
+  ['JavaScript of the worker', /^assets\/worker-.*\.js$/, 40], ['the rest', null, 20], ['all', /^/, 1250]]
 const built = files(dist).filter(f => !unused.test(f))
 
 if (check) {
@@ -37,4 +40,19 @@ if (check) {
     all += small.length
   }
   console.log(`app: ${built.length} files, ${Math.round(all / 1000)} KB`)
+}
+
+const rest = f => !budgets.some(([what, is]) => is && what !== 'all' && is.test(f))
+console.log('what a first visit loads, KB:')
+for (const [what, is, budget] of budgets) {
+  const mine = files(app).filter(f => is ? is.test(f.replace(/\.br$/, '')) : rest(f.replace(/\.br$/, '')))
+  const kb = mine.reduce((sum, f) => sum + statSync(path.join(app, f)).size, 0) / 1000
+  console.log(`  ${what.padEnd(26)}${kb.toFixed(1).padStart(8)}  of ${budget}`)
+  if (mine.length === 0) fail(`there is nothing of ${what}`)
+  if (kb > budget) fail(`${what}: ${kb.toFixed(1)} KB is above the budget of ${budget}`)
+}
+
+function fail(why) {
+  console.error(`error: ${why}`)
+  process.exitCode = 1
 }

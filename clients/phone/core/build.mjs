@@ -13,6 +13,7 @@ import path from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { environment } from './go.mjs';
 import { pack } from './pack.mjs';
+import { unpack } from './unpack.mjs';
 import { joined, reader, sections, stripped } from './wasm.mjs';
 
 const BUDGET = 800_000; // bytes, brotli -q 11
@@ -76,9 +77,29 @@ try {
     mkdirSync(path.dirname(out), { recursive: true });
     writeFileSync(out, packed);
   }
-  if (before) measure(before, wasm, packed, build);
+  if (before) {
+    damage(packed);
+    measure(before, wasm, packed, build);
+  }
 } finally {
   rmSync(tmp, { recursive: true });
+}
+
+// damage asks that whatever comes in place of the packed core ends soon: in an error, or in bytes that no compiler takes.
+function damage(packed) {
+  let seed = 1;
+  const random = (n) => (seed = (seed * 48271) % 0x7fffffff) % n;
+  for (let round = 0; round < 60; round++) {
+    const was = seed, bad = Buffer.from(packed);
+    for (let i = random(4); i >= 0; i--) bad[random(2) ? random(bad.length) : random(6000)] = random(256);
+    const start = performance.now();
+    try {
+      unpack(round % 10 ? bad : bad.subarray(0, random(bad.length)));
+    } catch (e) {
+      if (!/load it again|offset is out of bounds|Invalid typed array length|outside the bounds/i.test(e.message)) throw new Error(`damage by seed ${was}: ${e.stack}`);
+    }
+    if (performance.now() - start > 20_000) throw new Error(`damage by seed ${was} takes ${performance.now() - start} ms`);
+  }
 }
 
 function measure(before, wasm, packed, build) {

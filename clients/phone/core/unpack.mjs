@@ -2,9 +2,9 @@
 
 const Kind = { plain: 0, number: 1, open: 2, close: 3, end: 4, branch: 5, table: 6, back: 7, entry: 8, early: 9, fixed: 10 };
 
-/** unpack returns the wasm in the packed bytes. It throws when they are none: a download cut short, or another version's. */
+/** unpack returns the wasm in the packed bytes. It throws when they are damaged or another version's; not every damage is seen here, but by the compiler. */
 export function unpack(b) {
-  if (b[0] !== 0 || b[1] !== 0x74 || b[2] !== 0x70 || b[3] !== 1) throw new Error('this is no packed core');
+  if (b[0] !== 0 || b[1] !== 0x74 || b[2] !== 0x70 || b[3] !== 1) throw new Error('this is no packed core: load it again');
   let h = 4;
   const number = () => {
     let v = 0, shift = 0, x;
@@ -15,27 +15,34 @@ export function unpack(b) {
     } while (x & 128);
     return v >>> 0;
   };
-  const list = (f) => Array.from({ length: number() }, f);
+  const damaged = () => new Error('the packed core is damaged: load it again');
+  const within = (n, most) => {
+    if (n > most) throw damaged();
+    return n;
+  };
+  const list = (f) => Array.from({ length: within(number(), b.length) }, f);
 
-  const out = new Uint8Array(number()), view = new DataView(out.buffer);
+  const out = new Uint8Array(within(number(), 1 << 26)), view = new DataView(out.buffer);
   const first = number(); // the index of function 0 in the table of functions
   const parts = list(() => [number(), number(), number(), number()]);
   const literals = list(() => ({ kind: number(), row: number(), next: number(), bytes: list(number) }));
   const merged = list(() => [number(), number()]);
   const contexts = number(), route = list(number);
   const lengths = list(number);
-  const at = new Int32Array(lengths.length);
+  const at = new Int32Array(within(lengths.length, 1 << 12));
   let sum = h;
   lengths.forEach((n, i) => {
     at[i] = sum;
     sum += n;
   });
-  if (sum !== b.length) throw new Error('the packed core is cut short');
+  const symbolsEnd = h + lengths[0];
+  if (sum !== b.length || merged.length + literals.length > 256) throw damaged();
 
   // What each symbol stands for: instructions, each with bytes, a kind and where its numbers come from.
   const steps = [], from = [0];
   literals.forEach((_, i) => { steps.push(i); from.push(steps.length); });
   for (const [x, y] of merged) {
+    within(steps.length, 1 << 16);
     for (const s of [x, y]) for (let k = from[s]; k < from[s + 1]; k++) steps.push(steps[k]);
     from.push(steps.length);
   }
@@ -82,6 +89,7 @@ export function unpack(b) {
         out[o++] = b[at[1]++];
       }
       for (let open = true; open;) {
+        if (at[0] >= symbolsEnd || o > out.length) throw damaged();
         const symbol = b[at[0]++];
         for (let k = start[symbol]; k < start[symbol + 1]; k++) {
           const l = step[k], size = sizes[l];
@@ -95,10 +103,10 @@ export function unpack(b) {
             case Kind.end: open = false; break;
             case Kind.branch: put(depth - 1 - take(s)); break;
             case Kind.table: {
-              const runs = take(s) + depth | 0;
+              const runs = within(take(s) + depth | 0, 1 << 16);
               let total = 0;
               ends.length = 0;
-              for (let i = 0; i < runs; i++) ends.push(total += take(s));
+              for (let i = 0; i < runs; i++) ends.push(total = within(total + take(s), 1 << 16));
               put(total - 1);
               for (let i = 0, v = 0; i < runs; i++) for (; v < ends[i]; v++) put(i);
               top = depth;
@@ -129,7 +137,7 @@ export function unpack(b) {
       if (v > 1) return known[v - 2];
       known.push(fresh);
       const was = fresh;
-      for (let p = pctab + fresh, begun = false; ; begun = true) {
+      for (let p = pctab + fresh, begun = false; within(p, out.length) >= 0; begun = true) {
         const zero = out[p] === 0;
         while (out[p++] & 128);
         if (zero && begun) {
@@ -175,6 +183,7 @@ export function unpack(b) {
   };
 
   for (const [kind, n, ...more] of parts) {
+    within(n, out.length);
     if (kind === 0) {
       out.set(b.subarray(at[18], at[18] + n), o);
       at[18] += n;
@@ -184,6 +193,6 @@ export function unpack(b) {
     else if (kind === 3) functions(n, more[0], more[1]);
     else for (let i = 0; i < n; i++, o += 20) view.setUint32(o, i >>> 4, true);
   }
-  if (o !== out.length) throw new Error('the packed core is damaged');
+  if (o !== out.length) throw damaged();
   return out;
 }

@@ -42,7 +42,7 @@ await play(async () => {
   await phone.waitForFunction(async () => { // all that the app needs lies on the phone
     const names = await caches.keys()
     const all = await Promise.all(names.map(async n => (await (await caches.open(n)).keys()).map(r => r.url)))
-    return all.flat().some(u => /core.*wasm/.test(u)) && all.flat().some(u => /sqlite3.*wasm/.test(u))
+    return all.flat().some(u => /core.*packed/.test(u)) && all.flat().some(u => /sqlite3.*wasm/.test(u))
   })
   const before = await three(phone).allTextContents()
 

@@ -6,6 +6,7 @@ import preact from '@preact/preset-vite'
 import { minifySync } from 'rolldown/utils'
 import { defineConfig, type Plugin } from 'vite'
 import { environment } from '../core/go.mjs'
+import { sqlite } from './sqlite.ts'
 
 const goroot = execFileSync('go', ['env', 'GOROOT'], { encoding: 'utf8', env: environment }).trim()
 
@@ -28,45 +29,6 @@ function offline(): Plugin {
       const source = text('service.js').replace('[/* files */]', () => names).replace('/* unpack */', () => unpack)
         .replace('__VERSION__', version.update(unpack).digest('hex').slice(0, 16))
       this.emitFile({ type: 'asset', fileName: 'sw.js', source: minifySync('sw.js', source).code })
-    },
-  }
-}
-
-/** The parts of SQLite's JavaScript by what each begins with, and whether the app needs it. */
-const parts: [begins: string, needed: boolean][] = [
-  ['sqlite3.version = {', true],
-  ['"use strict";\n\t\t\tconst toss = (...args) => {', true], // C's functions
-  ['const toss3 = (...args) => {', false], // classes around them
-  ['const util = sqlite3.util;\n\t\t\tsqlite3.initWorker1API', false], // a worker with messages of its own
-  ['const wasm = sqlite3.wasm, capi = sqlite3.capi, toss = sqlite3.util.toss3;\n\t\t\tconst vfs =', true],
-  ['if (!sqlite3.wasm.exports.sqlite3_declare_vtab) return;', false], // virtual tables
-  ['if (sqlite3.config.disable?.vfs?.kvvfs) return;', false], // files in localStorage
-  ['"use strict";\n\t\t\tif (sqlite3.config.disable?.vfs?.opfs &&', false], // files by shared memory, in three parts
-  ['if (!sqlite3.opfs || sqlite3.config.disable?.vfs?.opfs) return;', false],
-  ['"use strict";\n\t\t\tif (sqlite3.config.disable?.vfs?.["opfs-sahpool"]) return;', true],
-  ['if (!sqlite3.opfs || sqlite3.config.disable?.vfs?.["opfs-wl"]) return;', false],
-]
-
-/** sqlite leaves out the parts of SQLite's JavaScript that the app never asks for. */
-function sqlite(): Plugin {
-  return {
-    name: 'sqlite',
-    enforce: 'pre',
-    transform(code, id) {
-      if (!/@sqlite\.org\/sqlite-wasm\/dist\/index\.mjs/.test(id)) return
-      const begin = '\t\tglobalThis.sqlite3ApiBootstrap.initializers.push(function(sqlite3) {\n\t\t\t', end = '\n\t\t});\n'
-      const promiser = '//#region src/bin/sqlite3-worker1-promiser.mjs', after = '//#region src/browser.ts'
-      const pieces = code.split(begin)
-      if (pieces.length !== parts.length + 1 || !code.includes(promiser) || !code.includes(after)) this.error('SQLite\'s JavaScript has other parts than before: see parts')
-      let out = pieces[0]!
-      pieces.slice(1).forEach((piece, i) => {
-        const [begins, needed] = parts[i]!
-        if (!piece.startsWith(begins) || !piece.includes(end)) this.error(`part ${i} of SQLite's JavaScript begins in another way than before`)
-        out += needed ? begin + piece : piece.slice(piece.indexOf(end) + end.length)
-      })
-      const from = out.indexOf(promiser)
-      out = out.slice(0, from) + out.slice(out.indexOf(after, from)).replace('= sqlite3_worker1_promiser_default', '= null')
-      return { code: out, map: null }
     },
   }
 }
