@@ -81,7 +81,8 @@ else
 	@echo "no C compiler: no test runs under the race detector"
 endif
 
-# The same suites as a browser runs them, over the same golden files; the replica's on SQLite WASM. Where npm could not install
+# The same suites as a browser runs them, over the same golden files; the replica's on SQLite WASM, and what calls it stripped as
+# the core is. Where npm could not install
 # that, the replica's is built only.
 PHONE_STAMP = clients/phone/node_modules/.stamp
 NODE_EXEC = node --stack-size=8192 $(CURDIR)/clients/phone/node/exec.mjs
@@ -89,7 +90,8 @@ NODE_EXEC = node --stack-size=8192 $(CURDIR)/clients/phone/node/exec.mjs
 wasm: $(if $(HAVE_NODE),$(PHONE_STAMP))
 ifdef HAVE_NODE
 	@if [ -d clients/phone/node_modules/@sqlite.org ]; then \
-		GOOS=js GOARCH=wasm $(GO) test -short -exec "$(NODE_EXEC)" ./replica ./replica/sql ./replica/device; \
+		GOOS=js GOARCH=wasm $(GO) test -short -exec "$(NODE_EXEC)" ./replica ./replica/sql && \
+		STRIPPED=1 GOOS=js GOARCH=wasm $(GO) test -short -exec "$(NODE_EXEC)" ./replica/device ./clients/phone/core; \
 	else $(call WITHOUT,"no SQLite WASM from npm: the replica's suite is built for js/wasm and not run"); fi
 	GOOS=js GOARCH=wasm $(GO) test -short -exec "$$($(GO) env GOROOT)/lib/wasm/go_js_wasm_exec" $(WASM_TESTS)
 else

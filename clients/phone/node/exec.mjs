@@ -1,6 +1,8 @@
 // Runs a js/wasm program of Go's under Node with the SQLite bridge beside it:
 //
 //   GOOS=js GOARCH=wasm go test -exec "node --stack-size=8192 clients/phone/node/exec.mjs" ./replica
+//
+// With STRIPPED in the environment it is stripped as the core is: a test that fails then says no line.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -8,6 +10,7 @@ import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import sqlite3InitModule from '@sqlite.org/sqlite-wasm';
 import { bridge } from '../../../replica/sql/bridge.mjs';
+import { joined, stripped } from '../core/wasm.mjs';
 import { installNodeVfs } from './vfs.mjs';
 
 const require = createRequire(import.meta.url);
@@ -19,7 +22,7 @@ const root = process.env.GOROOT || execFileSync('go', ['env', 'GOROOT'], { encod
 require(path.join(root, 'lib/wasm/wasm_exec.js'));
 
 const [program, ...args] = process.argv.slice(2);
-const [sqlite3, module] = await Promise.all([sqlite3InitModule(), WebAssembly.compile(fs.readFileSync(program))]);
+const [sqlite3, module] = await Promise.all([sqlite3InitModule(), WebAssembly.compile(process.env.STRIPPED ? stripped(joined(fs.readFileSync(program))) : fs.readFileSync(program))]);
 const go = new globalThis.Go();
 go.argv = [program, ...args];
 go.env = { TMPDIR: os.tmpdir(), ...process.env };
