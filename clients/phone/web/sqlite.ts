@@ -15,14 +15,31 @@ const parts: [begins: string, needed: boolean][] = [
   ['if (!sqlite3.opfs || sqlite3.config.disable?.vfs?.["opfs-wl"]) return;', false],
 ]
 
-/** Calls of C's for files of Emscripten's own, in memory. The app's files are elsewhere: only /dev/urandom and the console are left. */
-const calls = ['___syscall_chmod', '___syscall_faccessat', '___syscall_fchmod', '___syscall_fchown32', '___syscall_ftruncate64', '___syscall_getcwd',
-  '___syscall_ioctl', '___syscall_lstat64', '___syscall_mkdirat', '___syscall_newfstatat', '___syscall_readlinkat', '___syscall_rmdir', '___syscall_stat64',
-  '___syscall_unlinkat', '___syscall_utimensat', '__mmap_js', '__munmap_js']
-const methods = ['syncfs', 'unmount', 'statfs', 'statfsStream', 'statfsNode', 'mkdirTree', 'rename', 'rmdir', 'readdir', 'unlink', 'readlink', 'lstat', 'doChmod', 'chmod', 'lchmod',
-  'fchmod', 'doChown', 'chown', 'lchown', 'fchown', 'doTruncate', 'truncate', 'ftruncate', 'utime', 'mmap', 'msync', 'ioctl', 'readFile', 'writeFile',
-  'chdir', 'quit', 'findObject', 'analyzePath', 'createPath', 'createFile', 'createDataFile', 'forceLoadFile', 'createLazyFile']
-const ENOSYS = 52
+/**
+ * What C's calls for files do instead of Emscripten's file system in memory: random numbers come from /dev/urandom, and there are no other
+ * files than those of the pool, which SQLite asks for in another way.
+ */
+const NOSYS = 52, NOENT = 44, BADF = 8 // as WASI numbers errors; calls of the system return them negative
+const calls: Record<string, string> = {
+  ___syscall_openat: `return UTF8ToString(path) === '/dev/urandom' ? 3 : -${NOENT}`,
+  ___syscall_fcntl64: 'return 0',
+  _fd_read: `
+    if (fd !== 3) return ${BADF}
+    const at = HEAPU32[iov >> 2], n = Math.min(HEAPU32[iov + 4 >> 2], 65536)
+    crypto.getRandomValues(HEAPU8.subarray(at, at + n))
+    HEAPU32[pnum >> 2] = n
+    return 0`,
+  _fd_close: 'return 0',
+}
+for (const f of ['chmod', 'faccessat', 'fchmod', 'fchown32', 'fstat64', 'ftruncate64', 'getcwd', 'ioctl', 'lstat64', 'mkdirat', 'newfstatat', 'readlinkat', 'rmdir', 'stat64',
+  'unlinkat', 'utimensat']) calls[`___syscall_${f}`] = `return -${NOSYS}`
+for (const f of ['__mmap_js', '__munmap_js']) calls[f] = `return -${NOSYS}`
+for (const f of ['_fd_fdstat_get', '_fd_seek', '_fd_sync', '_fd_write']) calls[f] = `return ${BADF}`
+
+/** Nobody asks for it then. */
+const objects = ['FS', 'MEMFS', 'TTY', 'PATH', 'PATH_FS', 'SYSCALLS']
+const lines = ['\t\tif (!Module["noFSInit"] && !FS.initialized) FS.init();\n', '\t\tTTY.init();\n', '\t\tFS.ignorePermissions = false;\n', '\tFS.staticInit();\n',
+  '\tFS.createPreloadedFile = FS_createPreloadedFile;\n', '\tFS.preloadFile = FS_preloadFile;\n']
 
 /** What C's functions are wrapped for only if they are there: sessions, and tables made in JavaScript. */
 const conditions = ['sqlite3changegroup_add', 'sqlite3_preupdate_hook', 'sqlite3_declare_vtab'].map(f => `if (wasm.bigIntEnabled && !!wasm.exports.${f}`)
@@ -51,18 +68,18 @@ export function sqlite(): Plugin {
         out = out.replace(text, () => by)
       }
       for (const c of conditions) once(c, 'if (false')
-      for (const f of ['createPreloadedFile', 'preloadFile']) once(`\tFS.${f} = FS_${f};\n`, '')
-      for (const f of calls) {
-        const head = new RegExp(`\\n\\tfunction ${f}\\([^\\n]*\\{\\n`).exec(out)?.[0] ?? this.error(`SQLite's JavaScript has no ${f}`)
-        once(head, `${head}\t\treturn -${ENOSYS};\n`)
+      for (const line of lines) once(line, '')
+      for (const [f, body] of Object.entries(calls)) {
+        const whole = new RegExp(`\\n(\\tfunction ${f}\\([^\\n]*\\{\\n)[^]*?\\n\\t\\}\\n`).exec(out) ?? this.error(`SQLite's JavaScript has no ${f}`)
+        once(whole[0], `\n${whole[1]}${body}\n}\n`)
       }
-      for (const f of methods) {
-        const method = new RegExp(`\\n\\t\\t${f}\\([^\\n]*\\) \\{\\n[^]*?\\n\\t\\t\\}(?=,?\\n)`).exec(out)?.[0] ?? this.error(`SQLite's JavaScript has no ${f}`)
-        once(method, `\n\t\t${f}: null`)
+      for (const o of objects) {
+        const whole = new RegExp(`\\n\\tvar ${o} = \\{\\n[^]*?\\n\\t\\};\\n`).exec(out) ?? this.error(`SQLite's JavaScript has no ${o}`)
+        once(whole[0], '\n')
       }
-      const lines = out.replace(/^\t\tModule\["_sqlite3\w*"\] = wasmExports\["sqlite3\w*"\];\n/gm, '')
-      if (lines.length === out.length) this.error('SQLite\'s JavaScript names its functions in another way than before')
-      return { code: lines, map: null }
+      const short = out.replace(/^\t\tModule\["_sqlite3\w*"\] = wasmExports\["sqlite3\w*"\];\n/gm, '')
+      if (short.length === out.length) this.error('SQLite\'s JavaScript names its functions in another way than before')
+      return { code: short, map: null }
     },
   }
 }
