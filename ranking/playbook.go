@@ -228,6 +228,10 @@ type Playbook struct {
 	Explore int64 // thousandths of Content.Doubt by which a message is tried or spared, drawn for each member and week
 	Silent  int64 // one contact-week of so many gets no RefillDue and no Lapsed, to learn who orders unasked; zero: none
 
+	// What of an order is margin, in percent: what a success is worth is then learnt from orders (Rule.Value is a start); zero: it
+	// stays as people wrote it.
+	Margin int64
+
 	Memory       int64 // days
 	InterestDays int64
 

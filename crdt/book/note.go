@@ -17,7 +17,32 @@ type Note struct {
 	About   crdt.EntryID   // of a result or a slip: the entry that it is about
 	At      int64          // ms since 1970, the claimed time corrected by the measured skew
 	What    What
+	Paid    Currency      // of an order whose amount names one
 	Event   ranking.Event // its Day is the caller's to set; of a result only Outcome counts
+}
+
+// Currency is an ISO 4217 code in capitals; zero: none is named.
+type Currency [3]byte
+
+// String returns the code; "" for none.
+func (c Currency) String() string {
+	if c == (Currency{}) {
+		return ""
+	}
+	return string(c[:])
+}
+
+// currencyOf reads a code; what is none is not named.
+func currencyOf(s string) (c Currency) {
+	if len(s) != len(c) {
+		return c
+	}
+	for i := range c {
+		if c[i] = s[i] &^ 0x20; c[i] < 'A' || c[i] > 'Z' {
+			return Currency{}
+		}
+	}
+	return c
 }
 
 // What says how a Note is to be read.
@@ -44,6 +69,9 @@ func NewNote(id crdt.EntryID, e *crdt.Entry) Note {
 	default:
 		if event(&n.Event, e) {
 			n.What = Event
+		}
+		if e.Kind == crdt.Order && e.Value != nil {
+			n.Paid = currencyOf(e.Value.Currency)
 		}
 	}
 	return n

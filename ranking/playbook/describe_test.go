@@ -46,6 +46,7 @@ var descriptions = map[string]string{
 	"worth.opt_out_loss_cents.promoter": "Of a promoter.",
 	"worth.opt_out_chance":              "The chance that one more touch makes a contact opt out, in 1/65536: with 0, 1, 2, 3, and 4 or more touches in the last opt_out_days.",
 	"worth.opt_out_days":                "The days over which those touches are counted.",
+	"worth.margin_percent":              "What of an order is your margin, in percent. trio then learns what a success is worth (value_cents) from orders: from a third to three times what you wrote, by a fifth a night at most. 0: what you wrote stays.",
 
 	"triggers":                 "The moments at which a promoter should act, by their names. A trigger that is left out is off.",
 	"triggers.new_lead":        "A contact was captured or filled in a form, and was not reached yet.",
@@ -90,7 +91,7 @@ var descriptions = map[string]string{
 	"trigger.notice.words":      "The notice: \"{name} just filled in your form\".",
 	"trigger.channels":          "The ways that suit the step.",
 	"trigger.repeat":            "May a contact get the same wording again? never; not_running: not twice running; free: always.",
-	"trigger.value_cents":       "What a success is worth, in cents.",
+	"trigger.value_cents":       "What a success is worth, in cents. With worth.margin_percent trio learns it, beginning here.",
 	"trigger.rest_days":         "Days after any touch in which this trigger stays silent; limits.rest_days counts too.",
 	"trigger.cooldown_days":     "Days after this was done for a contact until it may be suggested again.",
 	"trigger.opens":             "Days of silence after which nurture and check_in open; orders after which ask_promote does.",

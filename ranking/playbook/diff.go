@@ -12,7 +12,7 @@ type Difference struct {
 	Path     string // of the field; items that have a name or a day by that: "goals.badges.streak.levels"
 	Old, New string // as people read it: a number, a text; "" where it is not there
 	Warning  string // what goes wrong with it in the log or for members; "" when nothing does
-	Fitted   bool   // a number that trio fits: of log-odds, reordering and learning
+	Fitted   bool   // a number that trio fits: of log-odds, reordering and learning, and a value that it learnt
 }
 
 // Diff returns what the second document says differently, what has a warning first, then in the order of the document.
@@ -22,7 +22,7 @@ func Diff(a, b *Doc) []Difference {
 	var all []Difference
 	add := func(path, old, now string) {
 		if len(all) == 0 || all[len(all)-1].Path != path {
-			all = append(all, Difference{Path: path, Old: old, New: now, Fitted: fitted(path)})
+			all = append(all, Difference{Path: path, Old: old, New: now, Fitted: fitted(path) || b.Fitted != 0 && b.Ranking.Margin > 0 && strings.HasSuffix(path, ".value_cents")})
 		}
 	}
 	for _, e := range x.entries {

@@ -289,6 +289,7 @@ func worth(v visitor, pb *ranking.Playbook) {
 	})
 	numbers(v, "opt_out_chance", pb.OptOut[:], 0, one)
 	integer(v, "opt_out_days", shown, &pb.OptOutDays, 0, maxDays)
+	integer(v, "margin_percent", quiet, &pb.Margin, 0, 100)
 }
 
 // isOwn says whether a trigger is one that a company makes up itself.

@@ -9,8 +9,8 @@ import (
 
 // Carry returns a playbook that people wrote with what was learnt on top of the one that they wrote before: to each number that is
 // fitted comes what fitting made of it there, within the bounds of numbers. What only one of the three has of triggers,
-// contents (by number) and bins stays as it is written; so do words, rules and values. Version and all else are those of written.
-// None of the three is changed.
+// contents (by number) and bins stays as it is written; so do words and rules, and what a success is worth where people wrote
+// another value than before, or want none learnt. Version and all else are those of written. None of the three is changed.
 func Carry(before, fitted, written *ranking.Playbook) *ranking.Playbook {
 	sum := Copy(written)
 	add := func(v *int64, was, learnt int64) { *v += learnt - was }
@@ -19,6 +19,9 @@ func Carry(before, fitted, written *ranking.Playbook) *ranking.Playbook {
 		n := min(len(r.Contents), len(was.Contents), len(learnt.Contents))
 		if n == 0 { // it is not in all of them: nothing is learnt of what says nothing
 			continue
+		}
+		if r.Value == was.Value && written.Margin > 0 {
+			r.Value = learnt.Value
 		}
 		add(&r.Base, was.Base, learnt.Base)
 		add(&r.Offset, was.Offset, learnt.Offset)

@@ -95,3 +95,22 @@ func TestCarryKeepsTheBoundsAndWhatOnlyOneHas(t *testing.T) {
 		t.Errorf("%+v %+v", pb.Reorder, pb.Shrink)
 	}
 }
+
+// TestCarryOfWorth: what was learnt of what a success is worth goes with what people did not touch; their own word wins, and so does
+// a margin that is taken out.
+func TestCarryOfWorth(t *testing.T) {
+	before := ranking.DefaultPlaybook()
+	before.Margin = 40
+	fitted := Copy(before)
+	fitted.Rules[ranking.RefillDue].Value, fitted.Rules[ranking.NewLead].Value = 2000, 9000
+	written := Copy(before)
+	written.Rules[ranking.NewLead].Value, written.Rest = 6100, 5
+	pb := Carry(before, fitted, written)
+	if refill, lead := pb.Rules[ranking.RefillDue].Value, pb.Rules[ranking.NewLead].Value; refill != 2000 || lead != 6100 || pb.Rest != 5 || pb.Margin != 40 {
+		t.Errorf("a refill %d, a lead %d", refill, lead)
+	}
+	written.Margin = 0
+	if pb := Carry(before, fitted, written); len(Moves(written, pb)) > 0 {
+		t.Errorf("without a margin: %+v", Moves(written, pb))
+	}
+}

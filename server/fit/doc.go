@@ -17,8 +17,9 @@
 //   - Reorder: gaps, the MBG/NBD model, the scorecard of orders that nobody asks for. It is fitted whole each night, not moved
 //     step by step, as its numbers stand for one another: GateOrders holds it by what it says of the last orders.
 //   - Natural: the same, corrected by weeks in which nobody was asked. Without them the worth of asking cannot be known.
-//   - Values: what success is worth, from the chain of stages and Spend. A night does not ask for it: values stay as people
-//     wrote them.
+//   - Values: what success is worth, where people say what of an order is margin (Playbook.Margin): from Spend, from what
+//     customers and promoters order in their first year, and from the chain of stages (Earn). A value moves by a fifth a night at
+//     most, and is never more than three times what people wrote, nor less than a third. Without a margin all are as written.
 //
 // # What it never does
 //

@@ -390,19 +390,169 @@ func TestSpendAndTheChainOfStages(t *testing.T) {
 	s := Stages{Stood: [3]float64{1000, 1000, 200}, Year: [3]float64{0, 20_000, 100_000}}
 	s.Moved[0][1], s.Moved[1][2] = 100, 50
 	worth, known := s.Worth()
-	if !known || worth != [3]float64{2500, 25_000, 100_000} {
-		t.Errorf("worth %v", worth)
+	if known != [3]bool{true, true, true} || worth != [3]float64{2500, 25_000, 100_000} {
+		t.Errorf("worth %v, known %v", worth, known)
 	}
-	pb := Values(plainPlaybook(), &s, mean, .25)
-	if v := pb.Rules[ranking.NewLead].Value; v != 5625 {
-		t.Errorf("a step of a lead is worth %d, want a quarter of 22,500", v)
-	}
-	if v := pb.Rules[ranking.AskPromote].Value; v != 75_000 {
-		t.Errorf("a new promoter is worth %d", v)
+	s.Stood[2] = 5
+	if worth, known := s.Worth(); known != [3]bool{true, true, false} || worth[1] != 20_000 {
+		t.Errorf("five promoters: worth %v, known %v", worth, known)
 	}
 	s.Stood[1] = 5
-	if v := Values(plainPlaybook(), &s, mean, .25).Rules[ranking.NewLead].Value; v != plainPlaybook().Rules[ranking.NewLead].Value {
-		t.Error("five customers make a chain")
+	if worth, known := s.Worth(); known != [3]bool{} || worth != [3]float64{} {
+		t.Errorf("five customers make a chain: worth %v, known %v", worth, known)
+	}
+}
+
+// courses are those of n members alike: of 100 leads 20 become customers, who order at once and each month, and two of them
+// promoters, who order a little more.
+func courses(n int) (all []Course) {
+	for i := range n {
+		all = append(all, Course{
+			Member: MemberID{byte(i), byte(i >> 8), 1},
+			Came:   [3]int64{100, 20, 5}, Bought: [3]int64{0, 20, 0}, Days: [3]int64{80 * 365, 20 * 365, 5 * 365}, Orders: [3]int64{0, 20 * 12, 5 * 15},
+			Moved: [3][3]int64{{0, 20, 0}, {0, 0, 2}, {}}, Took: 40, Arrived: 10,
+		})
+	}
+	return all
+}
+
+func customers(n int, cents float64) (all []Buyer) {
+	d := dice(5)
+	for range n {
+		all = append(all, Buyer{2 + d.below(8), cents * math.Exp(.3*d.normal()-.045)})
+	}
+	return all
+}
+
+// TestWorthByOrders: orders of 40.00 with a margin of 50 %.
+func TestWorthByOrders(t *testing.T) {
+	e := Earn(50, customers(600, 4000), courses(30))
+	near := func(what string, is, want float64) {
+		t.Helper()
+		if is < want*.93 || is > want*1.07 {
+			t.Errorf("%s is %.3f, want %.3f", what, is, want)
+		}
+	}
+	near("an order", e.Order, 4000)
+	near("its margin", e.Margin, 2000)
+	near("a customer's year", e.Year[ranking.Customer], 13*2000)
+	near("becoming a customer within a year", e.Chance[ranking.Prospect][ranking.Customer], 1-math.Exp(-20.0/80))
+	near("a prospect", e.Stage[ranking.Prospect], e.Chance[0][1]*e.Stage[1])
+	near("arriving after a step", e.Reach, .25)
+	if e.Known != [3]bool{true, true, true} {
+		t.Fatalf("%+v", e)
+	}
+
+	parent := ranking.DefaultPlaybook()
+	next := func(pb *ranking.Playbook) *ranking.Playbook {
+		c := Copy(pb)
+		Values(c, parent, pb, e)
+		return c
+	}
+	if pb := next(parent); len(Moves(parent, pb)) > 0 {
+		t.Errorf("without a margin something is learnt: %+v", Moves(parent, pb))
+	}
+	parent.Margin = 50
+	pb := parent
+	for night := range 12 {
+		was := pb
+		pb = next(pb)
+		for trig := range ranking.NumTriggers {
+			a, b, w := was.Rules[trig].Value, pb.Rules[trig].Value, parent.Rules[trig].Value
+			if d := max(a-b, b-a); 5*d > a+3 || 3*b < w || b > 3*w {
+				t.Errorf("night %d, %v: from %d to %d, people wrote %d", night, trig, a, b, w)
+			}
+		}
+	}
+	want := map[ranking.TriggerID]float64{
+		ranking.RefillDue: e.Margin, ranking.FirstOrder: e.Margin, ranking.NewLead: .25 * (e.Stage[1] - e.Stage[0]),
+		ranking.AskPromote: 15_000, ranking.CheckIn: 3000, ranking.Own1: 3000,
+	}
+	for trig, v := range want {
+		if is := float64(pb.Rules[trig].Value); is < v-1 || is > v+1 {
+			t.Errorf("%v is worth %.0f, want %.0f", trig, is, v)
+		}
+	}
+	// What is not known any more goes back to what people wrote, by as much a night.
+	e = Earn(50, customers(600, 4000), courses(10))
+	if back := next(pb); back.Rules[ranking.NewLead].Value != 6000 || back.Rules[ranking.RefillDue].Value != pb.Rules[ranking.RefillDue].Value {
+		t.Errorf("a step %d, an order %d", back.Rules[ranking.NewLead].Value, back.Rules[ranking.RefillDue].Value)
+	}
+}
+
+// TestOneMemberMovesNoWorthFar: one whose people all buy each day, and one whose orders cost millions or nearly nothing, move what is
+// learnt by a sixth at most.
+func TestOneMemberMovesNoWorthFar(t *testing.T) {
+	clean := Earn(50, customers(600, 4000), courses(30))
+	liar := Course{
+		Member: MemberID{9}, Came: [3]int64{1e6, 1e6, 1e6}, Bought: [3]int64{1e6, 1e6, 1e6}, Days: [3]int64{1e8, 1e8, 1e8}, Orders: [3]int64{1e8, 1e8, 1e8},
+		Moved: [3][3]int64{{0, 1e6, 1e6}, {0, 0, 1e6}, {}}, Took: 1e6, Arrived: 1e6,
+	}
+	for _, cents := range []float64{1e12, .01} {
+		buyers := customers(600, 4000)
+		for range 30 { // a twentieth
+			buyers = append(buyers, Buyer{1, cents})
+		}
+		e := Earn(50, buyers, append(courses(30), liar))
+		for what, pair := range map[string][2]float64{
+			"order": {clean.Order, e.Order}, "chance": {clean.Chance[0][1], e.Chance[0][1]}, "reach": {clean.Reach, e.Reach},
+			"customer's orders": {clean.Year[1] / clean.Margin, e.Year[1] / e.Margin}, "promoter's orders": {clean.Year[2] / clean.Margin, e.Year[2] / e.Margin},
+		} {
+			if r := pair[1] / pair[0]; !(r > .84 && r < 1.2) {
+				t.Errorf("orders of %g cents: %s from %.4f to %.4f", cents, what, pair[0], pair[1])
+			}
+		}
+	}
+	if e := Earn(50, customers(600, 4000), courses(19)); e.Known != [3]bool{} || e.Reach != 0 {
+		t.Errorf("19 members tell %+v", e)
+	}
+	if e := Earn(50, nil, courses(30)); e.Margin != 0 {
+		t.Errorf("nobody's orders tell %+v", e)
+	}
+}
+
+// TestFollow: who came when, stood how long, ordered and moved.
+func TestFollow(t *testing.T) {
+	const until = ranking.Day(20_000)
+	person := func(created ranking.Day, imported bool, events ...ranking.Event) *Contact {
+		return &Contact{Facts: ranking.Facts{Created: ranking.DateOf(created), Imported: imported}, Events: events}
+	}
+	order := func(day ranking.Day) ranking.Event {
+		return ranking.Event{Kind: ranking.EventOrder, Day: day, Cents: 100}
+	}
+	stage := func(day ranking.Day, s ranking.Stage) ranking.Event {
+		return ranking.Event{Kind: ranking.EventStage, Day: day, Stage: s}
+	}
+	step := func(day ranking.Day) ranking.Event {
+		return ranking.Event{Kind: ranking.EventTouch, Day: day, Outcome: ranking.Moved, Prompted: true, Trigger: ranking.NewLead, P0: 1, P1: 1}
+	}
+	follow := func(ps ...*Contact) (c Course) {
+		for _, p := range ps {
+			c.Follow(p, until)
+		}
+		return c
+	}
+	for what, x := range map[string]struct{ is, want Course }{
+		"a lead who stays": {follow(person(until-99, false)), Course{Came: [3]int64{1}, Days: [3]int64{100}}},
+		"for years":        {follow(person(until-800, false)), Course{Came: [3]int64{1}, Days: [3]int64{365}}},
+		"too long ago":     {follow(person(until-2000, false)), Course{}},
+		"to come":          {follow(person(until+5, false)), Course{}},
+		"one who orders twice, and again a year later, and becomes a promoter after that": {
+			follow(person(until-900, false, step(until-890), order(until-880), order(until-850), order(until-500), stage(until-490, ranking.Promoter), order(until-400))),
+			Course{
+				Came: [3]int64{1, 1, 1}, Bought: [3]int64{0, 1, 0}, Days: [3]int64{20, 365, 365}, Orders: [3]int64{0, 1, 1},
+				Moved: [3][3]int64{{0, 1, 0}}, Took: 1, Arrived: 1,
+			},
+		},
+		"a customer from the first day":     {follow(person(until-10, false, order(until-200))), Course{Came: [3]int64{0, 1}, Bought: [3]int64{0, 1}, Days: [3]int64{0, 201}}},
+		"an address book":                   {follow(person(until-10, true)), Course{}},
+		"an address book, and then a buyer": {follow(person(until-100, true, order(until-9))), Course{Came: [3]int64{0, 1}, Bought: [3]int64{0, 1}, Days: [3]int64{0, 10}}},
+		"a step that may still be followed": {follow(person(until-50, false, step(until-40))), Course{Came: [3]int64{1}, Days: [3]int64{51}}},
+		"a step without a sequel":           {follow(person(until-200, false, step(until-199), step(until-150))), Course{Came: [3]int64{1}, Days: [3]int64{201}, Took: 1}},
+	} {
+		if x.is != x.want {
+			t.Errorf("%s: %+v, want %+v", what, x.is, x.want)
+		}
 	}
 }
 

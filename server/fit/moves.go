@@ -11,7 +11,7 @@ import (
 // Move is a number of a playbook that is another one in the next.
 type Move struct {
 	What     string  `json:"what"` // as "new_lead: content 1 by text"
-	From, To int64   // milli-nats, or as it is kept
+	From, To int64   // milli-nats, cents, or as it is kept
 	Far      float64 `json:"-"` // how far it went, where 1 is more than chance moves a number from one night to the next
 }
 
@@ -52,6 +52,7 @@ func Moves(old, pb *ranking.Playbook) []Move {
 		both := float64(b.Base+b.Offset-a.Base-a.Offset) / someNats // what one gives the other is no news
 		note(a.Base, b.Base, both, "%v: base", t)
 		note(a.Offset, b.Offset, both, "%v: offset of the last days", t)
+		part(a.Value, b.Value, "%v: cents that a success is worth", t)
 		for ch := range ranking.NumChannels {
 			nats(a.ByWay[ch], b.ByWay[ch], "%v: by %v", t, ch)
 		}

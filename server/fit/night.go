@@ -14,6 +14,7 @@ type Log struct {
 	Orders   []Orders // of all customers
 	Tuples   []Tuple  // with the Extra of the playbook released last, see NewTuple
 	Controls []Control
+	Earned   *Earned // by the company's orders; nil: too little is known, or it is not asked for
 	Today    ranking.Day
 }
 
@@ -21,8 +22,8 @@ type Log struct {
 const SilentEvery = 20
 
 // Night fits a candidate to all that is known: weights, arms and the correction of the last days, what own experience may
-// say, reordering and natural orders. The parent is the playbook that people wrote, old the one released
-// last, with the same contents and bins. The candidate has the parent's words, rules and values, whatever old has. It is not
+// say, reordering and natural orders, and what a success is worth, if people gave a margin. The parent is the playbook that people wrote, old the one released
+// last, with the same contents and bins. The candidate has the parent's words and rules, whatever old has. It is not
 // released yet, see Release.
 func Night(parent, old *ranking.Playbook, log *Log) *ranking.Playbook {
 	log.Tuples = sortTuples(log.Tuples)
@@ -32,6 +33,7 @@ func Night(parent, old *ranking.Playbook, log *Log) *ranking.Playbook {
 	if len(log.Orders) > 0 {
 		pb.Reorder = Reorder(pb.Reorder, byDays(log.Orders), log.Today-1)
 	}
+	Values(pb, parent, old, log.Earned)
 	pb = own(parent, pb)
 	pb.Version, pb.Silent = old.Version, cmp.Or(parent.Silent, SilentEvery)
 	return pb
@@ -57,6 +59,9 @@ func own(written, fitted *ranking.Playbook) *ranking.Playbook {
 	for t := range pb.Rules {
 		r, f := &pb.Rules[t], &fitted.Rules[t]
 		r.Base, r.Offset = nats(f.Base), nats(f.Offset)
+		if pb.Margin > 0 {
+			r.Value = worthOf(r.Value, f.Value)
+		}
 		for ch := range r.ByWay {
 			r.ByWay[ch] = min(nats(f.ByWay[ch]), 0)
 		}

@@ -50,13 +50,7 @@ type Contact struct {
 // on until, as the playbook sees them: a suggestion that it would not have made teaches nothing.
 func Observe(pb *ranking.Playbook, c *Contact, from, until ranking.Day, tuples []Tuple, controls []Control) ([]Tuple, []Control) {
 	acts := ranking.AppendAttempts(nil, c.Events)
-	f := c.Facts
-	for _, e := range c.Events { // the stage given is today's; whom the log moves began as a prospect
-		if e.Kind == ranking.EventStage || e.Kind == ranking.EventOrder || e.Kind == ranking.EventTouch && e.Outcome >= ranking.Enrolled {
-			f.Stage = ranking.Prospect
-		}
-	}
-	f.Fold(nil)
+	f := c.begin()
 	next := 0
 	see := func(day ranking.Day) { // takes over what happened before a day
 		for next < len(c.Events) && c.Events[next].Day < day {
@@ -102,6 +96,19 @@ func Observe(pb *ranking.Playbook, c *Contact, from, until ranking.Day, tuples [
 		})
 	}
 	return tuples, controls
+}
+
+// begin returns the facts of a contact of whom the log tells nothing yet: the stage given is today's; whom the log moves began
+// as a prospect.
+func (c *Contact) begin() ranking.Facts {
+	f := c.Facts
+	for _, e := range c.Events {
+		if e.Kind == ranking.EventStage || e.Kind == ranking.EventOrder || e.Kind == ranking.EventTouch && e.Outcome >= ranking.Enrolled {
+			f.Stage = ranking.Prospect
+		}
+	}
+	f.Fold(nil)
+	return f
 }
 
 // ControlDay says whether a silent week of a contact begins.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"trio/crdt"
+	"trio/crdt/book"
 	"trio/ranking"
 	"trio/server/fit"
 	"trio/server/store"
@@ -21,7 +22,8 @@ import (
 const (
 	maxActs      = 1_000_000 // 72 bytes each, and some 100 more while a trigger's are fitted
 	maxControls  = 500_000   // 56 bytes
-	maxCustomers = 500_000   // 56 bytes and 4 an order day
+	maxCustomers = 500_000   // 80 bytes and 4 an order day
+	maxCourses   = 100_000   // members, of 200 bytes
 )
 
 // customer is whoever ordered.
@@ -29,7 +31,13 @@ type customer struct {
 	member  crdt.MemberID
 	contact ranking.ContactID
 	days    fit.Orders
+	spent   int64 // cents on paid days, of the last priceDays, in one currency
+	paid    int32
+	in      book.Currency
 }
+
+// priceDays is how far back what orders cost is looked at: prices change.
+const priceDays = 2 * 365
 
 // gathered is what a company's members' documents tell.
 type gathered struct {
@@ -37,6 +45,7 @@ type gathered struct {
 	acts              sample[fit.Tuple]
 	controls          sample[fit.Control]
 	customers         sample[customer]
+	courses           sample[fit.Course]
 	unread            []Unread // the first maxUnread
 	unreadN           int
 	pause             func(context.Context) error
@@ -82,6 +91,7 @@ func gather(ctx context.Context, st Store, t store.Tenant, pb *ranking.Playbook,
 		acts:      sample[fit.Tuple]{most: maxActs, key: actKey, salt: salt},
 		controls:  sample[fit.Control]{most: maxControls, key: controlKey, salt: salt},
 		customers: sample[customer]{most: maxCustomers, key: customerKey, salt: salt},
+		courses:   sample[fit.Course]{most: maxCourses, key: courseKey, salt: salt},
 		pause:     func(context.Context) error { return nil },
 	}
 	if rest != nil {
@@ -108,10 +118,14 @@ func (g *gathered) member(ctx context.Context, st Store, m crdt.MemberID, pb *ra
 	var acts []fit.Tuple
 	var controls []fit.Control
 	var customers []customer
+	course := fit.Course{Member: fit.MemberID(m)}
 	contacts := 0
 	unread, err := Read(ctx, st, m, func(p *Person) error {
 		contacts++
 		acts, controls = fit.Observe(pb, p.Contact(m), until-fit.MostDays, until, acts, controls)
+		if pb.Margin > 0 {
+			course.Follow(p.Contact(m), until)
+		}
 		var days fit.Orders
 		for i := range p.Events {
 			if ev := &p.Events[i]; ev.Kind == ranking.EventOrder && ev.Day <= until && (len(days) == 0 || days[len(days)-1] < ev.Day) {
@@ -119,7 +133,9 @@ func (g *gathered) member(ctx context.Context, st Store, m crdt.MemberID, pb *ra
 			}
 		}
 		if len(days) > 0 {
-			customers = append(customers, customer{m, p.Facts.Contact, days})
+			c := customer{member: m, contact: p.Facts.Contact, days: days}
+			c.spend(p.Spent, until)
+			customers = append(customers, c)
 		}
 		return g.pause(ctx)
 	})
@@ -139,7 +155,77 @@ func (g *gathered) member(ctx context.Context, st Store, m crdt.MemberID, pb *ra
 	g.acts.add(acts)
 	g.controls.add(controls)
 	g.customers.add(customers)
+	g.courses.add([]fit.Course{course})
 	return nil
+}
+
+// spend sums what a customer's orders cost, in the currency of most of them, of two equal ones in the first by its code.
+func (c *customer) spend(orders []Spent, until ranking.Day) {
+	count := map[book.Currency]int{}
+	for _, o := range orders {
+		if o.Day > until-priceDays && o.Day <= until {
+			count[o.Currency]++
+		}
+	}
+	c.in = mostOf(count)
+	last := ranking.Day(0)
+	for _, o := range orders {
+		if o.Currency != c.in || o.Day <= until-priceDays || o.Day > until {
+			continue
+		}
+		c.spent += o.Cents
+		if o.Day != last {
+			c.paid++
+		}
+		last = o.Day
+	}
+}
+
+// mostOf is the currency that is counted most, of equal ones the first by its code; none is taken only where no other is.
+func mostOf(count map[book.Currency]int) (most book.Currency) {
+	for c, n := range count {
+		if c == (book.Currency{}) {
+			continue
+		}
+		if m := count[most]; most == (book.Currency{}) || n > m || n == m && bytes.Compare(c[:], most[:]) < 0 {
+			most = c
+		}
+	}
+	return most
+}
+
+// currency is the one that customers of most members pay in: a member has one vote, that of most of its customers.
+func (g *gathered) currency() book.Currency {
+	of := map[crdt.MemberID]map[book.Currency]int{}
+	for i := range g.customers.all {
+		if c := &g.customers.all[i]; c.paid > 0 && c.in != (book.Currency{}) {
+			if of[c.member] == nil {
+				of[c.member] = map[book.Currency]int{}
+			}
+			of[c.member][c.in]++
+		}
+	}
+	votes := map[book.Currency]int{}
+	for _, count := range of {
+		votes[mostOf(count)]++
+	}
+	return mostOf(votes)
+}
+
+// earned says what a success is worth by what was ordered in a currency, of a member no more than its part; nil when fewer than
+// 20 members have customers of whom that is known.
+func (g *gathered) earned(margin int64, in book.Currency) *fit.Earned {
+	all := level(g.customers.all, func(c *customer) bool {
+		return c.paid > 0 && c.spent > 0 && (c.in == in || c.in == book.Currency{})
+	})
+	if len(told(all, func(c *customer) crdt.MemberID { return c.member })) < fit.FewestMembers || len(all) < fit.FewestActs {
+		return nil
+	}
+	buyers := make([]fit.Buyer, len(all))
+	for i := range all {
+		buyers[i] = fit.Buyer{Orders: int(all[i].paid), Mean: float64(all[i].spent) / float64(all[i].paid)}
+	}
+	return fit.Earn(margin, buyers, g.courses.all)
 }
 
 // told counts the members that some things are of.
@@ -163,27 +249,40 @@ func (g *gathered) orders() []fit.Orders {
 	if len(again) < fit.FewestMembers {
 		return nil
 	}
-	count := told(g.customers.all, func(c *customer) crdt.MemberID { return c.member })
+	var out []fit.Orders
+	for _, c := range level(g.customers.all, func(*customer) bool { return true }) {
+		out = append(out, c.days)
+	}
+	return out
+}
+
+// level returns those customers that are wanted, of a member no more than its part, in an order of their own.
+func level(all []customer, want func(*customer) bool) (out []customer) {
+	for i := range all {
+		if want(&all[i]) {
+			out = append(out, all[i])
+		}
+	}
+	count := told(out, func(c *customer) crdt.MemberID { return c.member })
 	sums := make([]float64, 0, len(count))
 	for _, n := range count {
 		sums = append(sums, float64(n))
 	}
-	most := int(fit.Level(sums))
-	slices.SortFunc(g.customers.all, func(a, b customer) int {
+	most := max(int(fit.Level(sums)), 1)
+	slices.SortFunc(out, func(a, b customer) int {
 		return cmp.Or(bytes.Compare(a.member[:], b.member[:]), cmp.Compare(customerKey(0, &a), customerKey(0, &b)))
 	})
-	var out []fit.Orders
-	taken := 0
-	for i := range g.customers.all {
-		c := &g.customers.all[i]
-		if i == 0 || g.customers.all[i-1].member != c.member {
-			taken = 0
+	taken, kept := 0, out[:0]
+	var last crdt.MemberID
+	for _, c := range out {
+		if c.member != last {
+			last, taken = c.member, 0
 		}
-		if taken++; taken <= max(most, 1) {
-			out = append(out, c.days)
+		if taken++; taken <= most {
+			kept = append(kept, c)
 		}
 	}
-	return out
+	return kept
 }
 
 // A sample keeps so many things at most: of more those whose key begins with enough zeros, whatever the order in which they come.
@@ -222,6 +321,10 @@ func controlKey(salt uint64, c *fit.Control) uint64 {
 
 func customerKey(salt uint64, c *customer) uint64 {
 	return mix(salt, binary.LittleEndian.Uint64(c.member[8:]), binary.LittleEndian.Uint64(c.contact[:8]), binary.LittleEndian.Uint64(c.contact[8:]))
+}
+
+func courseKey(salt uint64, c *fit.Course) uint64 {
+	return mix(salt, binary.LittleEndian.Uint64(c.Member[:8]), binary.LittleEndian.Uint64(c.Member[8:]))
 }
 
 // mix makes a number of some, in which each bit depends on all of theirs (the steps of SplitMix64).

@@ -106,7 +106,12 @@ func (l *Learner) Night(ctx context.Context, c store.Company, dry bool) (*Report
 	if r.ActMembers < fit.FewestMembers || r.Acts < fit.FewestActs {
 		log.Tuples = nil
 	}
-	if log.Tuples == nil && log.Orders == nil {
+	if margin := parent.Margin; margin > 0 {
+		in := g.currency()
+		log.Earned = g.earned(margin, in)
+		r.earned(log.Earned, in, margin)
+	}
+	if log.Tuples == nil && log.Orders == nil && log.Earned == nil {
 		return r.end(TooLittle, fmt.Sprintf("%s of %s, and customers who came back of %s: from fewer than %d acts and %d members nothing is learnt",
 			count(r.Acts, "act"), count(r.ActMembers, "member"), count(r.OrderMembers, "member"), fit.FewestActs, fit.FewestMembers)), nil
 	}
@@ -114,6 +119,7 @@ func (l *Learner) Night(ctx context.Context, c store.Company, dry bool) (*Report
 	r.gatedOrders(&orders)
 	moves := fit.Moves(old, candidate)
 	r.moved(moves)
+	r.values(parent, old, candidate)
 	r.GateActs, r.LossOld, r.LossNew = fit.Losses(old, candidate, log.Tuples, today)
 	if len(moves) == 0 || moves[0].Far < 1 {
 		if r.OrdersKept {

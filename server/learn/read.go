@@ -73,6 +73,14 @@ type version struct {
 type Person struct {
 	book.Person
 	Events []ranking.Event
+	Spent  []Spent // the orders that have an amount, by day
+}
+
+// Spent is what one order cost.
+type Spent struct {
+	Day      ranking.Day
+	Currency book.Currency
+	Cents    int64
 }
 
 // Contact is what fit learns from.
@@ -275,7 +283,13 @@ func (m *member) people(ctx context.Context, f func(*Person) error) error {
 			notes = append(notes, of(other)...)
 		}
 		events := book.Events(notes)
-		if err := f(&Person{Person: *card.Person(home, events), Events: events}); err != nil {
+		var spent []Spent
+		for i := range notes { // in their order now
+			if n := &notes[i]; n.What == book.Event && n.Event.Kind == ranking.EventOrder && n.Event.Cents != 0 {
+				spent = append(spent, Spent{n.Event.Day, n.Paid, n.Event.Cents})
+			}
+		}
+		if err := f(&Person{Person: *card.Person(home, events), Events: events, Spent: spent}); err != nil {
 			return err
 		}
 	}

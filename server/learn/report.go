@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"trio/crdt"
+	"trio/crdt/book"
+	"trio/ranking"
 	"trio/server/fit"
 	"trio/server/store"
 )
@@ -70,8 +72,22 @@ type Report struct {
 	// More documents than are named were not read.
 	UnreadCount int `json:"unread_count"`
 
+	// What a success is worth by the company's orders; nil where the playbook has no margin, or too little is known.
+	Earned   *fit.Earned `json:"earned,omitempty"`
+	Margin   int64       `json:"margin_percent,omitempty"`
+	Currency string      `json:"currency,omitempty"` // of the orders that were taken; "": none was named
+	Values   []Value     `json:"values,omitempty"`   // that are not as people wrote them, or were not
+
 	ReadSeconds float64 `json:"read_seconds"`
 	Seconds     float64 `json:"seconds"` // in all
+}
+
+// Value is what a success of a trigger is worth, in cents.
+type Value struct {
+	Trigger string `json:"trigger"`
+	Written int64  `json:"written"` // by people
+	Was     int64  `json:"was"`     // in the version before
+	Is      int64  `json:"is"`
 }
 
 // mostMoved bounds how many moves a report names.
@@ -119,6 +135,55 @@ func (r *Report) butOrders() string {
 func (r *Report) moved(moves []fit.Move) {
 	r.Moves, r.Moved = len(moves), append(r.Moved, moves[:min(len(moves), mostMoved)]...)
 }
+
+func (r *Report) earned(e *fit.Earned, in book.Currency, margin int64) {
+	r.Earned, r.Currency, r.Margin = e, in.String(), margin
+}
+
+// values notes what a success of each trigger is worth in a candidate.
+func (r *Report) values(written, old, pb *ranking.Playbook) {
+	for t := range ranking.NumTriggers {
+		v := Value{t.String(), written.Rules[t].Value, old.Rules[t].Value, pb.Rules[t].Value}
+		if pb.Rules[t].Stages != 0 && (v.Was != v.Is || v.Written != v.Is) {
+			r.Values = append(r.Values, v)
+		}
+	}
+}
+
+// writeEarned says what orders say, and how far the values are by now.
+func (r *Report) writeEarned(p *printer) {
+	if r.Margin == 0 {
+		return
+	}
+	e := r.Earned
+	if e == nil {
+		p.say("  what a success is worth stays: customers whose orders have an amount are known of fewer than %d members\n", fit.FewestMembers)
+		return
+	}
+	in := ""
+	if r.Currency != "" {
+		in = " " + r.Currency
+	}
+	p.say("  what a success is worth, by orders of %s: an order is %s%s, of which %d %% are margin\n", count(e.Buyers, "customer"), money(e.Order), in, r.Margin)
+	for s, known := range e.Known {
+		if known && s > 0 {
+			p.say("    a %s is worth %s: the first year brings %s\n", ranking.Stage(s), money(e.Stage[s]), money(e.Year[s]))
+		}
+	}
+	if e.Known[ranking.Customer] && e.People[ranking.Prospect] > 0 {
+		p.say("    of 100 prospects %.1f are customers within a year", 100*e.Chance[ranking.Prospect][ranking.Customer])
+		if e.Reach > 0 {
+			p.say("; of 100 who took a step %.1f within 90 days", 100*e.Reach)
+		}
+		p.say("\n")
+	}
+	for _, v := range r.Values {
+		p.say("    %s: %s, was %s, people wrote %s\n", v.Trigger, money(float64(v.Is)), money(float64(v.Was)), money(float64(v.Written)))
+	}
+}
+
+// money writes cents.
+func money(cents float64) string { return fmt.Sprintf("%.2f", cents/100) }
 
 func contains(list []store.Tenant, t store.Tenant) bool { return slices.Contains(list, t) }
 
@@ -170,6 +235,7 @@ func (r *Report) Write(w io.Writer) error {
 	if r.GateOrders > 0 {
 		p.say("  log-loss of orders in the last windows, %s in all: %.4f, was %.4f\n", count(r.GateOrders, "customer"), r.OrderLossNew, r.OrderLossOld)
 	}
+	r.writeEarned(p)
 	if r.Moves > 0 {
 		p.say("  %s moved, each step of a staircase counted; most of all:\n", count(r.Moves, "number"))
 	}

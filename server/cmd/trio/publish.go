@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"strings"
 
 	"trio/ranking/playbook"
 	"trio/server/admin"
@@ -124,8 +125,42 @@ func (r *adminRun) showPlaybook() error {
 	if d.Learnt > 0 {
 		fmt.Fprintf(os.Stderr, "note: this is version %d, which people wrote; version %d adds learnt numbers (--learnt shows it), which are carried over to what you publish\n", d.Version, d.Learnt)
 	}
+	written, learnt := d.Fitted, d.Version
+	if d.Learnt > 0 {
+		written, learnt = d.Version, d.Learnt
+	}
+	if written > 0 && learnt > 0 {
+		if err := r.tellValues(t, written, learnt); err != nil {
+			return err
+		}
+	}
 	_, err = r.out.Write(d.Doc)
 	return err
+}
+
+// tellValues says what a success is worth by orders, where that is not what people wrote. A version that is not here, or is of
+// another build, says nothing.
+func (r *adminRun) tellValues(t store.Tenant, written, learnt uint32) error {
+	var docs [2]*playbook.Doc
+	for i, version := range [...]uint32{written, learnt} {
+		d, err := r.PlaybookOf(r, admin.Operator(), t, version, false)
+		if _, ok := errors.AsType[*admin.Error](err); ok {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if docs[i], err = playbook.Parse(d.Doc); err != nil {
+			return nil //nolint:nilerr // what is shown is bytes
+		}
+	}
+	for _, d := range playbook.Diff(docs[0], docs[1]) {
+		if d.Fitted && strings.HasSuffix(d.Path, ".value_cents") {
+			fmt.Fprintf(os.Stderr, "note: %s is %s, learnt from what orders bring at a margin of %d %%; people wrote %s (trio playbook fit --dry-run says more)\n",
+				d.Path, d.New, docs[1].Ranking.Margin, d.Old)
+		}
+	}
+	return nil
 }
 
 func (r *adminRun) history() error {

@@ -107,6 +107,7 @@ func TestPublishBeside(t *testing.T) {
 	learnt := playbook.Default()
 	learnt.Version, learnt.Fitted, learnt.Name = one+1, one, "One"
 	learnt.Ranking.Rules[ranking.NewLead].Base += 250
+	learnt.Ranking.Margin, learnt.Ranking.Rules[ranking.RefillDue].Value = 30, 3600
 	st, err := store.Open(t.Context(), store.Config{Path: filepath.Join(c.data, dbName)})
 	if err != nil {
 		t.Fatal(err)
@@ -121,6 +122,9 @@ func TestPublishBeside(t *testing.T) {
 	written, err := shown.Output()
 	if d, bad := playbook.Parse(written); err != nil || bad != nil || d.Version != one || d.Fitted != 0 || !strings.Contains(said.String(), fmt.Sprintf("version %d adds learnt numbers", one+1)) {
 		t.Fatalf("shown is %s, and said %s: %v %v", written, &said, err, bad)
+	}
+	if want := "triggers.refill_due.value_cents is 3600, learnt from what orders bring at a margin of 30 %; people wrote 4500"; !strings.Contains(said.String(), want) {
+		t.Errorf("what an order was learnt to be worth is not said: %s", &said)
 	}
 	all := command(t, "playbook", "show", "--data", c.data, "--learnt")
 	if all != string(learnt.Encode()) || all != command(t, "playbook", "show", "--data", c.data, "--version", fmt.Sprint(one+1)) {
