@@ -112,7 +112,7 @@ func (k *Keeper) steady(full []Week) Line {
 type Nudge struct {
 	Key    string // names it for good: two devices that give it give the same one
 	Day    Day
-	Metric int
+	Metric string // its name, as the numbers of two playbooks differ
 	Left   int32
 	Until  int
 }
@@ -122,7 +122,7 @@ type Nudge struct {
 // there is something to do: contacts says how many people the suggestions name for each metric that needs one. Of several
 // metrics it takes the one that is nearest to its goal, by the share that is left; of equal ones the first.
 func (r *GoalRules) Nudge(h *Habit, given bool, contacts [MaxMetrics]int) (Nudge, bool) {
-	n := Nudge{Day: h.Now.Day, Metric: -1, Until: r.NudgeUntil, Key: "nudge:" + h.Now.Day.String()}
+	n := Nudge{Day: h.Now.Day, Until: r.NudgeUntil, Key: "nudge:" + h.Now.Day.String()}
 	if given || h.State != Open || h.Now.Minute < r.NudgeFrom || h.Now.Minute >= r.NudgeUntil {
 		return Nudge{}, false
 	}
@@ -131,9 +131,9 @@ func (r *GoalRules) Nudge(h *Habit, given bool, contacts [MaxMetrics]int) (Nudge
 		if x.Left == 0 || r.Metrics[x.Metric].NeedsContact && contacts[x.Metric] == 0 {
 			continue
 		}
-		if n.Metric < 0 || int64(x.Left)*want < int64(n.Left)*int64(x.Want) {
-			n.Metric, n.Left, want = x.Metric, x.Left, int64(x.Want)
+		if n.Metric == "" || int64(x.Left)*want < int64(n.Left)*int64(x.Want) {
+			n.Metric, n.Left, want = r.Metrics[x.Metric].Name, x.Left, int64(x.Want)
 		}
 	}
-	return n, n.Metric >= 0
+	return n, n.Metric != ""
 }

@@ -153,18 +153,18 @@ func TestR36NudgeOnlyWithAnAction(t *testing.T) {
 		h        Habit
 		given    bool
 		contacts [MaxMetrics]int
-		metric   int // -1: none
+		metric   string // "": none
 	}{
-		{"the nearest by share: 6 of 10 minutes", h, false, people, MetricLearn},
-		{"one was given today", h, true, people, -1},
-		{"too early", at(17*60 - 1), false, people, -1},
-		{"from five", at(17 * 60), false, people, MetricLearn},
-		{"too late", at(21 * 60), false, people, -1},
-		{"all done", Habit{Now: h.Now, State: Met, Ring: h.Ring}, false, people, -1},
-		{"a rest day", Habit{Now: h.Now, State: Rest, Ring: h.Ring}, false, people, -1},
+		{"the nearest by share: 6 of 10 minutes", h, false, people, "learn"},
+		{"one was given today", h, true, people, ""},
+		{"too early", at(17*60 - 1), false, people, ""},
+		{"from five", at(17 * 60), false, people, "learn"},
+		{"too late", at(21 * 60), false, people, ""},
+		{"all done", Habit{Now: h.Now, State: Met, Ring: h.Ring}, false, people, ""},
+		{"a rest day", Habit{Now: h.Now, State: Rest, Ring: h.Ring}, false, people, ""},
 	} {
 		n, ok := r.Nudge(&c.h, c.given, c.contacts)
-		if ok != (c.metric >= 0) || ok && (n.Metric != c.metric || n.Left != 6 || n.Until != 21*60 || n.Key != "nudge:2026-10-05") {
+		if ok != (c.metric != "") || ok && (n.Metric != c.metric || n.Left != 6 || n.Until != 21*60 || n.Key != "nudge:2026-10-05") {
 			t.Errorf("%s: %+v, %v", c.name, n, ok)
 		}
 	}
@@ -174,7 +174,7 @@ func TestR36NudgeOnlyWithAnAction(t *testing.T) {
 	if n, ok := r.Nudge(&h, false, [MaxMetrics]int{}); ok {
 		t.Errorf("nudged to call nobody: %+v", n)
 	}
-	if n, ok := r.Nudge(&h, false, [MaxMetrics]int{MetricFollowUp: 1}); !ok || n.Metric != MetricFollowUp || n.Left != 5 {
+	if n, ok := r.Nudge(&h, false, [MaxMetrics]int{MetricFollowUp: 1}); !ok || n.Metric != "followup" || n.Left != 5 {
 		t.Errorf("%+v, %v", n, ok)
 	}
 }
@@ -549,7 +549,7 @@ func allGoalTexts() []string {
 		for m := range r.Metrics {
 			add(lang+" metric "+r.Metrics[m].Name, r.Metrics[m].Words(lang)+", "+r.Metrics[m].Capture(lang))
 			for _, n := range []int32{1, 4} {
-				add(lang+" nudge "+r.Metrics[m].Name, r.NudgeSentence(Nudge{Metric: m, Left: n, Until: 21*60 + 5}, lang))
+				add(lang+" nudge "+r.Metrics[m].Name, r.NudgeSentence(Nudge{Metric: r.Metrics[m].Name, Left: n, Until: 21*60 + 5}, lang))
 			}
 		}
 		for i := range r.Badges {

@@ -144,14 +144,15 @@ func (m *Metric) Words(lang string) string { return m.Label.In(lang) }
 // Words is the badge's label.
 func (b *Badge) Words(lang string) string { return b.Label.In(lang) }
 
-// NudgeSentence writes a nudge out: what is left, and until when.
+// NudgeSentence writes a nudge out: what is left, and until when. It is empty when the rules know the metric no more.
 func (r *GoalRules) NudgeSentence(n Nudge, lang string) string {
-	if n.Metric < 0 || n.Metric >= len(r.Metrics) {
+	m, ok := r.Metric(n.Metric)
+	if !ok {
 		return ""
 	}
 	t := tongue(lang)
 	hour := string(appendPadded(appendPadded(nil, int64(n.Until/60), 2), int64(n.Until%60), 2))
-	return strings.NewReplacer("{n}", number(n.Left), "{what}", r.Metrics[n.Metric].Label.In(lang), "{hour}", hour[:2]+":"+hour[2:]).Replace(phrase{
+	return strings.NewReplacer("{n}", number(n.Left), "{what}", r.Metrics[m].Label.In(lang), "{hour}", hour[:2]+":"+hour[2:]).Replace(phrase{
 		"{what}: {n} to go today, there is time until {hour}", "{what}: {n} más por hoy, hay tiempo hasta las {hour}",
 	}[t])
 }

@@ -871,13 +871,12 @@ func (r *Replica) suggested(ctx context.Context) (fresh, known int, err error) {
 	return fresh, known, nil
 }
 
-// Nudged logs that a nudge was shown.
+// Nudged logs that a nudge was shown, whatever playbook came since.
 func (r *Replica) Nudged(ctx context.Context, n ranking.Nudge) error {
-	rules := r.Playbook().Goals
-	if n.Metric < 0 || n.Metric >= len(rules.Metrics) {
-		return errors.New("this nudge is not one that the rules know")
+	if n.Key == "" || n.Metric == "" {
+		return errors.New("this is no nudge: it names no day, or nothing to do")
 	}
 	return r.update(ctx, func(t *tx) error {
-		return t.log(crdt.SourceEntryID(r.member, n.Key), crdt.Entry{Kind: crdt.Nudge, Content: rules.Metrics[n.Metric].Name, Evidence: crdt.E1})
+		return t.log(crdt.SourceEntryID(r.member, n.Key), crdt.Entry{Kind: crdt.Nudge, Content: n.Metric, Evidence: crdt.E1})
 	})
 }

@@ -362,7 +362,7 @@ func TestR36NudgeOnceADay(t *testing.T) {
 	_, err := r.AddContact(ctx, replica.Fields{crdt.FieldName: "Ana", crdt.FieldPhone + "+34600111222": ""})
 	ok(t, err)
 	n, given, err := r.Nudge(ctx)
-	if !given || err != nil || n.Metric != ranking.MetricOutreach || n.Left != 2 {
+	if !given || err != nil || n.Metric != "outreach" || n.Left != 2 {
 		t.Fatalf("%+v, %v, %v", n, given, err)
 	}
 	ok(t, r.Nudged(ctx, n))
@@ -371,8 +371,30 @@ func TestR36NudgeOnceADay(t *testing.T) {
 	if _, given, err := r.Nudge(ctx); !given || err != nil {
 		t.Errorf("the next day: %v, %v", given, err)
 	}
-	if err := r.Nudged(ctx, ranking.Nudge{Metric: 99}); err == nil {
-		t.Error("an unknown nudge is logged")
+	if err := r.Nudged(ctx, ranking.Nudge{}); err == nil {
+		t.Error("no nudge is logged")
+	}
+
+	// A playbook comes while it is shown that gives the metric another number, and the next day one that counts it no more.
+	n, _, err = r.Nudge(ctx)
+	ok(t, err)
+	s, _ := talk(t, r)
+	_, err = s.Receive(ctx, frameOf(t, published(texting(8))))
+	ok(t, err)
+	if m := r.Playbook().Goals.Metrics[ranking.MetricOutreach].Name; m == "outreach" {
+		t.Fatalf("metric %d is %s as before", ranking.MetricOutreach, m)
+	}
+	if said := r.Playbook().Goals.NudgeSentence(n, "en"); !strings.HasPrefix(said, "new outreach: 2 to go") {
+		t.Errorf("it says %q", said)
+	}
+	ok(t, r.Nudged(ctx, n))
+	if all := dump(t, r); strings.Count(all, `"kind":"nudge"`) != 2 || strings.Contains(all, `"content":"followup"`) {
+		t.Errorf("logged is %s", all)
+	}
+	gone := *r.Playbook().Goals
+	gone.Metrics = gone.Metrics[:1]
+	if said := gone.NudgeSentence(n, "en"); said != "" {
+		t.Errorf("of a metric that is not counted it says %q", said)
 	}
 }
 

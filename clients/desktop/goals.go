@@ -176,7 +176,11 @@ func (a *app) nudge(ctx context.Context) error {
 	if err != nil || !ok {
 		return err
 	}
-	if _, err := fmt.Fprintf(a.out, "→ %s\n", a.Playbook().Goals.NudgeSentence(n, a.lang)); err != nil {
+	said := a.Playbook().Goals.NudgeSentence(n, a.lang)
+	if said == "" {
+		return nil // a playbook that came meanwhile counts something else
+	}
+	if _, err := fmt.Fprintf(a.out, "→ %s\n", said); err != nil {
 		return err // not seen, so not noted
 	}
 	return a.Nudged(ctx, n)
