@@ -128,7 +128,7 @@ func (pb *Playbook) NoticeWords(t TriggerID, lang, name string) string {
 		return ""
 	}
 	p := pb.Rules[t].Notice.Words.pick(lang)
-	b := blanks{oneLine(name), "", 0}
+	b := blanks{name: oneLine(name)}
 	if b.name == "" {
 		if b.name = pb.Unnamed.same(p.Lang); b.name == "" {
 			b.name = inStead(someContact, p.Lang)

@@ -36,7 +36,8 @@ type Phrase struct {
 }
 
 // Texts is one text in the languages that a company wrote it in, each once; the first stands in for any other. {name} in
-// it is the contact's first name, {sender} the promoter's, {days} a number of days.
+// it is the contact's first name, {sender} the promoter's, {days} a number of days. {days|one:# day|other:# days} is that number in
+// the form that the language has for it: see PluralOf.
 type Texts []Phrase
 
 // Greeting opens what is written or said, by what is known of the two: both first names, only the contact's, only the

@@ -72,7 +72,7 @@ func (pb *Playbook) Wording(t TriggerID, ch Channel, content uint16, lang, name,
 		return ""
 	}
 	c := &pb.Rules[t].Contents[content]
-	b := blanks{oneLine(name), oneLine(sender), days}
+	b := blanks{name: oneLine(name), sender: oneLine(sender), days: days}
 	greet, words := b, c.Say
 	switch {
 	case ch == Text || ch == Email:
@@ -87,6 +87,7 @@ func (pb *Playbook) Wording(t TriggerID, ch Channel, content uint16, lang, name,
 	if p.Text == "" {
 		return ""
 	}
+	b.lang = p.Lang
 	if hello := greet.fill(pb.Greeting.of(&greet).In(p.Lang)); hello != "" {
 		return hello + " " + b.fill(p.Text)
 	}
@@ -123,7 +124,7 @@ func (pb *Playbook) Step(t TriggerID, ch Channel, lang, name string) string {
 		p.Lang = lang
 	}
 	verb := pb.Verbs[ch].pick(p.Lang)
-	b := blanks{oneLine(name), "", -1}
+	b := blanks{name: oneLine(name), days: -1}
 	if b.name == "" {
 		if b.name = pb.Unnamed.same(verb.Lang); b.name == "" {
 			b.name = inStead(thisContact, verb.Lang)
@@ -898,8 +899,9 @@ func (pb *Playbook) Sentence(r Reason, lang string) string {
 		if slot < 1 || slot > int64(NumTriggers-Own1) {
 			return ""
 		}
-		b := blanks{days: r.Args[0]}
-		return b.fill(pb.Rules[Own1+TriggerID(slot-1)].Because.In(lang))
+		p := pb.Rules[Own1+TriggerID(slot-1)].Because.pick(lang)
+		b := blanks{days: r.Args[0], lang: p.Lang}
+		return b.fill(p.Text)
 	}
 	l := tongue(lang)
 	s := sentences[r.Code][l]

@@ -89,6 +89,7 @@ func foldTag(c byte) byte {
 type blanks struct {
 	name, sender string
 	days         int64
+	lang         string // of the text: it says in which form days are counted
 }
 
 // fill puts names and numbers into a text, once: what a name holds stays as it is. A placeholder that stands for nothing
@@ -156,6 +157,15 @@ func (b *blanks) at(text string) (value string, n int, ok bool) {
 			return "", len("{days}"), true
 		}
 		return strconv.FormatInt(b.days, 10), len("{days}"), true
+	case strings.HasPrefix(text, "{days|"):
+		end := strings.IndexByte(text, '}')
+		if end < 0 {
+			return "", 0, false
+		}
+		if b.days < 0 {
+			return "", end + 1, true
+		}
+		return form(text[len("{days|"):end], b.lang, strconv.FormatInt(b.days, 10), b.days), end + 1, true
 	}
 	return "", 0, false
 }

@@ -23,18 +23,18 @@ func TestATextIsFilledOnceAndLeavesNoGap(t *testing.T) {
 		blanks blanks
 		want   string
 	}{
-		{"Hi {name}, it's {sender}. {days} days!", blanks{"Ann", "Rosa", 45}, "Hi Ann, it's Rosa. 45 days!"},
-		{"Hi {name}, {days}", blanks{"{sender} {days} {name}", "Rosa", 0}, "Hi {sender} {days} {name}, 0"},
-		{"Thanks, {name}! How {sender} is", blanks{"", "", -1}, "Thanks! How is"},
-		{"¡Gracias, {name}! {name}, ¿cómo estás?", blanks{"", "", -1}, "¡Gracias! ¿Cómo estás?"},
-		{"¡{name}, ánimo!", blanks{"", "", -1}, "¡Ánimo!"},
-		{"{name}, you know", blanks{"", "", -1}, "You know"},
-		{"You know, {name}, it is so", blanks{"", "", -1}, "You know, it is so"},
-		{"A line.\n{name}, another", blanks{"", "", -1}, "A line.\nAnother"},
-		{"for {days} days", blanks{"", "", -1}, "for days"},
-		{"{name}", blanks{"", "", -1}, ""},
-		{"{Name} {nam {name", blanks{"Ann", "Rosa", 1}, "{Name} {nam {name"},
-		{"{name}{name} \xff{", blanks{"Ann", "", 1}, "AnnAnn \xff{"},
+		{"Hi {name}, it's {sender}. {days} days!", blanks{"Ann", "Rosa", 45, ""}, "Hi Ann, it's Rosa. 45 days!"},
+		{"Hi {name}, {days}", blanks{"{sender} {days} {name}", "Rosa", 0, ""}, "Hi {sender} {days} {name}, 0"},
+		{"Thanks, {name}! How {sender} is", blanks{"", "", -1, ""}, "Thanks! How is"},
+		{"¡Gracias, {name}! {name}, ¿cómo estás?", blanks{"", "", -1, ""}, "¡Gracias! ¿Cómo estás?"},
+		{"¡{name}, ánimo!", blanks{"", "", -1, ""}, "¡Ánimo!"},
+		{"{name}, you know", blanks{"", "", -1, ""}, "You know"},
+		{"You know, {name}, it is so", blanks{"", "", -1, ""}, "You know, it is so"},
+		{"A line.\n{name}, another", blanks{"", "", -1, ""}, "A line.\nAnother"},
+		{"for {days} days", blanks{"", "", -1, ""}, "for days"},
+		{"{name}", blanks{"", "", -1, ""}, ""},
+		{"{Name} {nam {name", blanks{"Ann", "Rosa", 1, ""}, "{Name} {nam {name"},
+		{"{name}{name} \xff{", blanks{"Ann", "", 1, ""}, "AnnAnn \xff{"},
 	} {
 		if got := c.blanks.fill(c.text); got != c.want {
 			t.Errorf("%q with %+v: %q, want %q", c.text, c.blanks, got, c.want)
@@ -44,10 +44,11 @@ func TestATextIsFilledOnceAndLeavesNoGap(t *testing.T) {
 
 func FuzzFill(f *testing.F) {
 	f.Add("Hi {name}, it's {sender}. {days}", "Ann", "", int64(-1))
+	f.Add("{days|one:# x|few:# y|other:# z} {days|", "", "", int64(3))
 	f.Add("{name},{name}, ¿{sender}", "", "{name}", int64(3))
 	f.Fuzz(func(t *testing.T, text, name, sender string, days int64) {
-		b := blanks{name, sender, days}
-		if got := b.fill(text); len(got) > len(text)*(len(name)+len(sender)+20)+1 {
+		b := blanks{name, sender, days, "pl"}
+		if got := b.fill(text); len(got) > len(text)*(len(name)+len(sender)+20)+1 { // # is a number of 19 digits at most
 			t.Errorf("%d bytes of %d", len(got), len(text))
 		}
 	})

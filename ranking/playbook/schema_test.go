@@ -222,16 +222,27 @@ func (s *sketch) clock(p *int64) {
 	s.now, s.usual = pairs{{"type", "string"}, {"pattern", "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"}}, json.RawMessage(w.b)
 }
 
+// counts is the part of a pattern for a number of days in the forms of a language.
+func counts(k *textKind) string {
+	if !strings.Contains(k.holes, " days ") {
+		return ""
+	}
+	return "|\\{days(\\|(zero|one|two|few|many):[^{}|]+)*\\|other:[^{}|]+(\\|(zero|one|two|few|many):[^{}|]+)*\\}"
+}
+
 func (s *sketch) words(_ *ranking.Texts, k *textKind) {
 	name, pattern := "text"+strconv.Itoa(k.max), "^[^{}]*$"
 	if holes := strings.Fields(k.holes); len(holes) > 0 {
 		name += "_" + strings.Join(holes, "_")
-		pattern = "^([^{}]|\\{(" + strings.Join(holes, "|") + ")\\})*$"
+		pattern = "^([^{}]|\\{(" + strings.Join(holes, "|") + ")\\}" + counts(k) + ")*$"
 	}
 	if !s.has(name) {
 		may := " Braces cannot stand in it."
 		if k.holes != "" {
 			may = " Names in braces that may stand in it: {" + strings.Join(strings.Fields(k.holes), "}, {") + "}."
+		}
+		if counts(k) != "" {
+			may += " Where a language has more forms than two for what is counted, {days|one:# day|few:# days|other:# days}: the forms are zero, one, two, few, many and other, as CLDR has them, and # is the number."
 		}
 		s.defs.add(name, pairs{
 			{"type", "object"},

@@ -1,6 +1,10 @@
 package playbook
 
-import "strings"
+import (
+	"strings"
+
+	"trio/ranking"
+)
 
 // kind is what a string has to be.
 type kind struct {
@@ -342,6 +346,12 @@ func (k *textKind) text(s string) (reason, remedy string) {
 			return "the text has a brace without its other half", "write " + k.may()
 		}
 		hole := rest[i+1 : i+end]
+		if forms, ok := strings.CutPrefix(hole, "days|"); ok && strings.Contains(k.holes, " days ") {
+			if what := counted(forms); what != "" {
+				return "{" + clip(hole) + "} " + what, "write the number as # in each form that the language has, as {days|one:# day|other:# days}"
+			}
+			hole = "days"
+		}
 		if strings.ContainsAny(hole, " {") || hole == "" || !strings.Contains(k.holes, " "+hole+" ") {
 			remedy := "write " + k.may()
 			if near := nearest(hole, strings.Fields(k.holes)); near != "" {
@@ -356,6 +366,30 @@ func (k *textKind) text(s string) (reason, remedy string) {
 		return "the text has no {" + k.need + "}", "put {" + k.need + "} where the name belongs"
 	}
 	return "", ""
+}
+
+// counted says what is wrong with the forms of a number: "one:# day|other:# days".
+func counted(forms string) string {
+	seen := [ranking.NumPlurals]bool{}
+	for _, f := range strings.Split(forms, "|") {
+		name, words, ok := strings.Cut(f, ":")
+		p, known := ranking.ParsePlural(name)
+		switch {
+		case !ok || !known:
+			return "has a form that is none of zero, one, two, few, many and other"
+		case seen[p]:
+			return "has two forms for \"" + name + "\""
+		case strings.TrimSpace(words) == "":
+			return "has no words for \"" + name + "\""
+		case strings.Contains(words, "{"):
+			return "has a brace within a brace"
+		}
+		seen[p] = true
+	}
+	if !seen[ranking.PluralOther] {
+		return "has no form for \"other\", which stands in for those that are not there"
+	}
+	return ""
 }
 
 // may says which names in braces a text may have.

@@ -119,6 +119,12 @@ var wrongs = []struct {
 	{"a deadline after a step of the cadence", `"triggers": {`, strings.Replace(own("own8", `"cadence_days": [2, 7], "open_days": 3`), `"mode"`, `"deadline_days": 3, "mode"`, 1), `3, "mode"`, `but a step is open for 3`, `at most 2`, false},
 	{"a text that nobody sees", `"First playbook"`, `"\u200b\ufeff \u00ad\u202e"`, `"\u200b`, `no character that can be seen`, ``, false},
 
+	// numbers in the forms of a language
+	{"a form that is none", `"triggers": {`, strings.Replace(own("own8", `"cadence_days": [2, 7], "open_days": 3`), `"{days} days"`, `"{days|some:# days|other:# days}"`, 1), `"{days|som`, `is none of zero, one, two`, `{days|one:# day|other:# days}`, true},
+	{"no form for the others", `"triggers": {`, strings.Replace(own("own8", `"cadence_days": [2, 7], "open_days": 3`), `"{days} days"`, `"{days|one:# day|few:# days}"`, 1), `"{days|one`, `has no form for "other"`, `{days|one:# day|other:# days}`, true},
+	{"a form without words", `"triggers": {`, strings.Replace(own("own8", `"cadence_days": [2, 7], "open_days": 3`), `"{days} days"`, `"{days|one:|other:# days}"`, 1), `"{days|one`, `has no words for "one"`, `{days|one:# day|other:# days}`, true},
+	{"a form twice", `"triggers": {`, strings.Replace(own("own8", `"cadence_days": [2, 7], "open_days": 3`), `"{days} days"`, `"{days|one:# day|one:# d|other:# days}"`, 1), `"{days|one`, `has two forms for "one"`, `{days|one:# day|other:# days}`, false},
+
 	// JSON itself
 	{"a comma too many", `"en", "es"]`, `"en", "es",]`, `,]`, `a comma stands before the end`, `take this comma out`, false},
 	{"a comma missing", `"version": 1,`, `"version": 1`, `"name"`, `a comma is missing before this`, `put a comma`, false},
