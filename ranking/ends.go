@@ -35,16 +35,16 @@ var endNames = [NumEnds]string{
 func (c EndCode) String() string { return nameOf(endNames[:], c) }
 
 var endWords = [NumEnds]phrase{
-	EndTouch:     {"a touch: rests for {days}", "un contacto: descansa {days}"},
-	EndOrder:     {"an order: rests for {days}", "un pedido: descansa {days}"},
+	EndTouch:     {"getting in touch: then {days} of rest", "ponerte en contacto: luego {days} de descanso"},
+	EndOrder:     {"an order: then {days} of rest", "un pedido: luego {days} de descanso"},
 	EndForm:      {"a form filled in", "un formulario enviado"},
 	EndWebinar:   {"attending the webinar", "asistir al webinar"},
 	EndWatched:   {"watching the video", "ver el video"},
 	EndCustomer:  {"becoming a customer", "hacerse cliente"},
 	EndPromoter:  {"becoming a promoter", "hacerse promotor"},
-	EndOptOut:    {"no more contact wanted", "no querer más contacto"},
-	EndDismissed: {"“not this person”: rests for {days}", "«esta persona no»: descansa {days}"},
-	EndDay:       {"time: {days} more at most", "el tiempo: {days} más como mucho"},
+	EndOptOut:    {"asking not to be contacted", "pedir que no se le contacte"},
+	EndDismissed: {"“not this person”: then {days} of rest", "«esta persona no»: luego {days} de descanso"},
+	EndDay:       {"time passing: {days} more at most", "el paso del tiempo: {days} más como mucho"},
 }
 
 // Sentence writes an end out in English or Spanish, without a full stop.
@@ -53,7 +53,7 @@ func (e End) Sentence(lang string) string {
 		return ""
 	}
 	if e.Code == EndDay && e.Days == 0 {
-		return phrase{"time: today only", "el tiempo: solo hoy"}[tongue(lang)]
+		return phrase{"time passing: it is for today only", "el paso del tiempo: es solo para hoy"}[tongue(lang)]
 	}
 	l := tongue(lang)
 	return strings.ReplaceAll(endWords[e.Code][l], "{days}", days(e.Days, l))

@@ -100,7 +100,7 @@ func TestR57JoannaSaysWhatWouldChangeIt(t *testing.T) {
 	for _, e := range DefaultPlaybook().Ends(day, &joanna.Facts, &sg, nil) {
 		said = append(said, e.Sentence("en"))
 	}
-	for _, want := range []string{"a touch: rests for 14 days", "an order: rests for ", "no more contact wanted", "“not this person”: rests for 14 days"} {
+	for _, want := range []string{"getting in touch: then 14 days of rest", "an order: then ", "asking not to be contacted", "“not this person”: then 14 days of rest"} {
 		if !slices.ContainsFunc(said, func(s string) bool { return strings.HasPrefix(s, want) }) {
 			t.Errorf("%q is not among %q", want, said)
 		}

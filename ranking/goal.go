@@ -169,7 +169,7 @@ func DefaultGoalRules() *GoalRules {
 			{Name: "learn", Label: inBoth("minutes of learning", "minutos de aprendizaje"), Kinds: []string{"learn"}, Unit: PerMinute, Captured: 2, Points: 1, PointsCap: 60},
 			{Name: "share", Label: inBoth("shares", "publicaciones"), Kinds: []string{"share"}, Unit: PerAct, Captured: 1, Points: 5, PointsCap: 5},
 			{Name: "present", Label: inBoth("presentations", "presentaciones"), Kinds: []string{"present"}, Unit: PerAct, Captured: 3, Points: 25, PointsCap: 3},
-			{Name: "ask", Label: inBoth("asks for the order", "peticiones de pedido"), Kinds: []string{"ask"}, Unit: PerContact, Captured: 1, NeedsContact: true, Points: 10, PointsCap: 10},
+			{Name: "ask", Label: inBoth("asks for the order", "propuestas de pedido"), Kinds: []string{"ask"}, Unit: PerContact, Captured: 1, NeedsContact: true, Points: 10, PointsCap: 10},
 			{Name: "calls", Label: inBoth("calls", "llamadas"), Kinds: []string{"call"}, Unit: PerAct, Captured: 1, NeedsContact: true},
 			{Name: "texts", Label: inBoth("texts", "mensajes"), Kinds: []string{"text"}, Unit: PerAct, Captured: 1, NeedsContact: true},
 			{Name: "lessons", Label: inBoth("lessons finished", "lecciones terminadas"), Kinds: []string{"learn"}, Unit: PerPiece, Captured: 2, Points: 5, PointsCap: 5},

@@ -15,7 +15,7 @@ import (
 var lineTexts = [NumLines]struct{ member, coach phrase }{
 	GainLine: {
 		phrase{"{days} then, {days1} {weeks2} later, great work", "antes {days}, {weeks2} después {days1}: ¡gran trabajo!"},
-		phrase{"{name}: {days} then, {days1} {weeks2} later. Great work, worth a call to say so", "{name}: antes {days}, {weeks2} después {days1}. ¡Gran trabajo! Vale una llamada para decírselo"},
+		phrase{"{name}: {days} then, {days1} {weeks2} later. Great work, worth a call to say so", "{name}: antes {days}, {weeks2} después {days1}. ¡Gran trabajo! Merece una llamada para decírselo"},
 	},
 	LongestLine: {
 		phrase{"{row} in a row, your longest run so far", "{row} de seguido, tu mejor racha hasta ahora"},

@@ -189,7 +189,7 @@ func TestR57WhatIsKnownOfAContactChangesTheStep(t *testing.T) {
 
 func TestR60TheFormIsToldAtOnceAndACallIsTheFirstStep(t *testing.T) {
 	lead := someone(4, Prospect, d0).with(Event{Kind: EventForm, Day: d0})
-	wantNotice(t, lead, "Ana", 240, "Ana has just filled in your form: a call now comes at the best moment", "Call Ana to say hello")
+	wantNotice(t, lead, "Ana", 240, "Ana has just filled in your form: now is the best time to call", "Call Ana to say hello")
 	others := []*person{
 		lead, someone(2, Prospect, d0-40).with(touched(d0-20, Answered), Event{Kind: EventAttended, Day: d0 - 1}),
 		someone(3, Prospect, d0-40).with(touched(d0-20, Answered), Event{Kind: EventWatched, Day: d0 - 1}),
@@ -219,10 +219,10 @@ func TestR61NotReadyIsInvitedToAVideoOrAWebinar(t *testing.T) {
 func TestR62WhoWatchesOrAttendsIsToldWithTheFollowUp(t *testing.T) {
 	// The promoter sent the video yesterday: the notice does not wait for the rest after that touch, the list does.
 	p := someone(6, Prospect, d0-40).with(touched(d0-1, NotReady), Event{Kind: EventWatched, Day: d0})
-	wantNotice(t, p, "Tom", 120, "Tom has just looked at what you shared: ask what stood out", "Call Tom about what caught the eye")
+	wantNotice(t, p, "Tom", 120, "Tom has just looked at what you shared: ask what stood out", "Call Tom about what caught their eye")
 	wantNone(t, top(d0, Prospects, p), "touched yesterday")
 	wantCard(t, wantOnly(t, top(d0+2, Prospects, p), Watched), Prospects, p, "Tom",
-		"Call Tom about what caught the eye\nHi Tom, it's Rosa. Thanks for taking a look! What did you like best?\nwatched the video 2 days ago\nanswers calls: 1 of 1")
+		"Call Tom about what caught their eye\nHi Tom, it's Rosa. Thanks for taking a look! What did you like best?\nwatched the video 2 days ago\nanswers calls: 1 of 1")
 
 	p = someone(6, Prospect, d0-40).with(touched(d0-20, Answered), Event{Kind: EventAttended, Day: d0})
 	a := wantNotice(t, p, "Tom", 240, "Tom was at the webinar: a good moment to ask what stood out", "Text Tom about the webinar and offer an introduction")
@@ -232,14 +232,14 @@ func TestR62WhoWatchesOrAttendsIsToldWithTheFollowUp(t *testing.T) {
 
 func TestR63WhoRegistersIsConfirmedAndRemindedOnTheDay(t *testing.T) {
 	p := someone(7, Prospect, d0-40).with(touched(d0-20, Answered), Event{Kind: EventRegistered, Day: d0, For: d0 + 9})
-	a := wantNotice(t, p, "Tom", 720, "Tom signed up for the webinar: say that the seat is saved", "Text Tom about the seat at the webinar")
+	a := wantNotice(t, p, "Tom", 720, "Tom signed up for the webinar: say that the seat is saved", "Text Tom about their seat at the webinar")
 	s := wantOnly(t, top(d0, Prospects, p), Registered)
 	if s != a.Suggestion {
 		t.Errorf("the notice has the step %+v, the list %+v", a.Suggestion, s)
 	}
-	wantCard(t, s, Prospects, p, "Tom", "Text Tom about the seat at the webinar\n"+
+	wantCard(t, s, Prospects, p, "Tom", "Text Tom about their seat at the webinar\n"+
 		"Hi Tom, it's Rosa. Your seat at the webinar is saved, and I'm glad you're coming. Is there anything you'd like to know beforehand?\n"+
-		"signed up today for a webinar, days to go: 9\nyou were in touch 20 days ago")
+		"signed up today for a webinar in 9 days\nlast conversation 20 days ago")
 	if s.Deadline != d0+9 || s.Expiry != d0+9 {
 		t.Errorf("deadline %v, expiry %v, want the webinar's day", s.Deadline, s.Expiry)
 	}
@@ -247,7 +247,7 @@ func TestR63WhoRegistersIsConfirmedAndRemindedOnTheDay(t *testing.T) {
 	for day := d0; day < d0+9; day++ {
 		wantNone(t, top(day, Prospects, p), "spoken to since")
 	}
-	wantCard(t, wantOnly(t, top(d0+9, Prospects, p), Registered), Prospects, p, "Tom", "Text Tom about the seat at the webinar\n"+
+	wantCard(t, wantOnly(t, top(d0+9, Prospects, p), Registered), Prospects, p, "Tom", "Text Tom about their seat at the webinar\n"+
 		"Hi Tom, it's Rosa. The webinar is today and your seat is waiting for you. Shall I send you the link again, so that you have it at hand?\n"+
 		"signed up for the webinar, which is today\nanswers texts: 1 of 1")
 	// Its day has passed: there is nothing to remind of.
@@ -263,7 +263,7 @@ func TestR63WhoRegistersIsConfirmedAndRemindedOnTheDay(t *testing.T) {
 
 func TestR64WhoJoinsIsToldASecondTimeWhileTheWebinarIsLive(t *testing.T) {
 	p := someone(8, Prospect, d0-40).with(touched(d0-20, Answered), Event{Kind: EventRegistered, Day: d0 - 1, For: d0})
-	first := wantNotice(t, p, "Tom", 720, "Tom signed up for the webinar: say that the seat is saved", "Text Tom about the seat at the webinar")
+	first := wantNotice(t, p, "Tom", 720, "Tom signed up for the webinar: say that the seat is saved", "Text Tom about their seat at the webinar")
 	p.with(acted(d0-1, first.Suggestion, NoOutcome), Event{Kind: EventJoined, Day: d0})
 	second := wantNotice(t, p, "Tom", 60, "Tom is joining the webinar right now: a short hello goes a long way", "Text Tom while the webinar is on")
 	if first.Key == second.Key {
@@ -274,7 +274,7 @@ func TestR64WhoJoinsIsToldASecondTimeWhileTheWebinarIsLive(t *testing.T) {
 	s := top(d0, Prospects, lead, p)[0]
 	wantCard(t, s, Prospects, p, "Tom", "Text Tom while the webinar is on\n"+
 		"Hi Tom, it's Rosa. So good that you're at the webinar! I'm close by the whole time: if a question comes up, just reply here.\n"+
-		"joined the webinar today\nyou were in touch 20 days ago")
+		"joined the webinar today\nlast conversation 20 days ago")
 	// A touch answers, told of the step or not; so does the end of the day.
 	q := someone(8, Prospect, d0).with(append(slices.Clone(p.log), touched(d0, NoOutcome))...)
 	wantNone(t, top(d0, Prospects, q), "called from elsewhere")

@@ -415,7 +415,7 @@ func TestReasonsSpeakForTheStepWithNumbers(t *testing.T) {
 	for _, r := range s.Reasons[:s.NReasons] {
 		got = append(got, say(r, "en"), say(r, "es-MX"))
 	}
-	want := "attended the webinar today|asistió al webinar hoy|you were in touch 60 days ago|hablaron hace 60 días|" +
+	want := "attended the webinar today|asistió al webinar hoy|last conversation 60 days ago|última conversación hace 60 días|" +
 		"answers texts: 3 of 4|responde mensajes: 3 de 4"
 	if strings.Join(got, "|") != want {
 		t.Errorf("reasons %q, want %q", got, strings.Split(want, "|"))

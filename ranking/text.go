@@ -204,7 +204,7 @@ var defaultWords = [NumTriggers]ruleWords{
 	NewLead: {
 		label:   phrase{"A new lead", "Un contacto nuevo"},
 		purpose: phrase{"to say hello", "para saludar"},
-		notice:  phrase{"{name} has just filled in your form: a call now comes at the best moment", "{name} acaba de rellenar tu formulario: una llamada ahora llega en el mejor momento"},
+		notice:  phrase{"{name} has just filled in your form: now is the best time to call", "{name} acaba de rellenar tu formulario: ahora es el mejor momento para llamar"},
 		contents: []wording{
 			{
 				write: phrase{
@@ -299,8 +299,8 @@ var defaultWords = [NumTriggers]ruleWords{
 		contents: []wording{
 			{
 				write: phrase{
-					"I saved you a seat at the webinar and life happens! Shall I send you the next date, or the recording?",
-					"Te guardé un lugar en el webinar y ya sé cómo son los días. ¿Te mando la próxima fecha o la grabación?",
+					"Days get full, I know! Shall I send you the next date of the webinar, or the recording?",
+					"¡Ya sé cómo son los días! ¿Te mando la próxima fecha del webinar o la grabación?",
 				},
 				say: phrase{
 					"No worries about the webinar, it happens to all of us. Would the next date or the recording suit you better?",
@@ -323,7 +323,7 @@ var defaultWords = [NumTriggers]ruleWords{
 					"Habrá más fechas del webinar al que te apuntaste, y la grabación es una forma fácil de empezar. ¿Cuál de las dos te mando?",
 				},
 				say: phrase{
-					"You once signed up for our webinar. Are you still curious? I can send you the next date or the recording.",
+					"A while ago you signed up for our webinar. Are you still curious? I can send you the next date or the recording.",
 					"Hace un tiempo te apuntaste a nuestro webinar. ¿Todavía te da curiosidad? Te puedo mandar la próxima fecha o la grabación.",
 				},
 			},
@@ -357,7 +357,7 @@ var defaultWords = [NumTriggers]ruleWords{
 	},
 	Watched: {
 		label:   phrase{"Looked at what was shared", "Vio lo que se compartió"},
-		purpose: phrase{"about what caught the eye", "para saber qué le llamó la atención"},
+		purpose: phrase{"about what caught their eye", "para saber qué le llamó la atención"},
 		notice:  phrase{"{name} has just looked at what you shared: ask what stood out", "{name} acaba de ver lo que compartiste: pregúntale qué le llamó la atención"},
 		contents: []wording{
 			{
@@ -414,7 +414,7 @@ var defaultWords = [NumTriggers]ruleWords{
 	},
 	Nurture: {
 		label:   phrase{"A prospect gone quiet", "Un prospecto sin contacto reciente"},
-		purpose: phrase{"just to catch up", "para ponerse al día"},
+		purpose: phrase{"just to say hello", "solo para saludar"},
 		contents: []wording{
 			{
 				write: phrase{
@@ -592,12 +592,12 @@ var defaultWords = [NumTriggers]ruleWords{
 			},
 			{
 				write: phrase{
-					"Friends probably ask you what you use. If you'd ever like that to earn you something, I can show you in ten minutes. And if not, I'm just happy you enjoy it.",
-					"Seguro que tus amigos te preguntan qué usas. Si algún día quieres que eso te dé un ingreso, te lo muestro en diez minutos. Y si no, me alegra que lo disfrutes.",
+					"Friends probably ask you what you use. If you ever feel like telling them with us, I can show you how in ten minutes. And if not, I'm just happy you enjoy it.",
+					"Seguro que tus amigos te preguntan qué usas. Si algún día te apetece contarlo con nosotros, te muestro cómo en diez minutos. Y si no, me alegra que lo disfrutes.",
 				},
 				say: phrase{
-					"When friends ask what you use, what do you tell them? I can show you how others make something of that.",
-					"Cuando tus amigos te preguntan qué usas, ¿qué les cuentas? Te puedo mostrar cómo otros lo aprovechan.",
+					"When friends ask what you use, what do you tell them? If you're ever curious, I can tell you how sharing works.",
+					"Cuando tus amigos te preguntan qué usas, ¿qué les cuentas? Si algún día te da curiosidad, te cuento cómo funciona compartirlos.",
 				},
 			},
 		},
@@ -630,7 +630,7 @@ var defaultWords = [NumTriggers]ruleWords{
 	},
 	Registered: {
 		label:   phrase{"Signed up for a webinar to come", "Se apuntó a un webinar que está por venir"},
-		purpose: phrase{"about the seat at the webinar", "por su lugar en el webinar"},
+		purpose: phrase{"about their seat at the webinar", "por su lugar en el webinar"},
 		notice:  phrase{"{name} signed up for the webinar: say that the seat is saved", "{name} se apuntó al webinar: dile que ya tiene su lugar"},
 		contents: []wording{
 			{
@@ -709,12 +709,12 @@ var defaultWords = [NumTriggers]ruleWords{
 			},
 			{
 				write: phrase{
-					"I saw you had a look at my page. What would you like to know more about?",
-					"Vi que te diste una vuelta por mi página. ¿De qué te gustaría saber más?",
+					"Welcome to my page! What would you like to know more about?",
+					"¡Te doy la bienvenida a mi página! ¿De qué te gustaría saber más?",
 				},
 				say: phrase{
-					"You had a look at my page, how nice! What were you curious about?",
-					"Te diste una vuelta por mi página, ¡qué gusto! ¿Qué te dio curiosidad?",
+					"How nice that you found my page! What made you curious?",
+					"¡Qué gusto que encontraras mi página! ¿Qué te dio curiosidad?",
 				},
 			},
 		},
@@ -768,7 +768,7 @@ var defaultWords = [NumTriggers]ruleWords{
 				},
 				say: phrase{
 					"You've been on the team for a month. What are you proud of, and what comes next?",
-					"Llevas un mes en el equipo. ¿Qué te da orgullo y qué sigue ahora?",
+					"Llevas un mes en el equipo. ¿Qué es lo que más te enorgullece y qué sigue ahora?",
 				},
 			},
 			{
@@ -794,18 +794,18 @@ var defaultWords = [NumTriggers]ruleWords{
 		},
 	},
 	Own3: {
-		label:   phrase{"A thank-you to a loyal customer", "Un gracias a quien sigue con nosotros"},
+		label:   phrase{"A thank-you to a loyal customer", "Las gracias a un cliente fiel"},
 		purpose: phrase{"just to say thank you", "solo para dar las gracias"},
 		because: phrase{"{days} days since the first order", "{days} días desde el primer pedido"},
 		contents: []wording{
 			{
 				write: phrase{
 					"It's been about half a year since your first order, and I just wanted to say thank you. How are you?",
-					"Ya va como medio año desde tu primer pedido y solo quería darte las gracias. ¿Cómo estás?",
+					"Ya hace como medio año de tu primer pedido y solo quería darte las gracias. ¿Cómo estás?",
 				},
 				say: phrase{
 					"It's been about half a year since your first order, and I simply wanted to thank you. How are you?",
-					"Ya va como medio año desde tu primer pedido y quería darte las gracias, sin más. ¿Cómo estás?",
+					"Ya hace como medio año de tu primer pedido y quería darte las gracias, sin más. ¿Cómo estás?",
 				},
 			},
 			{
@@ -833,7 +833,8 @@ var defaultWords = [NumTriggers]ruleWords{
 }
 
 // In the sentences of reasons, {0} {1} {2} stand for an argument as a number, {ago} for the first argument as "today",
-// "yesterday", "5 days ago", {ago1} for the second, {days} and {days1} for "1 day", "5 days", {by} for a channel.
+// "yesterday", "5 days ago", {ago1} for the second, {days} and {days1} for "1 day", "5 days", {by} for a
+// channel ("calls"), {way} for it too ("by phone").
 var sentences = [NumReasons]phrase{
 	CapturedAgo:    {"new contact, added {ago}", "contacto nuevo, añadido {ago}"},
 	FormAgo:        {"filled in your form {ago}", "rellenó tu formulario {ago}"},
@@ -842,39 +843,40 @@ var sentences = [NumReasons]phrase{
 	NotReadyAgo:    {"said “not yet” {ago}: a small next step may suit", "dijo «todavía no» {ago}: puede venir bien un paso pequeño"},
 	WatchedAgo:     {"watched the video {ago}", "vio el video {ago}"},
 	ClickedAgo:     {"opened what you shared {ago}", "abrió lo que compartiste {ago}"},
-	PromisedAgo:    {"you promised to get back {ago}", "quedaste en contactar {ago}"},
+	PromisedAgo:    {"you promised to get back, due {ago}", "quedaste en hablar, tocaba {ago}"},
 	QuietDays:      {"last in touch {ago}", "último contacto {ago}"},
 	NeverContacted: {"added {ago}, not yet contacted", "añadido {ago}, todavía sin contactar"},
 	UsualCycle:     {"usually every {days}, last {ago1}", "suele pedir cada {days}, la última vez {ago1}"},
 	CompanyCycle:   {"customers usually reorder after {days}, last order {ago1}", "los clientes suelen repetir a los {days}, último pedido {ago1}"},
 	FirstOrderAgo:  {"first order {ago}", "primer pedido {ago}"},
 	LoyalOrders:    {"ordered on {days}, last {ago1}", "ha pedido en {days}, la última vez {ago1}"},
-	RegisteredAgo:  {"signed up {ago} for a webinar, days to go: {1}", "se apuntó {ago} a un webinar, días que faltan: {1}"},
+	RegisteredAgo:  {"signed up {ago} for a webinar in {days1}", "se apuntó {ago} a un webinar que es dentro de {days1}"},
 	WebinarToday:   {"signed up for the webinar, which is today", "se apuntó al webinar, que es hoy"},
 	JoinedAgo:      {"joined the webinar {ago}", "entró al webinar {ago}"},
 	VisitedAgo:     {"was on your website {ago}", "estuvo en tu página {ago}"},
 	NotReached:     {"last try {ago}, no conversation noted yet", "último intento {ago}, todavía sin conversación anotada"},
 	AnswersBy:      {"answers {by}: {1} of {2}", "responde {by}: {1} de {2}"},
-	SpokeAgo:       {"you were in touch {ago}", "hablaron {ago}"},
+	SpokeAgo:       {"last conversation {ago}", "última conversación {ago}"},
 	MovedAgo:       {"took a step forward {ago}", "dio un paso adelante {ago}"},
 	Interest:       {"other signs of interest in the last {days1}: {0}", "otras señales de interés en los últimos {days1}: {0}"},
 	OrderLikely:    {"{0} of 100 such customers order within {days1}", "{0} de cada 100 clientes así piden en {days1}"},
 	TriesSoFar:     {"tries so far: {0}", "intentos hasta ahora: {0}"},
 	ByChannel:      {"the way chosen: {by}", "el medio elegido: {by}"},
 	ByContent:      {"the wording chosen", "las palabras elegidas"},
-	OwnWay:         {"how you do with {by}", "cómo te va con {by}"},
-	OwnWords:       {"how you do with these words", "cómo te va con estas palabras"},
+	OwnWay:         {"how it goes for you {way}", "cómo te va {way}"},
+	OwnWords:       {"how it goes for you with these words", "cómo te va con estas palabras"},
 	OwnContact:     {"responds to you more than most", "te responde más que la mayoría"},
-	OwnContactWay:  {"responds to {by}", "responde a {by}"},
+	OwnContactWay:  {"responds {way}", "responde {way}"},
 	Tried:          {"words that are being tried this week", "palabras que se prueban esta semana"},
-	OrdersSoFar:    {"order days so far: {0}", "días con pedido hasta ahora: {0}"},
+	OrdersSoFar:    {"days with an order so far: {0}", "días con pedido hasta ahora: {0}"},
 	NotHeard:       {"no conversation of late", "sin conversación reciente"},
 	NoInterest:     {"no other sign of interest in the last {days1}", "sin otra señal de interés en los últimos {days1}"},
 }
 
-// Two sentences that depend on an argument: NeverContacted of an imported contact, CompanyCycle of a customer whose few
+// Sentences that depend on an argument: PromisedAgo of today, NeverContacted of an imported contact, CompanyCycle of a customer whose few
 // own gaps have moved the company's cycle.
 var (
+	dueToday   = phrase{"you promised to get back today", "quedaste en hablar hoy"}
 	imported   = phrase{"in your book, not yet contacted", "en tu agenda, todavía sin contactar"}
 	mixedCycle = phrase{
 		"customers with such orders usually reorder after {days}, last order {ago1}",
@@ -886,6 +888,13 @@ var byChannel = [NumChannels]phrase{
 	Call:     {"calls", "llamadas"},
 	Text:     {"texts", "mensajes"},
 	Email:    {"e-mails", "correos"},
+	InPerson: {"in person", "en persona"},
+}
+
+var wayOf = [NumChannels]phrase{
+	Call:     {"by phone", "por teléfono"},
+	Text:     {"by text", "por mensaje"},
+	Email:    {"by e-mail", "por correo"},
 	InPerson: {"in person", "en persona"},
 }
 
@@ -906,6 +915,8 @@ func (pb *Playbook) Sentence(r Reason, lang string) string {
 	l := tongue(lang)
 	s := sentences[r.Code][l]
 	switch {
+	case r.Code == PromisedAgo && r.Args[0] == 0:
+		s = dueToday[l]
 	case r.Code == NeverContacted && r.Args[1] != 0:
 		s = imported[l]
 	case r.Code == CompanyCycle && r.Args[2] != 0:
@@ -914,9 +925,9 @@ func (pb *Playbook) Sentence(r Reason, lang string) string {
 	if !strings.Contains(s, "{") {
 		return s
 	}
-	by := ""
+	by, way := "", ""
 	if ch := r.Args[0]; ch >= 0 && ch < int64(NumChannels) {
-		by = byChannel[ch][l]
+		by, way = byChannel[ch][l], wayOf[ch][l]
 	}
 	return strings.NewReplacer(
 		"{0}", strconv.FormatInt(r.Args[0], 10),
@@ -924,7 +935,7 @@ func (pb *Playbook) Sentence(r Reason, lang string) string {
 		"{2}", strconv.FormatInt(r.Args[2], 10),
 		"{ago}", ago(r.Args[0], l), "{ago1}", ago(r.Args[1], l),
 		"{days}", days(r.Args[0], l), "{days1}", days(r.Args[1], l),
-		"{by}", by,
+		"{by}", by, "{way}", way,
 	).Replace(s)
 }
 

@@ -1,6 +1,9 @@
 package ranking
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestATextIsFoundInTheReadersLanguage(t *testing.T) {
 	texts := Texts{{"en", "colour"}, {"es", "color"}, {"pt-BR", "cor"}, {"es-MX", "color, pues"}, {"de-AT", "Farbe, eh"}, {"de", "Farbe"}}
@@ -83,5 +86,57 @@ func TestACompanysWordsForAContactWithoutAName(t *testing.T) {
 	pb.Rules[NewLead].Notice.Words = Texts{{"pt", "{name} preencheu o formulário"}}
 	if got := pb.NoticeWords(NewLead, "pt", ""); got != "Este contato preencheu o formulário" {
 		t.Errorf("the notice says %q", got)
+	}
+}
+
+// TestEveryCodeIsSaid: each reason and each end, with any number and by any channel, in both languages of ours and with nothing left open.
+func TestEveryCodeIsSaid(t *testing.T) {
+	pb := DefaultPlaybook()
+	for _, lang := range []string{"en", "es"} {
+		said := map[string]string{}
+		is := func(what, s string) {
+			t.Helper()
+			if s == "" || strings.ContainsAny(s, "{}") || strings.HasSuffix(s, ".") || strings.Contains(s, "  ") || strings.TrimSpace(s) != s {
+				t.Errorf("%s, %s: %q", lang, what, s)
+			}
+			for _, slip := range []string{"1 days", "1 días", "by in person", "to in person", "with in person", " a en persona", "con en persona"} {
+				if strings.Contains(s, slip) {
+					t.Errorf("%s, %s: %q", lang, what, s)
+				}
+			}
+			if other, ok := said[s]; ok && other != what {
+				t.Errorf("%s: %s and %s are both %q", lang, other, what, s)
+			}
+			said[s] = what
+		}
+		for code := NoReason + 1; code < NumReasons; code++ {
+			for n := range int64(4) {
+				args := [3]int64{n, 1, 4}
+				if code == OwnMoment {
+					args = [3]int64{n, n%3 + 1, 0}
+				}
+				is(code.String(), pb.Sentence(Reason{Code: code, Args: args}, lang))
+			}
+		}
+		for code := NoEnd + 1; code < NumEnds; code++ {
+			for n := range int64(3) {
+				is("end "+code.String(), End{code, n}.Sentence(lang))
+			}
+		}
+	}
+	// A promise is not said to have been made on the day that it was for.
+	for lang, want := range map[string][2]string{
+		"en": {"you promised to get back today", "you promised to get back, due 3 days ago"},
+		"es": {"quedaste en hablar hoy", "quedaste en hablar, tocaba hace 3 días"},
+	} {
+		for i, days := range []int64{0, 3} {
+			if got := pb.Sentence(Reason{Code: PromisedAgo, Args: [3]int64{days}}, lang); got != want[i] {
+				t.Errorf("%q, want %q", got, want[i])
+			}
+		}
+	}
+	// Whoever was never contacted is not caught up with.
+	if got := pb.Step(Nurture, Text, "en", "Mia"); got != "Text Mia just to say hello" {
+		t.Error(got)
 	}
 }

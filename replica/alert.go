@@ -17,7 +17,7 @@ import (
 // Alert is a notice that is due, as screens show it: something has just happened that asks for a step.
 type Alert struct {
 	Suggestion           // the step; who follows it acts on it like on any other
-	Notice     string    // what happened: "Priya has just filled in your form: a call now comes at the best moment"
+	Notice     string    // what happened: "Priya has just filled in your form: now is the best time to call"
 	Until      time.Time // from then on it is not given any more, or taken back
 	Key        string    // names it on all the member's devices
 }

@@ -86,7 +86,7 @@ func TestNoticeIsGivenOnceOnAllDevices(t *testing.T) {
 	}
 	o.arrives(crdt.Entry{Kind: crdt.SiteVisited, Contact: tom, Evidence: crdt.E3})
 	o.arrives(form) // twice the same is one notice
-	const priyas, toms = "Priya has just filled in your form: a call now comes at the best moment: Call Priya to say hello", "Tom is on your website right now"
+	const priyas, toms = "Priya has just filled in your form: now is the best time to call: Call Priya to say hello", "Tom is on your website right now"
 	due := o.alerts("on the phone", o.phone, priyas, toms)
 	o.alerts("on the laptop", o.laptop, priyas, toms)
 	if due[0].Wording == "" || !due[0].Until.Equal(noon.Add(4*time.Hour)) || due[0].Contact != priya {

@@ -46,7 +46,7 @@ func TestWhatIsDueNowStandsOnTop(t *testing.T) {
 	level(t, s, page, info, token)
 
 	s.dir = first
-	const notice = "NOW Priya has just filled in your form: a call now comes at the best moment (until "
+	const notice = "NOW Priya has just filled in your form: now is the best time to call (until "
 	if out := s.ok(cmd("sync"), notice, "  Call Priya to say hello  (Priya Raman)\n  “Hi Priya,", "0 only on this device"); !strings.HasPrefix(out, notice) {
 		t.Errorf("it does not stand on top:\n%s", out)
 	}

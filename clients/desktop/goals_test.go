@@ -126,7 +126,7 @@ func TestDeviceDoneDayStaysDone(t *testing.T) {
 	s.ok(cmd("goal", "share", "1"), "1 of 1", "POINTS  "+points+",")
 	// What was to begin tomorrow is replaced, not only today's.
 	s.ok(cmd("profile", "language=es"))
-	s.ok(cmd("goal", "ask", "2"), "peticiones de pedido: desde mañana, hoy ya está cumplido")
+	s.ok(cmd("goal", "ask", "2"), "propuestas de pedido: desde mañana, hoy ya está cumplido")
 	s.ok(cmd("profile", "language=en"))
 
 	s.ok(cmd("done", "ask", "ana"), "ask with Ana López logged")

@@ -60,7 +60,7 @@ func TestCalls(t *testing.T) {
 	shown, _ := json.Marshal(map[string]any{
 		"contact": s["contact"], "trigger": s["trigger"], "channel": s["channel"], "content": s["content"], "p0": s["p0"], "p1": s["p1"], "playbook": s["playbook"], "outcome": "no_answer",
 	})
-	want(call("", "ends", `{"lang":"en",`+string(shown[1:])), `{"code":"touch","days":`, `"text":"a touch: rests for `)
+	want(call("", "ends", `{"lang":"en",`+string(shown[1:])), `{"code":"touch","days":`, `"text":"getting in touch: then `)
 	acted := call("k4", "act", string(shown))
 	if again := call("k4", "act", string(shown)); again != acted {
 		t.Errorf("%s, given again %s", acted, again)
@@ -99,7 +99,7 @@ func TestCalls(t *testing.T) {
 	}
 	call("k12", "log", `{"entry":{"kind":"form","contact":"`+ben.ID+`","evidence":"E3"}}`)
 	got := call("", "alerts", `{"lang":"en"}`)
-	want(got, `"notice":"Ben has just filled in your form: a call now`, `"step":"Call Ben to say hello"`, `"contact":"`+ben.ID+`"`, `"until":1778774400000`, `"trigger":"new_lead"`)
+	want(got, `"notice":"Ben has just filled in your form: now is the best`, `"step":"Call Ben to say hello"`, `"contact":"`+ben.ID+`"`, `"until":1778774400000`, `"trigger":"new_lead"`)
 	var due []struct{ Key string }
 	if err := json.Unmarshal([]byte(got), &due); err != nil || len(due) != 1 {
 		t.Fatalf("%s: %v", got, err)
