@@ -274,6 +274,53 @@ func (s *Suggestion) choice(c crdt.Choice) crdt.Entry {
 	return e
 }
 
+// mostPromised bounds how far ahead a promise may be, in days.
+const mostPromised = 365
+
+// Promise logs that the member said to get back to somebody on a day, today or within a year.
+func (r *Replica) Promise(ctx context.Context, contact crdt.ContactID, due ranking.Day) (crdt.EntryID, error) {
+	id := crdt.NewEntryID()
+	return id, r.update(ctx, func(t *tx) error { return t.promise(id, contact, due) })
+}
+
+func (t *tx) promise(id crdt.EntryID, contact crdt.ContactID, due ranking.Day) error {
+	today := t.day(t.now + t.skew)
+	if due < today || due > today+mostPromised {
+		return fmt.Errorf("a promise for %s: want a day from today, %s, to a year from now", due, today)
+	}
+	if err := t.needContact(contact); err != nil {
+		return err
+	}
+	return t.log(id, crdt.Entry{Kind: crdt.Promise, Contact: contact, Due: due.String(), Evidence: crdt.E0})
+}
+
+// Result logs what came of a touch, known later. Of several outcomes of one touch the greatest counts; taking a result back
+// (TakeBack) leaves the others.
+func (r *Replica) Result(ctx context.Context, touch crdt.EntryID, outcome ranking.Outcome) (crdt.EntryID, error) {
+	id := crdt.NewEntryID()
+	return id, r.update(ctx, func(t *tx) error { return t.result(id, touch, outcome) })
+}
+
+func (t *tx) result(id, touch crdt.EntryID, outcome ranking.Outcome) error {
+	if outcome == ranking.NoOutcome {
+		return errors.New("a result needs an outcome: no_answer, not_ready, answered, replied, moved or enrolled")
+	}
+	var kind crdt.Kind
+	var contact []byte
+	found, err := t.one([]any{&kind, &contact}, `SELECT kind, contact FROM entries WHERE id=? AND NOT EXISTS (SELECT 1 FROM voids WHERE about=entries.id)`, touch[:])
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return fmt.Errorf("entry %s is not in the log, or was taken back: there is nothing to come of it", touch)
+	case !kind.IsTouch():
+		return fmt.Errorf("an entry of kind %q has no outcome: only a call, text, email, meeting or question has", kind)
+	}
+	e := crdt.Entry{Kind: crdt.Result, About: touch, Outcome: outcome.String(), Evidence: crdt.E0}
+	copy(e.Contact[:], contact)
+	return t.log(id, e)
+}
+
 // SetProfile writes a field of the profile; "" deletes it.
 func (r *Replica) SetProfile(ctx context.Context, key, text string) error {
 	var v *automerge.Value

@@ -96,25 +96,33 @@ func (r *Replica) Capture(ctx context.Context, key string, f Fields) (crdt.Conta
 
 // LogOnce is Log for a command that may be given again under the same key.
 func (r *Replica) LogOnce(ctx context.Context, key string, e crdt.Entry) (crdt.EntryID, error) {
-	id := crdt.SourceEntryID(r.member, "call:"+key)
-	return id, r.update(ctx, func(t *tx) error {
-		done, err := t.logged(id)
-		if err != nil || done {
-			return err
-		}
-		return t.log(id, e)
-	})
+	return r.once(ctx, key, func(t *tx, id crdt.EntryID) error { return t.log(id, e) })
 }
 
 // ActOnce is Act for a command that may be given again under the same key.
 func (r *Replica) ActOnce(ctx context.Context, key string, s Suggestion, outcome ranking.Outcome) (crdt.EntryID, error) {
+	return r.once(ctx, key, func(t *tx, id crdt.EntryID) error { return t.act(id, s, outcome, crdt.E1) })
+}
+
+// PromiseOnce is Promise for a command that may be given again under its key.
+func (r *Replica) PromiseOnce(ctx context.Context, key string, contact crdt.ContactID, due ranking.Day) (crdt.EntryID, error) {
+	return r.once(ctx, key, func(t *tx, id crdt.EntryID) error { return t.promise(id, contact, due) })
+}
+
+// ResultOnce is Result for a command that may be given again under its key.
+func (r *Replica) ResultOnce(ctx context.Context, key string, touch crdt.EntryID, outcome ranking.Outcome) (crdt.EntryID, error) {
+	return r.once(ctx, key, func(t *tx, id crdt.EntryID) error { return t.result(id, touch, outcome) })
+}
+
+// once writes an entry that has its id of a key, unless it is there.
+func (r *Replica) once(ctx context.Context, key string, write func(*tx, crdt.EntryID) error) (crdt.EntryID, error) {
 	id := crdt.SourceEntryID(r.member, "call:"+key)
 	return id, r.update(ctx, func(t *tx) error {
 		done, err := t.logged(id)
 		if err != nil || done {
 			return err
 		}
-		return t.act(id, s, outcome, crdt.E1)
+		return write(t, id)
 	})
 }
 

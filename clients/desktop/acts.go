@@ -122,10 +122,18 @@ func (a *app) numbered(ctx context.Context, n string) (sh lastTop, i int, s repl
 		return sh, 0, s, c, &userError{msg: fmt.Sprintf("suggestion %s was shown by another version of trio", n), hint: again}
 	}
 	if c, err = a.Contact(ctx, s.Contact); err == nil && sh.Steps[i].Done {
-		err = &userError{msg: fmt.Sprintf("suggestion %s, %s, is done already", n, c.Display()), hint: a.self + " top shows what is next, undo takes the last one back"}
+		err = &doneAlready{userError{
+			msg: fmt.Sprintf("suggestion %s, %s, is done already", n, c.Display()), hint: a.self + " top shows what is next, result N says what came of it, undo takes the last one back",
+		}}
 	}
 	return sh, i, s, c, err
 }
+
+// doneAlready refuses to do a suggestion twice.
+type doneAlready struct{ userError }
+
+// Unwrap has it told as any error of a person.
+func (e *doneAlready) Unwrap() error { return &e.userError }
 
 // did logs that a suggestion was followed.
 func (a *app) did(ctx context.Context, args []string) error {
@@ -200,8 +208,11 @@ func outcomeOf(word string) (ranking.Outcome, bool) {
 // acting on it, so that who never says did teaches what works too.
 func (a *app) log(ctx context.Context, args []string) error {
 	kind := crdt.Kind(args[0])
+	if kind == crdt.Promise {
+		return a.promise(ctx, args[1:])
+	}
 	if !kind.IsTouch() {
-		return wrong("want call, text, email, meet or ask", "%q is not a way to be in touch", args[0])
+		return wrong("want call, text, email, meet, ask or promise", "%q is not a way to be in touch", args[0])
 	}
 	words, outcome := args[1:], ranking.NoOutcome
 	if last := len(words) - 1; last > 0 {
@@ -230,6 +241,92 @@ func (a *app) log(ctx context.Context, args []string) error {
 	}
 	a.say("%s with %s logged", a.word(args[0]), c.Display()+parens(a.outcome(outcome)))
 	return nil
+}
+
+// promise logs that the member said to get back to somebody on a day: a date, today, tomorrow, the next day of the week of that
+// name, or a number of days.
+func (a *app) promise(ctx context.Context, args []string) error {
+	today := a.Today()
+	how := "want a date such as " + (today + 3).String() + ", a day of the week such as friday, or days such as 3"
+	if len(args) < 2 {
+		return wrong(how, "log promise takes words that find the contact, and the day")
+	}
+	c, last, err := a.about(ctx, args)
+	if err != nil {
+		return err
+	}
+	due, err := ranking.ParseDay(last)
+	days, numeric := strconv.Atoi(last)
+	weekday, named := weekday(last)
+	switch {
+	case err == nil:
+	case numeric == nil && 0 <= days && days <= mostSnoozed:
+		due = today + ranking.Day(days)
+	case strings.EqualFold(last, "today") || strings.EqualFold(last, "hoy"):
+		due = today
+	case strings.EqualFold(last, "tomorrow") || strings.EqualFold(last, "mañana"):
+		due = today + 1
+	case named: // the next one; 1970-01-01 was a Thursday
+		due = today + 1
+		for (int(due)+int(time.Thursday))%7 != int(weekday) {
+			due++
+		}
+	default:
+		return wrong(how, "%q is not a day on which %s hears from you", last, c.Display())
+	}
+	if due < today || due > today+365 {
+		return wrong(how, "%s is not within a year from today", due)
+	}
+	if _, err := a.Promise(ctx, c.ID, due); err != nil {
+		return err
+	}
+	a.say("promise to %s for %s noted", c.Display(), due.String())
+	return nil
+}
+
+// result logs what came later of the last touch with somebody: of a suggestion by its number, or of the contact that the words find.
+func (a *app) result(ctx context.Context, args []string) error {
+	outcome, ok := outcomeOf(args[len(args)-1])
+	if !ok {
+		return wrong("want "+outcomes, "%q is not an outcome", args[len(args)-1])
+	}
+	args = args[:len(args)-1]
+	var c replica.Contact
+	trigger := ""
+	if _, err := strconv.Atoi(args[0]); err == nil && len(args) == 1 {
+		_, _, s, of, err := a.numbered(ctx, args[0])
+		if _, done := errors.AsType[*doneAlready](err); err != nil && !done {
+			return err
+		}
+		c, trigger = of, s.Trigger.String()
+	} else if c, err = a.find(ctx, args); err != nil {
+		return err
+	}
+	log, err := a.Timeline(ctx, c.ID, mostLooked)
+	if err != nil {
+		return err
+	}
+	was, ok := lastTouch(log, trigger)
+	if !ok {
+		return &userError{msg: "no call, text, email, meeting or question with " + c.Display() + " is in the log", hint: a.self + " log KIND WORDS " + outcome.String() + " logs it with its outcome"}
+	}
+	if _, err := a.Result(ctx, was.ID, outcome); err != nil {
+		return err
+	}
+	a.say("%s with %s of %s: %s", a.word(string(was.Kind)), c.Display(), was.Time().Local().Format(time.DateOnly), a.outcome(outcome))
+	return nil
+}
+
+// mostLooked is how many entries of a contact are looked at for the last touch.
+const mostLooked = 200
+
+// lastTouch finds the newest touch, of a trigger if one is named.
+func lastTouch(log []replica.Logged, trigger string) (l replica.Logged, ok bool) {
+	i := slices.IndexFunc(log, func(l replica.Logged) bool { return l.Kind.IsTouch() && (trigger == "" || l.Trigger == trigger) })
+	if i < 0 {
+		return l, false
+	}
+	return log[i], true
 }
 
 // asked finds the suggestion that a touch follows: one that top showed today, which number i-1 stands for, or else one of

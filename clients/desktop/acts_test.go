@@ -128,7 +128,7 @@ func TestDeviceLogTeaches(t *testing.T) {
 	s.ok(cmd("join", s.url, s.newDevice(s.member)))
 	s.ok(cmd("add", "Carla", "Ruiz", "+34612345677"))
 	s.ok(cmd("log", way, "carla"), "logged, as suggested")
-	s.fails(cmd("log", "fax", "carla"), 2, true, "want call, text, email, meet or ask")
+	s.fails(cmd("log", "fax", "carla"), 2, true, "want call, text, email, meet, ask or promise")
 	s.ok(cmd("profile", "language=es"))
 	s.ok(cmd("log", "meet", "carla", "answered"), "anotado: encuentro con Carla Ruiz (contestó)\n")
 }

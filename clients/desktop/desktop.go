@@ -40,14 +40,19 @@ usage: trio device [--data DIR] [--name NAME] COMMAND [ARGUMENT ...]
   later N, not N      not today; or not this at all
   list [WORDS]        contacts, or those in which all words are found
   add NAME [+PHONE]   capture a contact
+  result N OUTCOME, result WORDS OUTCOME
+                      say later what came of it: of number N of top, or of the last touch with the contact
   log KIND WORDS [OUTCOME]
                       log a call, text, email, meet or ask with the one contact that the words find; what the
                       suggestions of today ask for counts as done
+  log promise WORDS DAY
+                      you said you would get back: on a date, friday, tomorrow or in a number of days. It is first
+                      on the list on that day
   snooze WORDS DATE   do not suggest the contact before a date, or for a number of days; 0 ends it
   stage WORDS STAGE   the contact is a prospect, customer or promoter
   consent WORDS given|opted_out|unknown
                       whether the contact may be contacted
-  undo                take the last entry back that was logged here within a day: log, did, later, not, done
+  undo                take the last entry back that was logged here within a day: log, did, result, later, not, done
   done WHAT [HOW]     note what a goal counts: learn MINUTES, share, present, lessons [N], ask WORDS, event WORDS, …
   goal DIMENSION N    commit to N a day: outreach, followup, learn (minutes), share, …; 0 ends it. From today on, or
                       from tomorrow where it would undo a day that is done
@@ -160,8 +165,9 @@ var commands = map[string]struct {
 }{
 	"join": {1, 2, "the link of an invitation, or the server's address and a code or a device token"}, "profile": {0, 3, "at most name=…, zone=… and language=…"},
 	"top": {0, 0, "no argument"}, "list": {0, 100, "words"}, "add": {1, 100, "a name"},
-	"log": {2, 100, "a kind (call, text, email, meet, ask) and words that find the contact"},
-	"did": {1, 2, "the number of a suggestion, and maybe an outcome"}, "later": {1, 1, "the number of a suggestion"}, "not": {1, 1, "the number of a suggestion"},
+	"log":    {2, 100, "a kind (call, text, email, meet, ask, promise) and words that find the contact"},
+	"result": {2, 100, "the number of a suggestion or words that find the contact, and an outcome"},
+	"did":    {1, 2, "the number of a suggestion, and maybe an outcome"}, "later": {1, 1, "the number of a suggestion"}, "not": {1, 1, "the number of a suggestion"},
 	"snooze": {2, 100, "words that find the contact, and a date or days"}, "stage": {2, 100, "words that find the contact, and prospect, customer or promoter"},
 	"consent": {2, 100, "words that find the contact, and given, opted_out or unknown"}, "undo": {0, 0, "no argument"},
 	"done": {1, 100, "what a goal counts, and minutes, a number or words that find a contact"}, "goal": {2, 2, "a dimension and a number, such as outreach 3"}, "goals": {0, 0, "no argument"},
@@ -373,6 +379,8 @@ func (a *app) do(ctx context.Context, command string, args []string) error {
 		return a.decline(ctx, args[0], crdt.Skipped)
 	case "not":
 		return a.decline(ctx, args[0], crdt.Dismissed)
+	case "result":
+		return a.result(ctx, args)
 	case "snooze":
 		return a.snooze(ctx, args)
 	case "stage":

@@ -147,7 +147,7 @@ func TestDevice(t *testing.T) {
 
 	s.fails(cmd("log", "call", "ana"), 1, true, `"ana" finds several contacts: Ana López (+34612345678), Ana Prieto`)
 	s.fails(cmd("log", "call", "zoe"), 1, true, `"zoe" finds nobody`)
-	s.fails(cmd("log", "fax", "luis"), 2, true, "want call, text, email, meet or ask")
+	s.fails(cmd("log", "fax", "luis"), 2, true, "want call, text, email, meet, ask or promise")
 	s.ok(cmd("log", "call", "678"), "anotado: llamada con Ana López")
 	s.ok(cmd("add", "Ana"))
 	s.ok(cmd("log", "meet", "ana"), "anotado: encuentro con Ana") // the whole name is said

@@ -160,6 +160,8 @@ var methods = map[string]method{
 	"log":        {true, false, (*call).log},
 	"act":        {true, false, (*call).act},
 	"decline":    {true, false, (*call).decline},
+	"promise":    {true, false, (*call).promise},
+	"result":     {true, false, (*call).result},
 	"alerted":    {true, false, (*call).alerted},
 	"takeBack":   {true, true, (*call).takeBack},
 	"commit":     {true, true, (*call).commit},
@@ -531,14 +533,52 @@ func (c *call) act() error {
 	if err != nil {
 		return err
 	}
-	outcome := ranking.NoOutcome
-	if c.Outcome != "" {
-		var ok bool
-		if outcome, ok = ranking.ParseOutcome(c.Outcome); !ok {
-			return fmt.Errorf("outcome %.20q is not one of this app's", c.Outcome)
-		}
+	outcome, err := c.outcome()
+	if err != nil {
+		return err
 	}
 	id, err := c.d.R.ActOnce(c.ctx, c.key, s, outcome)
+	c.made(id.String())
+	return err
+}
+
+func (c *call) outcome() (ranking.Outcome, error) {
+	if c.Outcome == "" {
+		return ranking.NoOutcome, nil
+	}
+	o, ok := ranking.ParseOutcome(c.Outcome)
+	if !ok {
+		return o, fmt.Errorf("outcome %.20q is not one of this app's", c.Outcome)
+	}
+	return o, nil
+}
+
+// promise logs that the member said to get back to a contact on a date.
+func (c *call) promise() error {
+	contact, err := crdt.ParseContactID(c.Contact)
+	if err != nil {
+		return err
+	}
+	due, err := ranking.ParseDay(c.Date)
+	if err != nil {
+		return err
+	}
+	id, err := c.d.R.PromiseOnce(c.ctx, c.key, contact, due)
+	c.made(id.String())
+	return err
+}
+
+// result logs what came of the touch in id, known later.
+func (c *call) result() error {
+	touch, err := crdt.ParseEntryID(c.ID)
+	if err != nil {
+		return err
+	}
+	outcome, err := c.outcome()
+	if err != nil {
+		return err
+	}
+	id, err := c.d.R.ResultOnce(c.ctx, c.key, touch, outcome)
 	c.made(id.String())
 	return err
 }

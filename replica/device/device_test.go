@@ -89,6 +89,55 @@ func TestCalls(t *testing.T) {
 	if got := call("", "timeline", `{"id":"`+ana.ID+`"}`); strings.Count(got, `"outcome":"answered"`) != 1 {
 		t.Errorf("one call is in the timeline as %s", got)
 	}
+	// What becomes of it is known later, and what was promised for today stands first.
+	var touch struct{ ID string }
+	if err := json.Unmarshal([]byte(logged), &touch); err != nil {
+		t.Fatal(err)
+	}
+	came := call("k20", "result", `{"id":"`+touch.ID+`","outcome":"moved"}`)
+	if again := call("k20", "result", `{"id":"`+touch.ID+`","outcome":"moved"}`); again != came {
+		t.Errorf("%s, given again %s", came, again)
+	}
+	if got := call("", "timeline", `{"id":"`+ana.ID+`"}`); strings.Count(got, `"outcome":"moved"`) != 1 {
+		t.Errorf("one result is in the timeline as %s", got)
+	}
+	var cleo struct{ ID string }
+	if err := json.Unmarshal([]byte(call("k25", "add", `{"fields":{"name":"Cleo","phone/+34600000009":""}}`)), &cleo); err != nil {
+		t.Fatal(err)
+	}
+	kept := call("k21", "promise", `{"contact":"`+cleo.ID+`","date":"2026-05-14"}`)
+	if again := call("k21", "promise", `{"contact":"`+cleo.ID+`","date":"2026-05-14"}`); again != kept {
+		t.Errorf("%s, given again %s", kept, again)
+	}
+	want(call("", "top", `{"list":"prospects","lang":"en"}`), `[{"contact":"`+cleo.ID, `"trigger":"promised_follow"`, `"text":"you promised to get back today"`)
+	for args, why := range map[string]string{
+		`{"contact":"` + cleo.ID + `","date":"2026-05-13"}`:                      "want a day from today",
+		`{"contact":"` + cleo.ID + `","date":"2028-05-13"}`:                      "want a day from today",
+		`{"contact":"` + cleo.ID + `","date":"friday"}`:                          "written year-month-day",
+		`{"contact":"00000000-0000-7000-8000-000000000001","date":"2026-05-15"}`: "is not in the book",
+	} {
+		if out, err := d.Call(ctx, "k22", "promise", args); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("promise %s: %s, %v, want %s", args, out, err, why)
+		}
+	}
+	var promised struct{ ID string }
+	if err := json.Unmarshal([]byte(kept), &promised); err != nil {
+		t.Fatal(err)
+	}
+	for args, why := range map[string]string{
+		`{"id":"` + promised.ID + `","outcome":"moved"}`:                  `an entry of kind "promise" has no outcome`,
+		`{"id":"` + touch.ID + `"}`:                                       "needs an outcome",
+		`{"id":"` + touch.ID + `","outcome":"great"}`:                     "is not one of this app's",
+		`{"id":"00000000-0000-7000-8000-000000000001","outcome":"moved"}`: "is not in the log",
+	} {
+		if out, err := d.Call(ctx, "k23", "result", args); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("result %s: %s, %v, want %s", args, out, err, why)
+		}
+	}
+	call("k24", "takeBack", `{"id":"`+promised.ID+`"}`)
+	if got := call("", "top", `{"list":"prospects","lang":"en"}`); strings.Contains(got, "promised_follow") {
+		t.Errorf("a promise that was taken back is on top: %s", got)
+	}
 	// What a system brings is a notice until it was shown.
 	if got := call("", "alerts", `{"lang":"en"}`); got != "[]" {
 		t.Errorf("alerts of nothing: %s", got)
