@@ -18,7 +18,7 @@ func TestPluralsAreThoseOfCLDR(t *testing.T) {
 		"lt", "lv", "mg", "ms", "mt", "my", "nb", "pa", "pl", "pt", "pt-PT", "ro", "ru", "si", "sk", "sl", "sr", "th", "ti", "uk", "vi", "wa", "yue", "zh", "zu",
 		"en", "es", "es-MX", "de", "it", "nl", "sv", "fi", "et", "hu", "el", "bg", "tr", "az", "kk", "ka", "sq", "sw", "ta", "te", "ml", "ur", "ne", "ca", "eu", "gl", "mn", "uz",
 	} {
-		for n := range 11_000 {
+		for n := range 1_300 {
 			want := names[cldr.Cardinal.MatchPlural(language.MustParse(lang), n, 0, 0, 0, 0)]
 			if got := PluralOf(lang, int64(n)); got != want {
 				t.Errorf("%s, %d: %v, want %v", lang, n, got, want)
