@@ -8,7 +8,8 @@
 //
 //   - What is learnt from is what devices show: the same facts to the byte, results and slips included. Acts count once,
 //     however often and late they were synced.
-//   - Only numbers that fit owns are changed. Words, rules, goals and all else are those of the newest document that people wrote.
+//   - Only numbers that fit owns are changed, what a success is worth among them where people named a margin.
+//     Words, rules, goals and all else are those of the newest document that people wrote.
 //   - No member is more than a twentieth, whatever its documents say; one that holds more than people do is left out, by name.
 //   - One member is in memory at a time. What is kept of all is bounded (maxActs and so on): of more a fair sample is taken.
 //   - Nothing is published when there is too little to learn from, when nothing moved by more than chance moves it, when the
