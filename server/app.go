@@ -25,8 +25,9 @@ import (
 // AppPath is where the app of phones is served, when there is one.
 const AppPath = "/app/"
 
-// appPolicy is what a browser may do with the app: what comes from here, and WebAssembly. Nobody may frame it.
-const appPolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// appPolicy is what a browser may do with the app: what comes from here, WebAssembly, and pictures that lie in the page (a
+// company's logo; a picture runs and loads nothing). Nobody may frame it.
+const appPolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // appTypes are the files that an app has; nothing else is served.
 var appTypes = map[string]string{

@@ -73,6 +73,9 @@ func TestApp(t *testing.T) {
 			t.Errorf("%s: %s %q %v", c.path, res.Status, body, h)
 		}
 	}
+	if _, page := get("/join"); !strings.Contains(page, `<a id="app" class="open" href="app/">`) {
+		t.Errorf("an invitation does not lead to the app: %s", page)
+	}
 	for _, path := range []string{"/app/none.js", "/app/notes.txt", "/app/assets/", "/app/assets", "/app/../secret.js", "/app/%2e%2e/secret.js", "/app/..%2fsecret.js", "/app/link.js", "/app//sw.js"} {
 		if res, body := get(path); res.StatusCode == 200 || strings.Contains(body, "secret") && !strings.Contains(body, "no such file") {
 			t.Errorf("%s: %s %q", path, res.Status, body)

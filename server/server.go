@@ -82,7 +82,7 @@ func New(cfg Config) *Server {
 	guard := ops.NewGuard(ops.GuardConfig{
 		Store: st, Log: cfg.Log, Metrics: cfg.Metrics, Limits: cfg.Limits, Proxies: cfg.Proxies, HSTS: cfg.HSTS, Crowded: cfg.Crowded,
 	})
-	people, err := admin.New(admin.Config{Store: st, PublicURL: cfg.PublicURL, Now: cfg.Now, QR: cfg.QR})
+	people, err := admin.New(admin.Config{Store: st, PublicURL: cfg.PublicURL, Now: cfg.Now, QR: cfg.QR, App: cfg.App != nil})
 	if err != nil {
 		panic(err)
 	}

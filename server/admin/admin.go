@@ -41,6 +41,8 @@ type Config struct {
 	Now       func() time.Time // time.Now
 	// QR draws a link as a QR code, in SVG. nil: invitations come without one.
 	QR func(link string) (svg string, err error)
+	// App says that the app of phones is served beside: the page of an invitation leads to it.
+	App bool
 }
 
 // Service is what can be done about companies, members and devices.
@@ -50,6 +52,7 @@ type Service struct {
 	now    func() time.Time
 	draw   func(link string) (svg string, err error)
 	misses *rate.Limiter
+	app    bool
 }
 
 // New returns a service on a store, or what is wrong with the address.
@@ -61,7 +64,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Service{store: cfg.Store, public: u, now: cfg.Now, draw: cfg.QR, misses: rate.NewLimiter(Misses, MissesAtOnce)}, nil
+	return &Service{store: cfg.Store, public: u, now: cfg.Now, draw: cfg.QR, misses: rate.NewLimiter(Misses, MissesAtOnce), app: cfg.App}, nil
 }
 
 // ParsePublicURL reads the address that devices reach a server by: http or https, a host, maybe a port and a path.

@@ -77,7 +77,7 @@ func (s *Service) Routes(log *slog.Logger) []Route {
 	own(post, "devices/{id}/revoke", "revoke", 200, s.postOwnRevoke)
 
 	add(post, "/v1/join", ops.Route{Name: "join"}, 201, s.postJoin)
-	return append(all, Route{get, JoinPagePath, ops.Route{Name: "join-page"}, http.HandlerFunc(joinPage)})
+	return append(all, Route{get, JoinPagePath, ops.Route{Name: "join-page"}, joinPage(s.app)})
 }
 
 // handler answers one route.

@@ -144,6 +144,9 @@ func TestJoinPage(t *testing.T) {
 		if !strings.HasPrefix(policy, "default-src 'none'; ") || !strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "unsafe") {
 			t.Errorf("policy %q", policy)
 		}
+		if strings.Contains(page, `id="app"`) {
+			t.Errorf("it leads to an app that nobody serves: %s", page)
+		}
 		if m := regexp.MustCompile(`(?i)\s(src|href|action|style|on[a-z]+)\s*=\s*["']|url\(|@import|//[a-z]`).FindString(page); m != "" {
 			t.Errorf("the page reaches out: %q", m)
 		}

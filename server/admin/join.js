@@ -8,6 +8,8 @@
     const good = /^[0-9A-Za-z-]{1,100}$/.test(code) && /^https?:[0-9A-Za-z.:/_~[\]-]+$/.test(at);
     if (good) {
       document.getElementById("code").textContent = code;
+      const app = document.getElementById("app"); // where the server has one
+      if (app) app.href = `app/#/join/${code}`;
       const whole = document.createElement("span"); // is not broken, so that it can be typed off
       whole.textContent = `#${code}"`;
       document.getElementById("command").replaceChildren(`trio device join "${at}`, document.createElement("wbr"), whole);

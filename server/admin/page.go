@@ -28,42 +28,59 @@ var joinJS string
 
 // words of the page in one language.
 type pageWords struct {
-	Lang, Title, Lead, Code, Copy, Copied, How, Get, Run, Other, Once, None, NoScript string
+	Lang, Title, Lead, Open, Code, Copy, Copied, How, Get, Run, Other, Once, None, NoScript string
 }
 
-var joinPages, joinLanguages = makeJoinPages(
-	pageWords{
+var joinWords = []pageWords{
+	{
 		Lang: "en", Title: "You are invited to Trio",
 		Lead: "Open your book on one more device. It comes there by itself, and stays level with your others.",
-		Code: "Your code", Copy: "Copy", Copied: "Copied",
+		Open: "Open the app here", Code: "Your code", Copy: "Copy", Copied: "Copied",
 		How: "On a computer", Get: "Get the program trio from your company and open a terminal.", Run: "Run this there:",
 		Other:    "On another machine, open this link there, or type the command.",
 		Once:     "The code works once, and only for a while. Whoever has it can read your book: pass it on to nobody.",
 		None:     "There is no code in this link. Open it just as you got it, with all that stands behind the #, or ask for a new one.",
 		NoScript: "This page needs JavaScript to show your code: it is what stands behind the # of the link.",
 	},
-	pageWords{
+	{
 		Lang: "es", Title: "Te invitan a Trio",
 		Lead: "Abre tu agenda en un dispositivo más. Llega allí por sí sola y se mantiene al día con los demás.",
-		Code: "Tu código", Copy: "Copiar", Copied: "Copiado",
+		Open: "Abrir la app aquí", Code: "Tu código", Copy: "Copiar", Copied: "Copiado",
 		How: "En un PC o Mac", Get: "Pide a tu empresa el programa trio y abre una terminal.", Run: "Ejecuta allí:",
 		Other:    "En otra máquina, abre allí este enlace o escribe la orden.",
 		Once:     "El código sirve una sola vez y por poco tiempo. Quien lo tenga puede leer tu agenda: no lo pases a nadie.",
 		None:     "En este enlace no hay ningún código. Ábrelo tal como lo recibiste, con todo lo que va detrás de #, o pide otro.",
 		NoScript: "Esta página necesita JavaScript para mostrar tu código: es lo que va detrás de # en el enlace.",
 	},
-)
+}
 
-func makeJoinPages(all ...pageWords) (pages [][]byte, m language.Matcher) {
+// joinPage returns what shows whoever opens the link of an invitation the code, and how to go on: in the app of phones,
+// where there is one, or on a computer.
+func joinPage(app bool) http.HandlerFunc {
+	pages, languages := makeJoinPages(app)
+	return func(w http.ResponseWriter, r *http.Request) {
+		tags, _, _ := language.ParseAcceptLanguage(r.Header.Get("Accept-Language")) // what cannot be read is English
+		_, i, _ := languages.Match(tags...)
+		h := w.Header()
+		h.Set("Content-Security-Policy", joinPolicy)
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Cache-Control", "no-cache")
+		h.Set("Vary", "Accept-Language")
+		w.Write(pages[i]) //nolint:errcheck // the reader left
+	}
+}
+
+func makeJoinPages(app bool) (pages [][]byte, m language.Matcher) {
 	t := template.Must(template.New("join").Parse(joinHTML))
 	var tags []language.Tag
-	for _, w := range all {
+	for _, w := range joinWords {
 		var b bytes.Buffer
 		err := t.Execute(&b, struct {
 			pageWords
+			App bool
 			CSS template.CSS
 			JS  template.JS
-		}{w, template.CSS(joinCSS), template.JS(joinJS)}) //nolint:gosec // they are ours
+		}{w, app, template.CSS(joinCSS), template.JS(joinJS)}) //nolint:gosec // they are ours
 		if err != nil {
 			panic(err) // a test makes them
 		}
@@ -79,16 +96,4 @@ var joinPolicy = "default-src 'none'; style-src " + hashOf(joinCSS) + "; script-
 func hashOf(s string) string {
 	h := sha256.Sum256([]byte(s))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(h[:]) + "'"
-}
-
-// joinPage shows whoever opens the link of an invitation the code, and how to go on.
-func joinPage(w http.ResponseWriter, r *http.Request) {
-	tags, _, _ := language.ParseAcceptLanguage(r.Header.Get("Accept-Language")) // what cannot be read is English
-	_, i, _ := joinLanguages.Match(tags...)
-	h := w.Header()
-	h.Set("Content-Security-Policy", joinPolicy)
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-cache")
-	h.Set("Vary", "Accept-Language")
-	w.Write(joinPages[i]) //nolint:errcheck // the reader left
 }
