@@ -8,6 +8,8 @@ import (
 )
 
 const (
+	// inMemory is the path of a replica that is gone when it is closed: a sample to look around in.
+	inMemory = ":memory:"
 	readers  = 1
 	foldMost = 1000 // a command waits for one segment to be folded, as there is one thread
 )

@@ -14,6 +14,7 @@ import (
 )
 
 const (
+	inMemory = "" // a browser's alone, see driver_js.go
 	// readers is the number of connections that read while the one writer writes.
 	readers = 3
 	// foldMost is how many changes one segment holds at most.

@@ -22,7 +22,8 @@ import (
 
 // Config says which replica to open. Zero fields have the defaults stated behind them.
 type Config struct {
-	// Path of the database file. It is made when absent; then Member and Device must be given.
+	// Path of the database file. It is made when absent; then Member and Device must be given. In a browser ":memory:" is
+	// one that is gone when it is closed.
 	Path string
 	// Member and Device own the replica. When given for an existing one they must be its own, else ErrOther.
 	Member crdt.MemberID
@@ -139,7 +140,7 @@ func (r *Replica) open(ctx context.Context, cfg Config) error {
 	if err := migrate(ctx, r.conn); err != nil {
 		return err
 	}
-	if err := r.pragmas(ctx, cfg.MaxPages); err != nil {
+	if err := r.pragmas(ctx, cfg); err != nil {
 		return err
 	}
 	if err := r.own(ctx, cfg); err != nil {
@@ -149,9 +150,13 @@ func (r *Replica) open(ctx context.Context, cfg Config) error {
 }
 
 // pragmas sets what durability rests on and reads it back: a setting that did not take must not go unnoticed.
-func (r *Replica) pragmas(ctx context.Context, maxPages int64) error {
+func (r *Replica) pragmas(ctx context.Context, cfg Config) error {
+	journal := "wal"
+	if cfg.Path == inMemory {
+		journal = "memory"
+	}
 	for _, p := range []struct{ set, get, want string }{
-		{`PRAGMA journal_mode=WAL`, `PRAGMA journal_mode`, "wal"},
+		{`PRAGMA journal_mode=WAL`, `PRAGMA journal_mode`, journal},
 		{`PRAGMA synchronous=FULL`, `PRAGMA synchronous`, "2"},
 		{`PRAGMA busy_timeout=5000`, `PRAGMA busy_timeout`, "5000"},
 	} {
@@ -166,8 +171,8 @@ func (r *Replica) pragmas(ctx context.Context, maxPages int64) error {
 			return fmt.Errorf("%s answers %q: want %q", p.get, got, p.want)
 		}
 	}
-	if maxPages > 0 {
-		if _, err := r.conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA max_page_count=%d`, maxPages)); err != nil {
+	if cfg.MaxPages > 0 {
+		if _, err := r.conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA max_page_count=%d`, cfg.MaxPages)); err != nil {
 			return err
 		}
 	}

@@ -99,6 +99,20 @@ func TestDiffSaysWhatChangesAndWarnsOfWhatTheLogKnows(t *testing.T) {
 	}
 }
 
+// TestContrast: WCAG's own formula gives 21.00, 4.48, 4.54, 8.20, 11.54 and 1.
+func TestContrast(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int64
+	}{
+		{"#ffffff", "#000000", 209}, {"#777777", "#FFFFFF", 44}, {"#767676", "#ffffff", 45}, {"#0b5a44", "#ffffff", 81}, {"#ffd400", "#17211c", 115}, {"#abcdef", "#abcdef", 10},
+	} {
+		if got := contrast(c.a, c.b); got != c.want {
+			t.Errorf("%s on %s: %d tenths, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
 func TestWarningsAreOfWhatMayNotBeMeant(t *testing.T) {
 	for _, c := range []struct {
 		name, want string
@@ -125,6 +139,8 @@ func TestWarningsAreOfWhatMayNotBeMeant(t *testing.T) {
 		{"less than before", "from day 90 less of \"learn\"", func(d *Doc) {
 			d.Newcomer.Commitments = append(d.Newcomer.Commitments, Commitment{90, []Target{{"learn", 1}}, both("Less.", "Menos.")})
 		}},
+		{"a color for nobody's eyes", "brand.colors.primary: #FFD400 on light screens has a contrast of 1.4, less", func(d *Doc) { d.Brand.Colors.Primary = "#FFD400" }},
+		{"text on its like", "brand.colors.text: it cannot be read", func(d *Doc) { d.Brand.Colors.Background, d.Brand.Colors.Text = "#ffffff", "#999999" }},
 		{"all off", "triggers: all are off", func(d *Doc) {
 			for i := range d.Ranking.Rules {
 				d.Ranking.Rules[i].Stages = 0

@@ -95,6 +95,17 @@ func (d *Doc) Warnings() (all []Warning) {
 	if ours > 0 {
 		warn("pieces", number(int64(ours))+" of "+number(int64(len(d.Pieces)))+" have an address under "+samples+", which leads nowhere: put yours in their place")
 	}
+	if c := d.Brand.Colors.Primary; c != "" {
+		// Buttons and what is lit are in it, on white and on the dark screens.
+		for _, ground := range [...]struct{ name, color, shade string }{{"light", "#ffffff", "darker"}, {"dark", "#17211c", "lighter"}} {
+			if n := contrast(c, ground.color); n < leastContrast {
+				warn("brand.colors.primary", c+" on "+ground.name+" screens has a contrast of "+number(n/10)+"."+number(n%10)+", less than the 4.5 that can be read: they show it "+ground.shade)
+			}
+		}
+	}
+	if c := d.Brand.Colors; c.Background != "" && c.Text != "" && contrast(c.Background, c.Text) < leastContrast {
+		warn("brand.colors.text", "it cannot be read on the background: screens take their own colors for both")
+	}
 	last := map[string]int32{}
 	for i, c := range d.Newcomer.Commitments {
 		for j, t := range c.Targets {
@@ -108,4 +119,41 @@ func (d *Doc) Warnings() (all []Warning) {
 		warn("newcomer", "a new member finds nothing for the first days")
 	}
 	return all
+}
+
+// leastContrast is what WCAG 2 asks for text (AA), in tenths.
+const leastContrast = 45
+
+// light is the luminance of every sixteenth shade of a channel and of the last, of 65,535.
+var light = [...]int64{0, 340, 947, 1937, 3360, 5257, 7666, 10619, 14146, 18277, 23038, 28452, 34544, 41337, 48850, 57105, 65535}
+
+// contrast is that of WCAG 2 between two colors, #rrggbb, in tenths.
+func contrast(a, b string) int64 {
+	x, y := luminance(a), luminance(b)
+	return (max(x, y) + 3277) * 10 / (min(x, y) + 3277) // .05 of 65,535
+}
+
+// luminance of a color, of 65,535; between the shades that are known it goes straight.
+func luminance(color string) int64 {
+	var sum int64
+	for i, weight := range [...]int64{2126, 7152, 722} {
+		shade := 16*nibble(color[1+2*i]) + nibble(color[2+2*i])
+		from, part := shade/16, shade%16
+		width := int64(16)
+		if from == 15 {
+			width = 15
+		}
+		sum += weight * (light[from] + (light[from+1]-light[from])*part/width)
+	}
+	return sum / 10_000
+}
+
+func nibble(c byte) int64 {
+	switch {
+	case digit(c):
+		return int64(c - '0')
+	case lower(c):
+		return int64(c-'a') + 10
+	}
+	return int64(c-'A') + 10
 }

@@ -152,6 +152,10 @@ var methods = map[string]method{
 	"profile":  {false, false, (*call).profile},
 	"unsent":   {false, false, (*call).unsent},
 	"merges":   {false, false, (*call).merges},
+	"brand":    {false, false, (*call).brand},
+	"newcomer": {false, false, (*call).newcomer},
+	"next":     {false, false, (*call).next},
+	"captured": {false, false, (*call).captured},
 
 	"add":        {true, false, (*call).add},
 	"capture":    {true, false, (*call).capture},

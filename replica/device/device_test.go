@@ -162,8 +162,20 @@ func TestCalls(t *testing.T) {
 	if got := call("", "alerts", ""); got != "[]" {
 		t.Errorf("it was shown: %s", got)
 	}
+	// Whom the member met, and what is next with one of them alone.
+	want(call("", "captured", ""), `"day":"2026-05-14","contact":{`, `"name":"Ben"`, `"tags":["fair"]`)
+	want(call("", "next", `{"lang":"es","id":"`+ben.ID+`"}`), `"contact":"`+ben.ID+`"`, `"step":"Llama a Ben para saludar"`, `"wording":"¡Hola, Ben!`)
+	if got := call("", "next", `{"id":"`+ana.ID+`"}`); got != "{}" {
+		t.Errorf("Ana was reached a moment ago: %s", got)
+	}
+	// The company's face, and the first days of who has begun with a goal.
+	if got := call("", "brand", ""); got != `{"version":5}` {
+		t.Errorf("brand of nobody's: %s", got)
+	}
+	want(call("", "newcomer", `{"lang":"en"}`), `{"day":0,"last":90,"targets":[{"metric":"learn","daily":10}],"words":"Ten minutes`, `{"day":1,"learn":false,"title":"Write down why you are here"`, `"piece":"lesson-what-we-say"`)
 	call("k6", "moveHome", `{"zone":"Europe/Madrid"}`)
 	call("k7", "commit", `{"dimension":"outreach","count":5}`)
+	want(call("", "newcomer", `{"lang":"es"}`), `{"day":1,`, `"title":"Escribe por qué estás aquí"`)
 	call("k8", "rest", `{"date":"2026-05-20","rest":true}`)
 	call("k9", "setProfile", `{"key":"name","value":"Eva"}`)
 	want(call("", "profile", `{"key":"name"}`), `"Eva"`)
@@ -175,6 +187,14 @@ func TestCalls(t *testing.T) {
 	if err := json.Unmarshal([]byte(logged), &entryID); err != nil {
 		t.Fatal(err)
 	}
+	now = now.Add(3 * 24 * time.Hour)
+	want(call("", "newcomer", `{"lang":"en"}`), `{"day":4,`, `"title":"Write to one person"`, `"metric":"outreach"`)
+	now = now.Add(12 * 24 * time.Hour)
+	want(call("", "newcomer", `{"lang":"en"}`), `{"day":16,`, `"daily":2`, `{"day":15,`) // who missed a day finds it on the next
+	if got := call("", "captured", ""); got != "[]" {
+		t.Errorf("met weeks ago: %s", got)
+	}
+	now = now.Add(-15 * 24 * time.Hour)
 	call("k10", "takeBack", `{"id":"`+entryID.ID+`"}`)
 	for _, bad := range []struct{ key, method, args, says string }{
 		{"", "add", `{"fields":{"name":"x"}}`, "needs a key"},
