@@ -196,6 +196,7 @@ type Suggestion struct {
 	Email   string   // "": none
 	Step    string   // what to do: "Text Joanna about a refill"
 	Wording string   // what to say
+	Message string   // the same to be written, where Wording is spoken; "": Wording is a message, or there is none
 	Reasons []string // why, the first is the trigger's own sentence
 
 	Playbook uint32 // version of the playbook that it was made by: the log has it
@@ -231,6 +232,9 @@ func (r *Replica) spell(ctx context.Context, pb *ranking.Playbook, p ranking.Sug
 		Suggestion: p, Contact: c.ID, Name: c.Display(), First: first, Playbook: pb.Version,
 		Step:    pb.Step(p.Trigger, p.Channel, lang, first),
 		Wording: pb.Wording(p.Trigger, p.Channel, p.Content, lang, first, ranking.FirstName(sender), p.Days()),
+	}
+	if p.Channel == ranking.Call || p.Channel == ranking.InPerson {
+		s.Message = pb.Wording(p.Trigger, ranking.Text, p.Content, lang, first, ranking.FirstName(sender), p.Days())
 	}
 	if len(c.Phones) > 0 {
 		s.Phone = c.Phones[0].Value

@@ -247,6 +247,7 @@ func (c *call) suggests(s *replica.Suggestion) {
 	c.number("p1", s.P1)
 	c.text("step", s.Step)
 	c.text("wording", s.Wording)
+	c.text("message", s.Message)
 	if s.Deadline != 0 {
 		c.text("deadline", s.Deadline.String())
 	}

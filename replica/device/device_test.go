@@ -164,7 +164,7 @@ func TestCalls(t *testing.T) {
 	}
 	// Whom the member met, and what is next with one of them alone.
 	want(call("", "captured", ""), `"day":"2026-05-14","contact":{`, `"name":"Ben"`, `"tags":["fair"]`)
-	want(call("", "next", `{"lang":"es","id":"`+ben.ID+`"}`), `"contact":"`+ben.ID+`"`, `"step":"Llama a Ben para saludar"`, `"wording":"¡Hola, Ben!`)
+	want(call("", "next", `{"lang":"es","id":"`+ben.ID+`"}`), `"contact":"`+ben.ID+`"`, `"step":"Llama a Ben para saludar"`, `"wording":"¡Hola, Ben!`, `"message":"¡Hola, Ben!`)
 	if got := call("", "next", `{"id":"`+ana.ID+`"}`); got != "{}" {
 		t.Errorf("Ana was reached a moment ago: %s", got)
 	}

@@ -79,6 +79,9 @@ func (c *call) sync() error {
 	c.number("unsent", int64(s.Unsent))
 	c.number("changes", int64(s.Changes))
 	c.text("trouble", trouble)
+	if s.Playbook.Newer > 0 {
+		c.number("newer", int64(s.Playbook.Newer)) // a playbook that this build cannot read
+	}
 	c.close('}')
 	return nil
 }

@@ -11,7 +11,7 @@ import path from 'node:path'
 import chromium from '@sparticuz/chromium'
 import { chromium as browsers } from 'playwright-core'
 
-const [trio, app, contacts = '300'] = process.argv.slice(2)
+export const [trio, app, contacts = '300'] = process.argv.slice(2)
 if (!trio || !app) {
   console.error(`usage: node ${path.basename(process.argv[1])} path/to/trio path/to/app [contacts]`)
   process.exit(2)

@@ -14,6 +14,8 @@ async function keep(c, name) {
   return c.put(request, new Response(unpack(new Uint8Array(await res.arrayBuffer())), { headers: { 'Content-Type': 'application/wasm' } }))
 }
 
+// The page says when: it asks who uses it first, and no tab has a half-written form then.
+addEventListener('message', event => { if (event.data === 'take over') skipWaiting() })
 addEventListener('install', event => {
   event.waitUntil(caches.open(cache).then(c => Promise.all(files.map(f => keep(c, f)))))
 })

@@ -21,7 +21,7 @@ function offline(): Plugin {
         const it = bundle[f]!
         version.update(f).update(it.type === 'chunk' ? it.code : it.source)
       }
-      const more = ['icon.svg', 'app.webmanifest']
+      const more = ['icon.svg', 'icon-180.png', 'icon-512.png', 'app.webmanifest']
       for (const f of [...more.map(f => `public/${f}`), 'index.html']) version.update(readFileSync(new URL(f, import.meta.url)))
       const text = (f: string) => readFileSync(new URL(f, import.meta.url), 'utf8')
       const unpack = text('../core/unpack.mjs').replace('export function', 'function')

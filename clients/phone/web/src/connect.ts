@@ -1,13 +1,17 @@
 import { type Device, DeviceError } from './device'
-import type { Answer, Ask } from './protocol'
+import type { Answer, Ask, Told } from './protocol'
 
-/** connect starts this tab's worker and returns the device behind it. */
-export function connect(): Device {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'trio' })
+/** connect starts a worker of this tab's and returns the device behind it. heard is told what the worker says by itself. */
+export function connect(name = 'trio', heard: (told: Told) => void = () => {}): Device {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name })
   const open = new Map<string, { resolve: (v: never) => void; reject: (e: Error) => void }>()
   const watchers = new Set<() => void>()
-  worker.onmessage = ({ data }: MessageEvent<Answer | { changed: true }>) => {
-    if ('changed' in data) { for (const f of watchers) f(); return }
+  worker.onmessage = ({ data }: MessageEvent<Answer | Told>) => {
+    if (!('id' in data)) {
+      if ('changed' in data) for (const f of watchers) f()
+      heard(data)
+      return
+    }
     const it = open.get(data.id)
     open.delete(data.id)
     if ('out' in data) it?.resolve(JSON.parse(data.out) as never)
@@ -29,5 +33,10 @@ export function connect(): Device {
     }),
     changed: f => { watchers.add(f); return () => watchers.delete(f) },
     wake,
+    close: () => {
+      removeEventListener('online', wake)
+      document.removeEventListener('visibilitychange', wake)
+      worker.terminate()
+    },
   }
 }

@@ -22,14 +22,24 @@ export interface Suggestion {
   playbook: number
   step: string
   wording: string
+  message?: string // the same to be written, where the wording is spoken
   reasons: Reason[]
   deadline?: string // a date
+  quiet?: number // ms: no call and no message before
   phone?: string // E.164
   email?: string
 }
 
+/** Alert is what has just happened, with a step to take. */
+export interface Alert extends Suggestion { key: string; notice: string; until: number }
+export interface End { code: string; days: number; text: string }
+
 /** keyOf tells suggestions apart. */
 export const keyOf = (s: Suggestion) => `${s.contact} ${s.trigger}`
+
+/** asMessage is a suggestion as a message, by whatever way it goes; what it is expected to do is not known then. */
+export const asMessage = (s: Suggestion, channel: Channel): Suggestion =>
+  (s.channel === channel ? s : { ...s, channel, wording: s.message ?? s.wording, p0: 0, p1: 0 })
 
 /** shown is a suggestion as act and decline take it back: they need nothing that the device remembers. */
 export const shown = ({ contact, trigger, channel, content, p0, p1, playbook, reasons }: Suggestion) =>
@@ -50,6 +60,11 @@ export interface Contact {
   company?: string
   created?: number
 }
+
+export interface Captured { day: string; contact: Contact }
+export interface Step { day: number; learn: boolean; title: string; words: string; metric?: string; piece?: string; pieceTitle?: string; url?: string; minutes?: number }
+/** Newcomer is what the playbook has for the first days; day 0: they have not begun. */
+export interface Newcomer { day: number; last: number; targets: { metric: string; daily: number }[]; words?: string; steps: Step[] }
 
 export interface Row { id: string; name: string; stage: Stage; last?: string; at?: number }
 
@@ -92,6 +107,7 @@ export interface Sync {
   unsent: number
   changes: number
   trouble?: string
+  newer?: number // a playbook that this build cannot read
 }
 
 /** Member is whose book this is; joined is false while it is nobody's. */
@@ -104,6 +120,7 @@ export interface Device {
   wake(): void
   /** changed calls f when anything that a query shows may be another. */
   changed(f: () => void): () => void
+  close(): void
 }
 
 /** DeviceError is an error that a person can act on: what is wrong, and what to do. */

@@ -2,15 +2,20 @@ import { render } from 'preact'
 import './style/tokens.css'
 import './style/base.css'
 import './style/app.css'
+import './style/loop.css'
 import { App } from './app'
+import { dress } from './brand'
 import { speak } from './i18n'
-import { start } from './state'
+import { start, theme } from './state'
 import { connect } from './connect'
+import { leads, look, other } from './update'
 
 speak(navigator.language)
-document.documentElement.dataset['theme'] = localStorage.getItem('theme') ?? 'auto'
+dress(theme)
 render(<App />, document.getElementById('app')!)
-void start(connect())
-
-// The app itself lies on the phone after the first visit. A new one waits until all pages of the old one are closed.
-if ('serviceWorker' in navigator && import.meta.env.PROD) void navigator.serviceWorker.register('/app/sw.js', { scope: '/app/' })
+void start(connect('trio', told => {
+  if ('leads' in told) { leads.value = true; other.value = '' }
+  if ('other' in told && !leads.value) other.value = told.other
+  if ('other' in told && leads.value && told.other === 'newer') other.value = 'newer'
+}))
+void look() // the app itself lies on the phone after the first visit; a new one is found, and waits

@@ -1,18 +1,30 @@
 // What all screens share: signals over the device's answers. A query is asked again when the device says that something
 // changed; while it is under way the last answer stays on screen.
 import { signal } from '@preact/signals'
-import { type Award, type Device, DeviceError, type Habit, type List, type Member, type Suggestion, type Sync } from './device'
-import { known, language, t } from './i18n'
+import { brand, type Brand, wear } from './brand'
+import { type Alert, type Award, type Captured, type Device, DeviceError, type Habit, type List, type Member, type Newcomer, type Suggestion, type Sync } from './device'
+import { didAct } from './install'
+import { recall, remember } from './keep'
+import { language, t } from './i18n'
+import { told } from './known'
 
 export const list = signal<List>('prospects')
 export const three = { prospects: signal<Suggestion[] | null>(null), members: signal<Suggestion[] | null>(null) }
 export const habit = signal<Habit | null>(null)
 export const sync = signal<Sync | null>(null)
 export const member = signal<Member | null>(null)
+export const newcomer = signal<Newcomer | null>(null)
+/** news is what has just happened and was not looked at yet, the most valuable first. */
+export const news = signal<Alert[]>([])
+/** met is whom the member captured on the last days; it is asked for when an evening comes or the review is open. */
+export const met = signal<Captured[]>([])
 /** safe is when all was safe on the server, ms since 1970; 0: never yet. */
-export const safe = signal(Number(localStorage.getItem('safe') ?? 0))
+export const safe = signal(Number(recall('safe')))
 export const trouble = signal<DeviceError | null>(null)
 export const toast = signal<{ text: string; undo?: () => void } | null>(null)
+export const theme = signal(recall('theme') || 'auto')
+/** joining says that this phone has just become a member's: once the book is here, the first steps follow. */
+export const joining = signal(false)
 
 const watchers = new Set<() => void>()
 // ms. What a tap changes is shown at once; while a whole book comes in, screens ask no more often than this.
@@ -31,12 +43,25 @@ export function say(text: string, undo?: () => void) {
 /** ask calls the device; what a person can act on is shown, and the caller gets undefined. */
 export async function ask<T>(method: string, args?: object, key?: string): Promise<T | undefined> {
   try {
-    return await device.call<T>(method, args, key)
+    const got = await device.call<T>(method, args, key)
+    if (method === 'act' || method === 'log') didAct()
+    return got
   } catch (e) {
-    const { message, hint } = e instanceof DeviceError ? e : { message: String(e), hint: '' }
-    trouble.value = new DeviceError(known(message), known(hint))
+    trouble.value = told(e)
     return undefined
   }
+}
+
+const evening = 18 // o'clock
+
+/** late says that the day is so far gone that one looks back on it. */
+export const late = () => new Date().getHours() >= evening || new Date().getHours() < 4
+
+/** asAlerts keeps what is shown already and still news: it is noted as shown the moment it is, and comes no second time. */
+function asAlerts(due: Alert[]): Alert[] {
+  const now = Date.now()
+  const old = news.value.filter(a => a.until > now && !due.some(d => d.key === a.key))
+  return [...due, ...old]
 }
 
 let asked = 0
@@ -46,21 +71,34 @@ export async function refresh() {
   const me = await ask<Member>('member')
   if (me) member.value = me
   if (!me?.joined) return
-  const [p, m, h, s] = await Promise.all([
+  const [p, m, h, s, a, n, c] = await Promise.all([
     ask<Suggestion[]>('top', { list: 'prospects', lang }), ask<Suggestion[]>('top', { list: 'members', lang }),
-    ask<Habit>('habit', { lang }), ask<Sync>('sync'),
+    ask<Habit>('habit', { lang }), ask<Sync>('sync'), ask<Alert[]>('alerts', { lang }), ask<Newcomer>('newcomer', { lang }),
+    late() ? ask<Captured[]>('captured') : undefined,
   ])
   if (turn !== asked) return // a later one has the newer answers
   if (p) three.prospects.value = p
   if (m) three.members.value = m
   if (h) habit.value = h
+  if (a) news.value = asAlerts(a)
+  if (n) newcomer.value = n
+  if (c) met.value = c
   if (s) {
     sync.value = s
-    if (s.state === 'level') { safe.value = Date.now(); localStorage.setItem('safe', String(safe.value)) }
+    if (s.state === 'level') { safe.value = Date.now(); remember('safe', String(safe.value)) }
+  }
+  const version = [...(p ?? []), ...(m ?? [])][0]?.playbook
+  if (!dressed || (version && version !== brand.value.version)) {
+    dressed = true
+    const b = await ask<Brand>('brand')
+    if (b) wear(b)
   }
 }
+let dressed = false
 
+/** start has the screens live on a device, in place of the one before. */
 export async function start(d: Device) {
+  if (device) device.close()
   device = d
   let due = 0
   let last = 0
@@ -73,6 +111,12 @@ export async function start(d: Device) {
   })
   await refresh()
 }
+
+// What depends on the hour (quiet hours, what is news, the evening) is asked anew when the app is taken up again.
+let seen = Date.now()
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible' && device && Date.now() - seen > 60_000) { seen = Date.now(); void refresh() }
+})
 
 /** celebrate says what badge was reached, once. */
 export async function celebrate() {

@@ -1,12 +1,13 @@
 // The device of the phone: SQLite on the browser's own files and the core, which is the replica. One tab leads, by a lock of
 // the browser's, and has both open; the others send it their calls by a channel. When the leading tab closes, the next one
-// takes the lock, and calls without an answer are sent to it again: their keys make a repeat no second write.
+// takes the lock, and calls without an answer are sent to it again: their keys make a repeat no second write. Tabs of builds
+// that differ in PROTOCOL never answer each other: the page is told that there are such, and the calls wait.
 import { bridge } from '../../../../replica/sql/bridge.mjs'
 import sqlite3InitModule from '@sqlite.org/sqlite-wasm'
 import '@goroot/wasm_exec.js'
 import core from '../../../../bin/core.packed?url'
 import { unpack } from '../../core/unpack.mjs'
-import type { Access, Answer, Ask, Between } from './protocol'
+import { type Access, type Answer, type Ask, type Between, PROTOCOL, type Told, tour } from './protocol'
 
 interface Core {
   open(config: { path: string; member: string; device: string; url: string; token: string }): Promise<void>
@@ -19,32 +20,43 @@ interface Go { importObject: WebAssembly.Imports; run(instance: WebAssembly.Inst
 declare const self: DedicatedWorkerGlobalScope & { Go: new () => Go; trioCore: Core; sqlite3ApiConfig: object }
 
 const me = crypto.randomUUID()
-const channel = new BroadcastChannel('trio-replica')
+const touring = self.name === tour
+const channel = touring ? null : new BroadcastChannel('trio-replica')
 const waiting = new Map<string, Ask>() // calls of this tab without an answer
 let lead: ((ask: Ask) => Promise<Answer>) | null = null // set in the tab that leads
 
 const answer = (a: Answer) => { if (waiting.delete(a.id)) self.postMessage(a) }
-const changed = () => { self.postMessage({ changed: true }); channel.postMessage({ changed: true } satisfies Between) }
+const tell = (told: Told) => self.postMessage(told)
+const all = (m: Between) => channel?.postMessage({ ...m, v: PROTOCOL })
+const changed = () => { tell({ changed: true }); all({ changed: true }) }
 
 self.onmessage = ({ data }: MessageEvent<Ask>) => {
   if (data.method !== 'wake') waiting.set(data.id, data)
   if (lead) void lead(data).then(answer)
-  else channel.postMessage({ from: me, ask: data } satisfies Between)
+  else all({ from: me, ask: data })
 }
 
-channel.onmessage = ({ data }: MessageEvent<Between>) => {
-  if ('changed' in data) self.postMessage(data)
-  else if ('leads' in data) for (const ask of waiting.values()) channel.postMessage({ from: me, ask } satisfies Between)
-  else if ('ask' in data && lead) void lead(data.ask).then(a => channel.postMessage({ to: data.from, answer: a } satisfies Between))
+if (channel) channel.onmessage = ({ data }: MessageEvent<Between>) => {
+  const v = data.v ?? 0
+  if (v !== PROTOCOL) {
+    tell({ other: v < PROTOCOL ? 'older' : 'newer' })
+    if (!('here' in data)) all({ here: true }) // it hears of us too, and neither takes the other's calls
+  } else if ('changed' in data) tell({ changed: true })
+  else if ('leads' in data) for (const ask of waiting.values()) all({ from: me, ask })
+  else if ('ask' in data && lead) void lead(data.ask).then(a => all({ to: data.from, answer: a }))
   else if ('answer' in data && data.to === me) answer(data.answer)
 }
 
-void navigator.locks.request('trio-replica', async () => {
+async function leading() {
   lead = await device()
+  tell({ leads: true })
   for (const ask of waiting.values()) void lead(ask).then(answer)
-  channel.postMessage({ leads: true } satisfies Between)
+  all({ leads: true })
   await new Promise(() => {}) // the lock is ours for as long as this tab lives
-})
+}
+
+if (touring) void leading()
+else void navigator.locks.request('trio-replica', leading)
 
 /** device opens what there is and returns how calls are answered. It never throws: what went wrong is the answer of every call. */
 async function device() {
@@ -57,9 +69,16 @@ async function device() {
     const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/v1/sync`
     await c.open({ path: '/replica.db', member: a.member, device: a.device, url, token: a.token })
   }
-  const kept = await keep.read()
+  if (touring) joined = sample()
+  const kept = touring ? null : await keep.read()
   if (kept) joined = open(kept)
   joined?.catch(() => {})
+  /** sample opens a book in memory. It is nobody's, and no server ever hears of it. */
+  async function sample() {
+    const c = await ready
+    c.onchange = changed
+    await c.open({ path: ':memory:', member: crypto.randomUUID(), device: crypto.randomUUID(), url: '', token: '' })
+  }
   const call = async ({ id, key, method, args }: Ask): Promise<string> => {
     if (method === 'join') {
       if (joined) throw new Refusal('join.twice')
@@ -70,7 +89,7 @@ async function device() {
     }
     if (!joined) {
       if (method === 'member') return '{"joined":false}'
-      throw new Error('nobody has joined on this phone yet')
+      throw new Refusal('join.nobody', 'join.unknown.hint')
     }
     await joined
     const c = await ready
@@ -101,7 +120,8 @@ async function join({ code, name }: { code: string; name: string }): Promise<Acc
     throw new Refusal('join.offline', 'join.offline.hint')
   }
   const body = await res.json().catch(() => ({})) as Partial<Access> & { error?: { message: string; hint: string } }
-  if (res.status === 404) throw new Refusal('join.unknown', 'join.unknown.hint')
+  const why = ({ 404: 'unknown', 409: 'quota', 410: 'expired', 429: 'slow' } as Record<number, string>)[res.status]
+  if (why) throw new Refusal(`join.${why}`, `join.${why}.hint`)
   if (!res.ok || !body.token || !body.member || !body.device) {
     throw new Refusal(body.error?.message ?? `HTTP ${res.status}`, body.error?.hint ?? 'join.unknown.hint')
   }
@@ -144,7 +164,7 @@ async function compiled(): Promise<WebAssembly.Module> {
 async function start(): Promise<Core> {
   self.sqlite3ApiConfig = { disable: { vfs: { opfs: true, 'opfs-wl': true } } } // they need what a page without COOP has not
   const [sqlite3, module] = await Promise.all([sqlite3InitModule(), compiled()])
-  const pool = await sqlite3.installOpfsSAHPoolVfs({ name: 'trio', initialCapacity: 6 })
+  const pool = touring ? { vfsName: '' } : await sqlite3.installOpfsSAHPoolVfs({ name: 'trio', initialCapacity: 6 })
   const go = new self.Go()
   go.importObject['trio'] = bridge(sqlite3, { memory: () => go._inst.exports.mem, vfs: pool.vfsName })
   void go.run(await WebAssembly.instantiate(module, go.importObject))

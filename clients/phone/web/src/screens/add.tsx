@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { t } from '../i18n'
+import { recall, remember } from '../keep'
 import { ask, say } from '../state'
 import { back } from '../route'
 import { Segments, Sheet } from '../ui/bits'
@@ -17,7 +18,7 @@ const fieldsOf = (d: Draft) => ({
 
 /** Add captures somebody with one hand. Each keystroke is kept: leaving is saving, and there is nothing to lose. */
 export function Add() {
-  const [d, set] = useState<Draft>(() => blank(localStorage.getItem('event') ?? ''))
+  const [d, set] = useState<Draft>(() => blank(recall('event')))
   const [kept, setKept] = useState(false)
   const first = useRef<HTMLInputElement>(null)
   const turn = useRef(Promise.resolve())
@@ -45,7 +46,7 @@ export function Add() {
     document.addEventListener('visibilitychange', leaving)
     return () => { document.removeEventListener('visibilitychange', leaving); flush() }
   }, [])
-  const edit = (part: Partial<Draft>) => { const next = { ...d, ...part }; set(next); save(next); if (part.event !== undefined) localStorage.setItem('event', part.event) }
+  const edit = (part: Partial<Draft>) => { const next = { ...d, ...part }; set(next); save(next); if (part.event !== undefined) remember('event', part.event) }
   useEffect(() => first.current?.focus(), [])
   const some = d.name.trim() || d.phone.trim()
   const next = () => {

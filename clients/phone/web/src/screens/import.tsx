@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { number, t } from '../i18n'
+import { recall, remember } from '../keep'
 import { ask } from '../state'
 import { Icon } from '../ui/icon'
 
@@ -7,7 +8,7 @@ interface Came { newContacts: number; sameContacts: number; newOrders: number; s
 
 /** Import brings an address book or an export of orders in. The same file twice changes nothing. */
 export function Import() {
-  const [code, setCode] = useState(() => localStorage.getItem('code') ?? '')
+  const [code, setCode] = useState(() => recall('code'))
   const [busy, setBusy] = useState(false)
   const [came, setCame] = useState<Came | null>(null)
   const bring = async (input: HTMLInputElement) => {
@@ -15,7 +16,7 @@ export function Import() {
     if (!file) return
     setBusy(true)
     setCame(null)
-    localStorage.setItem('code', code)
+    remember('code', code)
     const got = await ask<Came>('import', { name: file.name, code: code.trim(), file: new Uint8Array(await file.arrayBuffer()) })
     input.value = '' // the same file may be chosen again
     setBusy(false)

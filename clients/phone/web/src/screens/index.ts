@@ -7,8 +7,10 @@ import { Import } from './import'
 import { More } from './more'
 import { People } from './people'
 import { Person } from './person'
+import { Review } from './review'
 import { Syncing } from './sync'
 import { Today } from './today'
+import { Welcome } from './welcome'
 
 export type Tab = 'today' | 'people' | 'goals' | 'more'
 
@@ -17,6 +19,7 @@ export interface Screen {
   tab: Tab // which of the tabs below is lit
   title?: () => Key
   deep?: boolean // one step further in: there is a way back
+  alone?: boolean // nothing else is offered beside it
 }
 
 const next: Key[] = ['today.title.none', 'today.title.one', 'today.title.two', 'today.title']
@@ -30,6 +33,8 @@ export const screens: Record<string, Screen> = {
   more: { show: More, tab: 'more', title: () => 'more.title' },
   people: { show: People, tab: 'people', title: () => 'app.people' },
   person: { show: Person, tab: 'people', deep: true },
+  review: { show: Review, tab: 'today', title: () => 'review.title', deep: true },
   sync: { show: Syncing, tab: 'more', title: () => 'sync.title', deep: true },
+  welcome: { show: Welcome, tab: 'today', alone: true },
 }
 export const screenAt = (where: string): Screen => screens[where] ?? today

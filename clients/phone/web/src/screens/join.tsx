@@ -1,29 +1,37 @@
 import { useState } from 'preact/hooks'
+import { appName } from '../brand'
 import { language, speak, t } from '../i18n'
-import { ask, refresh } from '../state'
+import { ask, joining, refresh } from '../state'
 import { go, route } from '../route'
+import { look } from '../tour'
 import { Icon, Mark } from '../ui/icon'
 
 /** Join is the first screen there is: the code of an invitation makes this phone one of the member's devices. */
 export function Join() {
   const [where = '', given = ''] = route.value
   const [code, setCode] = useState(where === 'join' ? decodeURIComponent(given) : '')
-  const [busy, setBusy] = useState(false)
+  const [busy, setBusy] = useState<'' | 'join' | 'tour'>('')
   const submit = async (e: Event) => {
     e.preventDefault()
-    setBusy(true)
+    setBusy('join')
     const done = await ask('join', { code: code.trim(), name: t('join.phone') })
-    if (done) { go(''); await refresh() }
-    setBusy(false)
+    if (done) { joining.value = true; go(''); await refresh() }
+    setBusy('')
+  }
+  const around = async () => {
+    setBusy('tour')
+    go('')
+    await look()
   }
   return (
     <main class="welcome">
-      <div class="hero"><Mark size={72} /><h1>Trio</h1><p>{t('join.title')}</p></div>
+      <div class="hero"><Mark size={72} /><h1>{appName()}</h1><p>{t('join.title')}</p></div>
       <form class="stack" onSubmit={e => void submit(e)}>
         <label class="field"><span>{t('join.code')}</span>
           <input class="code" value={code} onInput={e => setCode(e.currentTarget.value)} autocomplete="one-time-code" autocapitalize="characters" spellcheck={false} placeholder="XXXX-XXXX-XXXX" required enterkeyhint="go" />
         </label>
-        <button class="button main wide" disabled={busy || !code.trim()}>{busy ? t('join.wait') : <><Icon name="check" />{t('join.go')}</>}</button>
+        <button class="button main wide" disabled={!!busy || !code.trim()}>{busy === 'join' ? t('join.wait') : <><Icon name="check" />{t('join.go')}</>}</button>
+        <button type="button" class="button wide look" disabled={!!busy} onClick={() => void around()}>{busy === 'tour' ? t('tour.wait') : <><Icon name="compass" />{t('join.tour')}</>}</button>
         <p class="soft small">{t('join.hint')}</p>
         <button type="button" class="button quiet" onClick={() => speak(language.value === 'es' ? 'en' : 'es')}>{language.value === 'es' ? 'English' : 'Español'}</button>
       </form>

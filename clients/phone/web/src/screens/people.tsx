@@ -73,7 +73,8 @@ export function People() {
 export function Search() {
   return (
     <label class="search"><Icon name="search" /><span class="hide">{t('people.search', { n: number(total.value) })}</span>
-      <input type="search" value={search.value} placeholder={t('people.search', { n: number(total.value) })} autocomplete="off" onInput={e => { search.value = e.currentTarget.value }} />
+      <input type="search" value={search.value} placeholder={t('people.search', { n: number(total.value) })} autocomplete="off" onInput={e => { search.value = e.currentTarget.value }}
+        onKeyDown={e => { if (e.key === 'Enter') document.querySelector<HTMLAnchorElement>('.people .row')?.click() }} />
     </label>
   )
 }

@@ -3,13 +3,20 @@ import { useEffect, useRef } from 'preact/hooks'
 import { t } from '../i18n'
 import { safe, sync, toast, trouble } from '../state'
 import { go } from '../route'
+import { inSheet, update } from '../update'
 import { Icon } from './icon'
 
 /** Sheet comes from below, over everything; closing it is the browser's own Escape, back or a tap beside it. */
 export function Sheet({ title, onClose, children }: { title: string; onClose: () => void; children: ComponentChildren }) {
   const ref = useRef<HTMLDialogElement>(null)
   const here = useRef(true)
-  useEffect(() => { const d = ref.current!; if (!d.open) d.showModal(); return () => { here.current = false; d.close() } }, [])
+  useEffect(() => {
+    const d = ref.current!
+    const from = document.activeElement
+    if (!d.open) d.showModal()
+    return () => { here.current = false; d.close(); if (from instanceof HTMLElement && from.isConnected) from.focus({ preventScroll: true }) }
+  }, [])
+  useEffect(inSheet, [])
   return (
     <dialog class="sheet" ref={ref} aria-labelledby="sheet" onClose={() => { if (here.current) onClose() }} onClick={e => { if (e.target === e.currentTarget) e.currentTarget.close() }}>
       <div class="grip" />
@@ -35,10 +42,13 @@ export function Toast() {
 export function Trouble() {
   const it = trouble.value
   if (!it) return null
+  const renew = it.code === 'newer' || it.code === 'start'
   return (
     <Sheet title={it.message} onClose={() => { trouble.value = null }}>
       {it.hint && <p>{it.hint}</p>}
-      <button class="button main wide" onClick={e => e.currentTarget.closest('dialog')!.close()}>{t('trouble.close')}</button>
+      {renew
+        ? <button class="button main wide" onClick={() => void update()}><Icon name="again" />{t(it.code === 'newer' ? 'update.now' : 'update.reload')}</button>
+        : <button class="button main wide" onClick={e => e.currentTarget.closest('dialog')!.close()}>{t('trouble.close')}</button>}
     </Sheet>
   )
 }
@@ -65,15 +75,34 @@ export function Face({ name }: { name: string }) {
   return <span class="face" aria-hidden="true">{letters || <Icon name="in_person" />}</span>
 }
 
-/** Segments choose one of a few. */
+/** Segments choose one of a few; with a keyboard, by the arrows. */
 export function Segments<T extends string>({ label, all, value, onPick }: { label: string; all: { value: T; label: string; count?: number }[]; value: T; onPick: (v: T) => void }) {
+  const at = Math.max(0, all.findIndex(o => o.value === value))
+  const move = (e: KeyboardEvent & { currentTarget: HTMLElement }) => {
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[e.key]
+    if (!by) return
+    e.preventDefault()
+    const next = (at + by + all.length) % all.length
+    onPick(all[next]!.value)
+    ;(e.currentTarget.children[next] as HTMLElement).focus()
+  }
   return (
-    <div class="segments" role="radiogroup" aria-label={label}>
-      {all.map(o => (
-        <button key={o.value} role="radio" aria-checked={o.value === value} onClick={() => onPick(o.value)}>{o.label}
+    <div class="segments" role="radiogroup" aria-label={label} onKeyDown={move}>
+      {all.map((o, i) => (
+        <button type="button" key={o.value} role="radio" aria-checked={o.value === value} tabIndex={i === at ? 0 : -1} onClick={() => onPick(o.value)}>{o.label}
           {o.count !== undefined && <span class="soft small">{o.count}</span>}
         </button>
       ))}
     </div>
+  )
+}
+
+/** Note is one calm line that leads somewhere, and goes when it is not wanted. */
+export function Note({ icon, children, onClose, act, label }: { icon: Parameters<typeof Icon>[0]['name']; children: ComponentChildren; onClose?: () => void; act?: () => void; label?: string }) {
+  return (
+    <section class="note"><Icon name={icon} /><div>{children}</div>
+      {act && label && <button class="button small-button" onClick={act}>{label}</button>}
+      {onClose && <button class="round" aria-label={t('app.close')} onClick={onClose}><Icon name="close" /></button>}
+    </section>
   )
 }
