@@ -188,14 +188,14 @@ await play(async () => {
     const e = Object.assign(new Event('beforeinstallprompt'), { prompt: async () => { window.asked++ }, userChoice: Promise.resolve({ outcome: 'dismissed' }) })
     dispatchEvent(e)
   })
-  await phone.locator('.note', { hasText: 'home screen' }).waitFor()
+  await phone.locator('.note', { hasText: 'one tap away' }).waitFor()
   await shot(phone, 'install')
   await open(phone, 'more')
   must(await phone.locator('button.line-link').count() === 1 && /keeps|may clear/.test(await phone.locator('.keep').textContent()), `it may be put on the home screen, and More says: ${await phone.locator('.keep strong').textContent()}`)
   await everywhere(phone, 'more')
   await open(phone, '')
   await phone.locator('.note .button').click()
-  await phone.locator('.note', { hasText: 'home screen' }).waitFor({ state: 'detached' })
+  await phone.locator('.note', { hasText: 'one tap away' }).waitFor({ state: 'detached' })
   must(await phone.evaluate(() => window.asked) === 1, 'the browser is asked once, by a tap')
 
   // A company's face, as published.

@@ -62,7 +62,7 @@ export function People() {
   return (
     <div class="people" ref={box} style={{ height: `${book.total * height}px` }} role="list" aria-label={`${t('app.people')}: ${number(book.total)}`}>
       {rows.map(({ at, row: r }) => (
-        <div class="line" role="listitem" key={r.id} style={{ top: `${at * height}px` }}><a class="row" href={`#/person/${r.id}`}>
+        <div class="slot" role="listitem" key={r.id} style={{ top: `${at * height}px` }}><a class="row" href={`#/person/${r.id}`}>
           <Face name={r.name} /><span><strong>{r.name}</strong><small class="soft">{r.last && r.at ? `${t(`kind.${r.last}` as Key, { stage: t(`stage.${r.stage}`) })}, ${ago(r.at)}` : t('people.nothing')}</small></span><span class="chip">{t(`stage.${r.stage}`)}</span>
         </a></div>
       ))}
