@@ -18,7 +18,7 @@ const sentences: [RegExp, string][] = [
   [/cannot be taken back/, 'undo'],
   [/goal .*(want a whole number|is not one)/, 'goal'],
   [/(vCard|CSV|column|header|file|table|encoding)/i, 'file'],
-  [/connect to |connection ended|no answer|cannot be reached|Failed to fetch|HTTP 5\d\d/, 'offline'],
+  [/connect to |connection ended|no answer|cannot be reached|Failed to fetch|HTTP 5\d\d|coming back|come back later|shutting down/, 'offline'],
   [/WebAssembly|could not start|Failed to load|importScripts|out of memory|CompileError/, 'start'],
 ]
 

@@ -71,22 +71,25 @@ export async function refresh() {
   const me = await ask<Member>('member')
   if (me) member.value = me
   if (!me?.joined) return
-  const [p, m, h, s, a, n, c] = await Promise.all([
-    ask<Suggestion[]>('top', { list: 'prospects', lang }), ask<Suggestion[]>('top', { list: 'members', lang }),
-    ask<Habit>('habit', { lang }), ask<Sync>('sync'), ask<Alert[]>('alerts', { lang }), ask<Newcomer>('newcomer', { lang }),
-    late() ? ask<Captured[]>('captured') : undefined,
-  ])
-  if (turn !== asked) return // a later one has the newer answers
-  if (p) three.prospects.value = p
-  if (m) three.members.value = m
-  if (h) habit.value = h
-  if (a) news.value = asAlerts(a)
-  if (n) newcomer.value = n
-  if (c) met.value = c
-  if (s) {
-    sync.value = s
-    if (s.state === 'level') { safe.value = Date.now(); remember('safe', String(safe.value)) }
+  /** take shows an answer as soon as it is here; a later turn has the newer ones. */
+  const take = async <T>(got: Promise<T | undefined>, show: (v: T) => void) => {
+    const v = await got
+    if (v && turn === asked) show(v)
+    return v
   }
+  const [p, m] = await Promise.all([
+    take(ask<Suggestion[]>('top', { list: 'prospects', lang }), v => { three.prospects.value = v }),
+    take(ask<Suggestion[]>('top', { list: 'members', lang }), v => { three.members.value = v }),
+    take(ask<Habit>('habit', { lang }), v => { habit.value = v }),
+    take(ask<Sync>('sync'), v => {
+      sync.value = v
+      if (v.state === 'level') { safe.value = Date.now(); remember('safe', String(safe.value)) }
+    }),
+    take(ask<Alert[]>('alerts', { lang }), v => { news.value = asAlerts(v) }),
+    take(ask<Newcomer>('newcomer', { lang }), v => { newcomer.value = v }),
+    late() ? take(ask<Captured[]>('captured'), v => { met.value = v }) : undefined,
+  ])
+  if (turn !== asked) return
   const version = [...(p ?? []), ...(m ?? [])][0]?.playbook
   if (!dressed || (version && version !== brand.value.version)) {
     dressed = true

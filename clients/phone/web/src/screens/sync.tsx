@@ -31,7 +31,7 @@ export function Syncing() {
         <Icon name={all ? 'cloud' : 'phone'} />
         <h2>{all ? t('sync.safe') : t('sync.waits.long', { n: s.unsent })}</h2>
         <p class="soft">{t(say[s.state])}. {safe.value ? t('sync.last', { when: ago(safe.value) }) : t('sync.never')}</p>
-        {s.trouble && s.state !== 'level' && <p class="soft small">{inWords(s.trouble).message}. {inWords(s.trouble).hint}</p>}
+        {s.trouble && s.state !== 'level' && <p class="soft small">{inWords(s.trouble).code ? `${inWords(s.trouble).message}. ${inWords(s.trouble).hint}` : s.trouble}</p>}
         {(s.state === 'connecting' || s.state === 'off') && <button class="button" onClick={wake}>{t('sync.now')}</button>}
       </section>
       <section><h2 class="part">{t('sync.only')}</h2>
