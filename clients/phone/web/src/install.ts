@@ -31,6 +31,7 @@ export async function install() {
   prompt.value = null // it can be shown once
   await p.prompt()
   if ((await p.userChoice).outcome === 'accepted') await persist()
+  else notNow()
 }
 
 /** persist asks the browser to keep the data; it is to be called from a tap. */

@@ -23,6 +23,8 @@ export const inDraft = during(drafts)
 const field = (e: EventTarget | null) => e instanceof HTMLTextAreaElement || (e instanceof HTMLInputElement && e.type !== 'checkbox')
 addEventListener('focusin', e => { typing.value = field(e.target) })
 addEventListener('focusout', () => { typing.value = false })
+// A field that goes with its screen says nothing.
+for (const when of ['click', 'hashchange']) addEventListener(when, () => setTimeout(() => { typing.value = field(document.activeElement) }))
 
 const tabs = new BroadcastChannel('trio-update')
 let refused = () => {}

@@ -2,7 +2,7 @@
 // else may be done with a suggestion.
 import { signal } from '@preact/signals'
 import { useState } from 'preact/hooks'
-import { keyOf, type Outcome, shown as asShown, type Suggestion } from '../device'
+import { type Outcome, shown as asShown, type Suggestion } from '../device'
 import { day, instant, type Key, t } from '../i18n'
 import { ask, celebrate, habit, news, say } from '../state'
 import { recall, recallAs, remember } from '../keep'
@@ -12,9 +12,15 @@ import { Sheet } from '../ui/bits'
 import { Icon } from '../ui/icon'
 import { used, wordsOf } from '../words'
 
-const left = recallAs<Suggestion | null>('gone', null)
-/** gone was sent off from here: what came of it is asked on return, also when the phone closed the app meanwhile. */
-const gone = signal<Suggestion | null>(left)
+/** Gone is a step that was sent off from here, at a time (ms), and the key that its outcome is written under: whichever tab
+ * is answered first. */
+interface Gone { s: Suggestion; key: string; at: number }
+const stale = 12 * 3_600_000 // ms: nobody is asked about yesterday
+const left = recallAs<Gone | null>('gone', null)
+/** gone is asked about on return, also when the phone closed the app meanwhile. */
+const gone = signal<Gone | null>(left && Date.now() - left.at < stale ? left : null)
+window.addEventListener('storage', (e: StorageEvent) => { if (e.key === 'gone' && !e.newValue) gone.value = null })
+const now = (s: Suggestion): Gone => ({ s, key: crypto.randomUUID(), at: Date.now() })
 const ways = signal<Suggestion | null>(null)
 const numberOf = signal<Suggestion | null>(null)
 const didAsk = signal<((id: string) => void) | null>(null)
@@ -28,7 +34,7 @@ export function start(s: Suggestion, done: ((id: string) => void) | null = null)
 }
 
 /** did asks what came of a step that was taken without the app's help. */
-export const did = (s: Suggestion) => { gone.value = s }
+export const did = (s: Suggestion) => { gone.value = now(s) }
 
 /** addNumber asks for what is missing to reach somebody by. */
 export const addNumber = (s: Suggestion) => { numberOf.value = s }
@@ -36,10 +42,11 @@ export const addNumber = (s: Suggestion) => { numberOf.value = s }
 function leave(s: Suggestion, href?: string) {
   ways.value = null
   if (touring.value && href) say(t('tour.nothing'))
-  if (!href || touring.value) { gone.value = s; return }
-  remember('gone', JSON.stringify(s)) // the phone may close the app while another one is in front
+  const it = now(s)
+  if (!href || touring.value) { gone.value = it; return }
+  remember('gone', JSON.stringify(it)) // the phone may close the app while another one is in front
   location.href = href
-  const back = () => { if (document.visibilityState === 'visible') { document.removeEventListener('visibilitychange', back); gone.value = s } }
+  const back = () => { if (document.visibilityState === 'visible') { document.removeEventListener('visibilitychange', back); gone.value = it } }
   document.addEventListener('visibilitychange', back)
   setTimeout(() => { if (document.visibilityState === 'visible') back() }, 1200) // nothing opened over us
 }
@@ -77,7 +84,7 @@ export const dateAt = (ms: number) => { const d = new Date(ms); return `${d.getF
 
 /** Steps are the sheets of a step that is under way. */
 export function Steps() {
-  return <>{ways.value && <Ways s={ways.value} />}{numberOf.value && <Reach s={numberOf.value} />}{gone.value && <Asking s={gone.value} key={keyOf(gone.value)} />}</>
+  return <>{ways.value && <Ways s={ways.value} />}{numberOf.value && <Reach s={numberOf.value} />}{gone.value && <Asking gone={gone.value} key={gone.value.key} />}</>
 }
 
 function Ways({ s }: { s: Suggestion }) {
@@ -91,7 +98,7 @@ function Ways({ s }: { s: Suggestion }) {
 }
 
 /** Asking is the one question on return. */
-function Asking({ s }: { s: Suggestion }) {
+function Asking({ gone: { s, key: once } }: { gone: Gone }) {
   const written = s.channel === 'text' || s.channel === 'email'
   const all: [Key, Outcome, 'text' | 'check' | 'spark' | 'clock' | 'no'][] = [
     ...(written ? [['ask.sent', '', 'check'] as [Key, Outcome, 'check']] : []),
@@ -101,7 +108,7 @@ function Asking({ s }: { s: Suggestion }) {
   const answer = async (outcome: Outcome) => {
     const then = didAsk.value
     settle()
-    const made = await ask<{ id: string }>('act', { ...asShown(s), outcome })
+    const made = await ask<{ id: string }>('act', { ...asShown(s), outcome }, once)
     if (!made) return
     used(s)
     over(s)
