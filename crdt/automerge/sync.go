@@ -37,6 +37,10 @@ const DefaultSyncOps = 1 << 16
 // one refuses what the other has. Official engines from before version 2.1 of JavaScript's, automerge-go among them, may
 // fall silent too early when a filter held a change by mistake; a new connection helps them.
 //
+// Before silence each side is told what the other has: who wrote a change learns by that alone that it came. Official
+// engines leave that out when the peer's message names just the heads that they have; changes that cross on their way,
+// with two messages received before the next Generate, lead there. A Sync says it, once.
+//
 // When a connection is lost, Save and LoadSync keep what is worth keeping for the next one. All that is kept may be
 // forgotten, on either side, and on either side documents may be lost or restored from old backups: the protocol notices
 // and sends again.
@@ -309,9 +313,6 @@ func (s *Sync) received(g *Graph, m *SyncMessage, before []Hash, came map[Hash]s
 	}
 	known := slices.DeleteFunc(slices.Clone(m.Heads), func(h Hash) bool { return !g.Has(h) })
 	s.forget(g, known)
-	if len(m.Changes) == 0 && slices.Equal(m.Heads, before) {
-		s.lastHeads = before
-	}
 	switch {
 	case len(m.Heads) == 0:
 		// The peer has nothing, or lost it all.

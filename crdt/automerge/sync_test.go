@@ -170,6 +170,7 @@ type syncLink struct {
 	end   [2]int      // sites
 	under [2][][]byte // messages on their way to each end
 	saved [2][]byte   // what each end kept of the last connection
+	told  [2][]string // the heads that each end last said it has, on this connection
 	up    bool
 }
 
@@ -179,6 +180,7 @@ func (n *syncNet) connect(t testing.TB, l *syncLink) {
 	for side := range 2 {
 		n.sites[l.end[side]].open(t, l.peer(side), l.saved[side])
 	}
+	l.told = [2][]string{}
 	l.up = true
 }
 
@@ -200,6 +202,12 @@ func (n *syncNet) speak(t testing.TB, l *syncLink, side int) bool {
 	n.messages++
 	n.bytes += len(m)
 	l.under[1-side] = append(l.under[1-side], m)
+	if said, err := automerge.ParseSyncMessage(m); err == nil {
+		l.told[side] = nil
+		for _, h := range said.Heads {
+			l.told[side] = append(l.told[side], h.String())
+		}
+	}
 	return true
 }
 
@@ -267,6 +275,19 @@ func (n *syncNet) same(t testing.TB, keys []string) {
 		}
 		if got, want := s.values(t, keys), n.sites[0].values(t, keys); !slices.Equal(got, want) {
 			t.Fatalf("site %d (%T) has values %v, site 0 %v", i+1, s, got, want)
+		}
+	}
+}
+
+// told checks that each site of ours has told its peers what it has in the end: who wrote a change sees by that that it came.
+func (n *syncNet) told(t testing.TB) {
+	t.Helper()
+	for _, l := range n.links {
+		for side := range 2 {
+			s, ours := n.sites[l.end[side]].(*ourSync)
+			if ours && !slices.Equal(l.told[side], s.heads(t)) {
+				t.Errorf("site %d has heads %v and last told %s of %v", l.end[side], s.heads(t), l.peer(side), l.told[side])
+			}
 		}
 	}
 }
@@ -370,6 +391,7 @@ func syncHistory(t *testing.T, seed uint64, sites func(t testing.TB, r *rand.Ran
 		n.settle(t, limit)
 	}
 	n.same(t, keys)
+	n.told(t)
 	before := n.messages
 	n.settle(t, 0)
 	if n.messages != before {
@@ -401,6 +423,33 @@ func TestSyncHistories(t *testing.T) {
 		}
 		return list
 	})
+}
+
+// TestSyncTellsWhatCame: a change crosses ours on its way, and before we speak again the peer has what we have. It is still
+// told that we have its change: nothing else says that to who wrote it.
+func TestSyncTellsWhatCame(t *testing.T) {
+	a, b := newOurSync("a"), newOurSync("b")
+	n := pair(a, b)
+	l := n.links[0]
+	n.connect(t, l)
+	a.put(t, "k", automerge.Value{Kind: automerge.KindInt, Num: 1})
+	n.settle(t, 10)
+	a.put(t, "a", automerge.Value{Kind: automerge.KindInt, Num: 1})
+	b.put(t, "b", automerge.Value{Kind: automerge.KindInt, Num: 1})
+	n.speak(t, l, 0)
+	n.speak(t, l, 1)
+	n.hear(t, l, 1)
+	n.speak(t, l, 1) // it has both, and says so
+	for n.hear(t, l, 0) {
+	}
+	if len(l.told[1]) != 2 || !slices.Equal(l.told[1], a.heads(t)) {
+		t.Fatalf("site 1 told %v, site 0 has %v", l.told[1], a.heads(t))
+	}
+	if !n.speak(t, l, 0) {
+		t.Fatal("site 0 is silent about the change that came")
+	}
+	n.settle(t, 0)
+	n.told(t)
 }
 
 func pair(a, b syncSite) *syncNet {

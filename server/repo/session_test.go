@@ -85,6 +85,7 @@ type half struct {
 	graph automerge.Graph
 	sync  automerge.Sync
 	raw   map[automerge.Hash][]byte
+	told  []automerge.Hash // the heads that the session last said it has
 }
 
 func (p *place) session() *Session {
@@ -160,29 +161,36 @@ func (c *client) hear() (any bool) {
 			return any
 		}
 		any = true
-		m, err := decode(b)
+		c.take(b)
+	}
+}
+
+// take takes in what the session has sent.
+func (c *client) take(b []byte) {
+	c.Helper()
+	m, err := decode(b)
+	c.must(err)
+	if m.Target != c.peer || m.Sender == c.peer {
+		c.Fatalf("%+v", m)
+	}
+	switch m.Type {
+	case kindSync:
+		msg, err := automerge.ParseSyncMessage(m.Data)
 		c.must(err)
-		if m.Target != c.peer || m.Sender == c.peer {
-			c.Fatalf("%+v", m)
-		}
-		switch m.Type {
-		case kindSync:
-			msg, err := automerge.ParseSyncMessage(m.Data)
-			c.must(err)
-			h := c.half(m.Doc)
-			c.must(h.sync.Receive(&h.graph, msg, func(x *automerge.Change) error {
-				c.hold(m.Doc, x)
-				return nil
-			}))
-		case kindUnavailable:
-			c.absent = append(c.absent, m.Doc)
-		case kindEphemeral:
-			var r Refusal
-			if cbor.Unmarshal(m.Data, &r) == nil && r.Type == refusalType {
-				c.told = append(c.told, r.Changes...)
-			} else {
-				c.errs = append(c.errs, string(m.Data))
-			}
+		h := c.half(m.Doc)
+		h.told = msg.Heads
+		c.must(h.sync.Receive(&h.graph, msg, func(x *automerge.Change) error {
+			c.hold(m.Doc, x)
+			return nil
+		}))
+	case kindUnavailable:
+		c.absent = append(c.absent, m.Doc)
+	case kindEphemeral:
+		var r Refusal
+		if cbor.Unmarshal(m.Data, &r) == nil && r.Type == refusalType {
+			c.told = append(c.told, r.Changes...)
+		} else {
+			c.errs = append(c.errs, string(m.Data))
 		}
 	}
 }
@@ -242,6 +250,39 @@ func TestSessionReadsAndWrites(t *testing.T) {
 		t.Error("a stored change did not come")
 	}
 	c.settle(id)
+	if c.say(id, kindSync) || c.hear() {
+		t.Error("no silence")
+	}
+}
+
+// TestSessionTellsWhatCame: a change of a client crosses one of another on its way, and the client has said that it has both
+// before the session speaks again. It is told all the same that its own came: programs wait for that before they leave.
+func TestSessionTellsWhatCame(t *testing.T) {
+	p := newPlace(t)
+	native, own := p.author(1), p.author(2)
+	first := native.Tap(1)
+	p.stored(first)
+	c := p.client("a")
+	id := c.url(first.Doc)
+	c.say(id, kindRequest)
+	c.hear()
+	c.settle(id)
+	own.See(first.Doc, first.Change)
+	c.hold(id, own.Tap(1).Change)
+	p.stored(native.Tap(1))
+	crossing, err := c.Next(t.Context())
+	p.must(err)
+	if !c.say(id, kindSync) {
+		t.Fatal("the client has nothing to say")
+	}
+	c.take(crossing)
+	if !c.say(id, kindSync) {
+		t.Fatal("the client does not say that it has both")
+	}
+	c.hear()
+	if h := c.half(id); len(h.told) != 2 || !slices.Equal(h.told, h.graph.Heads()) {
+		t.Errorf("the client has heads %v and was told %v", h.graph.Heads(), h.told)
+	}
 	if c.say(id, kindSync) || c.hear() {
 		t.Error("no silence")
 	}

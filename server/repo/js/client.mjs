@@ -4,7 +4,7 @@
 import process from "node:process"
 import { createInterface } from "node:readline"
 import * as A from "@automerge/automerge"
-import { Repo, interpretAsDocumentId } from "@automerge/automerge-repo"
+import { Repo, cbor, interpretAsDocumentId } from "@automerge/automerge-repo"
 import { DummyStorageAdapter } from "@automerge/automerge-repo/helpers/DummyStorageAdapter.js"
 import { WebSocketClientAdapter } from "@automerge/automerge-repo-network-websocket"
 
@@ -39,6 +39,27 @@ function edit(d, r) {
   for (const [k, v] of Object.entries(r.put ?? {})) d[k] = typeof v === "string" ? new A.ImmutableString(v) : v
   for (const k of r.del ?? []) delete d[k]
   for (const [k, v] of Object.entries(r.text ?? {})) d[k] = v // as who does not know better
+}
+
+// What both sides say of heads and changes on a connection, for a failure's text.
+function spied(adapter) {
+  const said = []
+  const note = (who, m) => {
+    if (m.type !== "sync" && m.type !== "request") return said.push(`${who} ${m.type} ${m.message ?? ""}`)
+    const short = (list) => list.map((h) => h.slice(0, 8)).join(" ")
+    const { heads, need, changes } = A.decodeSyncMessage(m.data)
+    said.push(`${who} ${m.type}: heads ${short(heads)}; needs ${short(need)}; brings ${changes.length}: ${short(changes.slice(-3).map((c) => A.decodeChange(c).hash))}`)
+  }
+  const [take, give] = [adapter.receiveMessage.bind(adapter), adapter.send.bind(adapter)]
+  adapter.receiveMessage = (b) => {
+    note("server", cbor.decode(new Uint8Array(b)))
+    take(b)
+  }
+  adapter.send = (m) => {
+    note("page", m)
+    give(m)
+  }
+  return said
 }
 
 // patient finds a document that is there; who is not connected within a second takes it to be unavailable.
@@ -167,13 +188,14 @@ const commands = {
       const name = `${r.repo} page ${i}`
       // A busy machine must not take longer than this for a handshake, or each page is several connections of its device.
       await commands.repo({ ...r, retry: 2000, repo: name })
+      const said = spied(named({ repo: name }).adapter)
       const { heads } = await commands.change({ ...r, repo: name, put: { [r.key]: `value ${i}` } })
       for (let n = 0; ; n++) {
         // The server's heads, as the sync protocol told them.
         const info = named({ repo: name }).repo.peers.map((p) => named({ repo: name }).repo.getStorageIdOfPeer(p))
         const known = info.length && (await find({ ...r, repo: name })).getSyncInfo(info[0])?.lastHeads
         if (known && JSON.stringify(known) === JSON.stringify((await find({ ...r, repo: name })).heads())) break
-        if (n > 3000) throw new Error(`page ${i}: the server never had ${heads}`)
+        if (n > 3000) throw new Error([`page ${i}: the server never said that it has ${heads}`, ...said].join("\n"))
         await pause(5)
       }
       await commands.close({ repo: name })
