@@ -93,6 +93,9 @@ func TestRunAgain(t *testing.T) {
 // Changes of a hundred bytes and thousands of operations: no more of them are kept, or folded at once, than memory is meant
 // for.
 func TestOpenSegmentsAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what it measures is memory, which is another's under the race detector; without -short it runs")
+	}
 	b := newBench(t)
 	list := b.item(1, 1, 1, []automerge.Op{{Key: "list", Action: automerge.MakeList}})
 	b.push(list)

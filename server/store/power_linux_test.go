@@ -92,8 +92,11 @@ func TestPowerLossAtOpen(t *testing.T) {
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}
-	cuts := 0
-	for round := range 6 {
+	rounds, each, cuts := 6, 12, 0
+	if testing.Short() {
+		rounds, each = 2, 4
+	}
+	for round := range rounds {
 		dir := t.TempDir()
 		made := round%2 == 0
 		if !made {
@@ -126,7 +129,7 @@ func TestPowerLossAtOpen(t *testing.T) {
 		}
 		wg.Wait()
 		rnd.Shuffle(len(images), func(i, j int) { images[i], images[j] = images[j], images[i] })
-		for _, im := range images[:min(len(images), 12)] {
+		for _, im := range images[:min(len(images), each)] {
 			cuts++
 			left := filepath.Join(t.TempDir(), "left")
 			s := rnd.Uint64()
@@ -154,7 +157,7 @@ func TestPowerLossAtOpen(t *testing.T) {
 		}
 	}
 	t.Logf("%d cuts, %d changes each", cuts, load.Changes(mark))
-	if cuts < 6 {
+	if cuts < rounds {
 		t.Error("too few cuts")
 	}
 }

@@ -228,6 +228,9 @@ func (h Harness) members(t *testing.T) {
 
 // deep: the tree is walked up only so far, so that no chain of sponsors keeps others waiting.
 func (h Harness) deep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a thousand members one below the other take half a minute under the race detector; without -short it runs")
+	}
 	p, ctx := h.place(t), t.Context()
 	tenant := p.tenant()
 	root := p.member(tenant)

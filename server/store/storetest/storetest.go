@@ -389,7 +389,11 @@ func (m *model) some(rnd *rand.Rand) (store.Item, bool) {
 }
 
 func (h Harness) random(t *testing.T) {
-	const devices, steps = 3, 60
+	const devices = 3
+	steps := 60
+	if testing.Short() {
+		steps = 20
+	}
 	s := seed(t)
 	p := h.place(t)
 	tenants := []store.Tenant{p.tenant(), p.tenant()}
