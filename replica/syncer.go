@@ -31,7 +31,8 @@ type SyncerConfig struct {
 	// MinWait (500 ms) to MaxWait (60 s) while nothing gets through. A server that says when to come back is believed, up to
 	// MaxWait.
 	MinWait, MaxWait time.Duration
-	// Prove is how long after it has stored what others wrote the device tells the server so, unless a push did: 5 s.
+	// Prove is how long after it has stored what others wrote the device tells the server so, unless a push did, or it leaves
+	// before: 5 s.
 	Prove time.Duration
 	// Silence is how long a connection may say nothing at all before it is given up: 2 minutes. A server pings more often.
 	Silence time.Duration
@@ -209,8 +210,8 @@ func (s *Syncer) connect(ctx context.Context) error {
 	for err == nil {
 		select {
 		case <-ctx.Done():
-			ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(time.Second)) //nolint:errcheck
-			return ctx.Err()
+			err = ctx.Err()
+			continue
 		case err = <-ended:
 			continue
 		case b := <-frames:
@@ -249,6 +250,23 @@ func (s *Syncer) connect(ctx context.Context) error {
 				err = send(b)
 			}
 		}
+	}
+	if ctx.Err() != nil {
+		// A device that comes, syncs and leaves would else never have proved what it has: it does not wait for Prove.
+		b, perr := session.Prove()
+		told := perr == nil && b != nil && ws.WriteMessage(websocket.BinaryMessage, b) == nil
+		ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(time.Second)) //nolint:errcheck
+		// To close with frames unread could take back what was just sent.
+		for late := time.After(time.Second); told; {
+			select {
+			case <-frames:
+			case <-ended:
+				told = false
+			case <-late:
+				told = false
+			}
+		}
+		return ctx.Err()
 	}
 	if _, ok := errors.AsType[*wire.Error](err); !ok {
 		// What the server said last explains more than the broken pipe.

@@ -19,6 +19,9 @@ type SyncerConfig struct {
 	// MinWait and MaxWait bound the pause between attempts: each is drawn between zero and a bound that doubles from
 	// MinWait (500 ms) to MaxWait (60 s) while nothing gets through.
 	MinWait, MaxWait time.Duration
+	// Prove is how long after it has stored what others wrote the device tells the server so, unless a push did, or it leaves
+	// before: 5 s.
+	Prove time.Duration
 	// Warn is told what a person need not do anything about. Zero: nobody is.
 	Warn func(error)
 }
@@ -41,6 +44,9 @@ func (r *Replica) NewSyncer(cfg SyncerConfig) *Syncer {
 	}
 	if cfg.MaxWait == 0 {
 		cfg.MaxWait = time.Minute
+	}
+	if cfg.Prove == 0 {
+		cfg.Prove = 5 * time.Second
 	}
 	if cfg.Warn == nil {
 		cfg.Warn = func(error) {}
@@ -193,6 +199,14 @@ func (s *Syncer) connect(ctx context.Context) error {
 	changed, unwatch := s.r.Watch()
 	defer unwatch()
 	session, worked := s.r.NewSession(s.cfg.App), false
+	prove := func() error {
+		b, err := session.Prove()
+		if err == nil && b != nil {
+			err = ws.send(b)
+		}
+		return err
+	}
+	var due <-chan time.Time // nil while there is nothing to prove
 	hello, err := session.Hello(ctx)
 	if err == nil {
 		err = ws.send(hello)
@@ -212,11 +226,15 @@ func (s *Syncer) connect(ctx context.Context) error {
 		default:
 			select {
 			case <-ctx.Done():
-				return ctx.Err()
+				err = ctx.Err()
+				continue
 			case b := <-ws.frames:
 				err = receive(b)
 			case <-changed:
 				came = false
+			case <-due:
+				due, came = nil, false
+				err = prove()
 			case err = <-ws.ended:
 				for len(ws.frames) > 0 { // what the server said last explains more
 					if e := receive(<-ws.frames); e != nil {
@@ -225,6 +243,9 @@ func (s *Syncer) connect(ctx context.Context) error {
 				}
 				continue
 			}
+		}
+		if err == nil && due == nil && session.Unproved() {
+			due = time.After(s.cfg.Prove)
 		}
 		if err == nil && !worked && session.Connected != "" {
 			worked = true
@@ -247,6 +268,9 @@ func (s *Syncer) connect(ctx context.Context) error {
 				s.cfg.Warn(ferr)
 			}
 		}
+	}
+	if ctx.Err() != nil {
+		prove() //nolint:errcheck // the next hello says the same
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"trio/clients/desktop"
 	"trio/crdt"
@@ -113,6 +114,32 @@ func (s *site) file(name, content string) string {
 		s.Fatal(err)
 	}
 	return path
+}
+
+// TestSyncProvesWhatItHas: a device that comes, syncs and leaves within a second stands in the company's list with all it has.
+func TestSyncProvesWhatItHas(t *testing.T) {
+	s := newSite(t)
+	s.ok(cmd("join", s.url, s.newDevice(s.member)))
+	for range 2 {
+		s.ok(cmd("add", "Ana", "Prieto"))
+		s.ok(cmd("sync"), " 0 only on this device")
+		head, err := s.st.Head(t.Context(), s.member)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			list, err := s.st.Devices(t.Context(), s.member)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := list[len(list)-1]; d.Receipt == head.Seq && head.Seq > 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the list says %d of %d", list[len(list)-1].Receipt, head.Seq)
+			}
+		}
+	}
 }
 
 func TestDevice(t *testing.T) {

@@ -124,7 +124,7 @@ func (s *Session) behind() bool { return s.streaming && (s.ask || s.known > s.se
 
 // Sighting returns what is known of the device, which was last heard of at; ok is false before its hello. The receipt is one
 // that the device has proved to hold: by its hello, or by a push, as it pushes only after it has stored what came before
-// the answer to its last one. A device that only listens proves no more until it comes back.
+// the answer to its last one; a device that only listens pushes nothing, for that alone, now and then and when it leaves.
 func (s *Session) Sighting(at time.Time) (x store.Sighting, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
