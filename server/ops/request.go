@@ -42,6 +42,8 @@ type Route struct {
 	Public bool        // the same for everybody, out of memory: many phones behind one address of an event ask at once, and none is kept out
 	// Token returns the token or key that a request carries; nil is Bearer. What it looks at besides the header is not logged.
 	Token func(*http.Request) string
+	// Share sets what lets pages of other origins read the answers, the guard's refusals too; nil: none may.
+	Share func(http.ResponseWriter, *http.Request)
 }
 
 // Guard stands before the routes of a server: ids, headers, limits, log lines, metrics.
@@ -117,6 +119,9 @@ func (g *Guard) Wrap(rt Route, next http.Handler) http.Handler {
 		a := &answer{ResponseWriter: w}
 		secure(w.Header(), g.hsts)
 		w.Header().Set("X-Request-Id", id)
+		if rt.Share != nil {
+			rt.Share(w, r)
+		}
 		log := g.log.With("request", id, "route", rt.Name)
 		addr := g.addr(r)
 		defer func() {

@@ -241,10 +241,12 @@ func revokedError() *wire.Error {
 	return &wire.Error{Code: wire.CodeRevoked, Text: "this device's access was taken back: ask your company"}
 }
 
-// share has browsers show an answer to the page that asked: to any page whose request has no cookie, as it knows the token
-// then, and with a cookie to pages of the setting's origins.
-func (d *Door) share(w http.ResponseWriter, r *http.Request, cookie bool) {
+// Share has browsers show an answer of Documents to the page that asked: to any page whose request has no cookie, as it knows
+// the token then, and with a cookie to pages of the setting's origins. A refusal is shared as well, with when to come back.
+func (d *Door) Share(w http.ResponseWriter, r *http.Request) {
+	_, cookie := tokenOf(r)
 	w.Header().Add("Vary", "Origin")
+	w.Header().Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id")
 	switch origin := r.Header.Get("Origin"); {
 	case slices.Contains(d.cfg.Origins, origin):
 		w.Header().Set("Access-Control-Allow-Origin", origin)
@@ -256,8 +258,7 @@ func (d *Door) share(w http.ResponseWriter, r *http.Request, cookie bool) {
 
 // Preflight answers browsers that ask whether a page of another origin may ask for Documents with a token in a header.
 // They ask without token and cookie, and nothing is told.
-func (d *Door) Preflight(w http.ResponseWriter, r *http.Request) {
-	d.share(w, r, false)
+func (d *Door) Preflight(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Access-Control-Allow-Methods", http.MethodGet)
 	w.Header().Set("Access-Control-Allow-Headers", "Authorization")
 	w.Header().Set("Access-Control-Max-Age", "86400") // seconds; browsers take less
@@ -266,8 +267,6 @@ func (d *Door) Preflight(w http.ResponseWriter, r *http.Request) {
 
 // Documents answers with the documents of the device's member that somebody has written, as automerge-repo names them.
 func (d *Door) Documents(w http.ResponseWriter, r *http.Request) {
-	_, cookie := tokenOf(r)
-	d.share(w, r, cookie)
 	dev, ok := ops.Caller(r.Context())
 	if !ok || dev.Revoked {
 		ops.Refuse(w, r, http.StatusUnauthorized, "device", "the device token is not known here, or was taken back", "ask your company for a new one")

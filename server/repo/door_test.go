@@ -162,6 +162,41 @@ func TestWhoMayComeIn(t *testing.T) {
 	}
 }
 
+// TestPagesReadRefusals: a page of another origin reads that it came too often, and when it may come back, as it reads an answer.
+func TestPagesReadRefusals(t *testing.T) {
+	e := newEntrance(t, repo.Config{})
+	trio := server.New(server.Config{Store: e.st, Log: slog.New(slog.DiscardHandler), Limits: ops.Limits{Device: ops.Rate{PerSecond: 0.01, Burst: 2}}})
+	srv := httptest.NewServer(trio)
+	defer srv.Close()
+	defer func() { must(t, trio.Shutdown(context.Background())) }()
+	ask := func(body string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+repo.DocumentsPath, strings.NewReader(body))
+		must(t, err)
+		req.Header.Set("Authorization", "Bearer "+e.token)
+		req.Header.Set("Origin", "https://elsewhere.example.com")
+		res, err := http.DefaultClient.Do(req)
+		must(t, err)
+		res.Body.Close()
+		h := res.Header
+		if h.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(h.Get("Access-Control-Expose-Headers"), "Retry-After") || len(h.Values("Vary")) != 1 {
+			t.Errorf("the page cannot read %s: %v", res.Status, h)
+		}
+		return res
+	}
+	if res := ask("too much"); res.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("a body: %s", res.Status)
+	}
+	for range 2 {
+		if res := ask(""); res.StatusCode != http.StatusOK {
+			t.Errorf("within the limit: %s", res.Status)
+		}
+	}
+	if res := ask(""); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" {
+		t.Errorf("beyond the limit: %s %v", res.Status, res.Header)
+	}
+}
+
 // TestPagesOfOtherOrigins: what browsers ask before and with a page's request for the documents, and what they need for
 // letting the page have the answer.
 func TestPagesOfOtherOrigins(t *testing.T) {
