@@ -160,7 +160,10 @@ func (s *SQLite) commitGroup(w *writer, group []*job) *writer {
 		}
 	default:
 		s.log.Error("write failed, nothing of it was stored", slog.Any("err", err))
-		finish(group, fmt.Errorf("nothing of this was stored: %w", translate(err)))
+		if err = translate(err); !errors.Is(err, ErrFull) { // which says it itself
+			err = fmt.Errorf("nothing of this was stored: %w", err)
+		}
+		finish(group, err)
 	}
 	return w
 }

@@ -15,8 +15,8 @@ import (
 var (
 	// ErrBusy: the queue of the committer is full; nothing was stored; the device is to come back.
 	ErrBusy = errors.New("store is busy: come back")
-	// ErrFull: the disk (or the page limit) is full; nothing of the push was stored; what was stored before is safe.
-	ErrFull = errors.New("server storage is full: nothing of this push was stored")
+	// ErrFull: the disk (or the page limit) is full; nothing of the write was stored; what was stored before is safe.
+	ErrFull = errors.New("server storage is full: nothing of this was stored")
 	// ErrNotFound: no such member, device, company, key or invitation.
 	ErrNotFound = errors.New("not found")
 	// ErrCursor: the cursor was not made by this feed.

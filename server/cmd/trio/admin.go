@@ -249,7 +249,7 @@ func (p adminProgram) run(ctx context.Context, args []string) error {
 	}
 	st, err := openStore(ctx, c.Data, nil, true)
 	if err != nil {
-		return err
+		return plainly(err, c.Data)
 	}
 	r.warn = c.badLinks()
 	if r.Service, err = admin.New(admin.Config{Store: st, PublicURL: c.publicURL(c.Listen), QR: qr.SVG}); err == nil {
@@ -262,7 +262,18 @@ func (p adminProgram) run(ctx context.Context, args []string) error {
 		}
 		err = w
 	}
-	return errors.Join(err, st.Close())
+	return plainly(errors.Join(err, st.Close()), c.Data)
+}
+
+// plainly says once, and with what to do, that a server's data could not be written.
+func plainly(err error, data string) error {
+	switch {
+	case noSpace(err):
+		return &wrong{fmt.Sprintf("the disk of %s is full: this is not stored, what was stored before is safe", data), "free some space there, then give the command again", 1}
+	case errors.Is(err, store.ErrBusy):
+		return &wrong{fmt.Sprintf("the database in %s is busy: this is not stored", data), "give the command again in a moment", 1}
+	}
+	return err
 }
 
 // adminSettings are those of the server whose data it is.

@@ -66,10 +66,10 @@ func fitPlaybooks(ctx context.Context, args []string) error {
 	}
 	st, err := openStore(ctx, c.Data, nil, true)
 	if err != nil {
-		return err
+		return plainly(err, c.Data)
 	}
 	err = fitStore(ctx, st.SQLite, only, *dry, *asJSON)
-	return errors.Join(err, st.Close())
+	return plainly(errors.Join(err, st.Close()), c.Data)
 }
 
 func fitStore(ctx context.Context, st *store.SQLite, only []store.Tenant, dry, asJSON bool) error {

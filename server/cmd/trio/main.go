@@ -156,7 +156,11 @@ func openStore(ctx context.Context, dir string, now func() time.Time, aside bool
 	if err := makeDatabase(dir); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	st, err := store.Open(ctx, store.Config{Path: filepath.Join(dir, dbName), Now: now, Logger: slog.Default(), Unsafe: unsafeStore, Aside: aside})
+	log := slog.Default()
+	if aside {
+		log = slog.New(slog.DiscardHandler) // a command says itself what went wrong
+	}
+	st, err := store.Open(ctx, store.Config{Path: filepath.Join(dir, dbName), Now: now, Logger: log, Unsafe: unsafeStore, Aside: aside})
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}

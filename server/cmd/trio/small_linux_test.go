@@ -31,6 +31,63 @@ func init() {
 	}
 }
 
+// fullEnv is a folder: mount a small disk there, copy a server's data to it, fill it up and run the program.
+const fullEnv = "TRIO_TEST_FULL"
+
+func init() {
+	acts[fullEnv] = func(dir string) error {
+		if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
+			return err
+		}
+		data := filepath.Join(dir, "data")
+		if err := os.CopyFS(data, os.DirFS(os.Getenv(fullEnv+"_DATA"))); err != nil {
+			return err
+		}
+		// The system files that readers need are there, as beside a server that runs.
+		st, err := openStore(context.Background(), data, nil, true)
+		if err != nil {
+			return err
+		}
+		rest, err := os.Create(filepath.Join(dir, "rest"))
+		if err != nil {
+			return err
+		}
+		for b := make([]byte, 4096); err == nil; {
+			_, err = rest.Write(b)
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			return err
+		}
+		status := run(context.Background(), append(strings.Fields(os.Getenv(fullEnv+"_ARGS")), "--data", data))
+		if err := st.Close(); err != nil && !noSpace(err) {
+			return err
+		}
+		os.Exit(status)
+		return nil
+	}
+}
+
+// TestAdminOnAFullDisk: what cannot be written is said once, with what to do.
+func TestAdminOnAFullDisk(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("mounting a small disk takes root")
+	}
+	c := filled(t, 1)
+	book := filepath.Join(t.TempDir(), "book.json")
+	if err := os.WriteFile(book, []byte(ends(t, program("playbook", "default"), 0)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range []string{"playbook publish " + book, "admin company Globex", "admin member 1 Maya", "admin device " + c.member.String() + " phone"} {
+		cmd := program()
+		cmd.Env = append(cmd.Env, fullEnv+"="+t.TempDir(), fullEnv+"_DATA="+c.data, fullEnv+"_ARGS="+args)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+		out := ends(t, cmd, 1, "error: the disk of ", " is full: this is not stored", "\nhint: free some space there")
+		if n := strings.Count(out, "full"); n != 1 || strings.Count(out, "\n") != 2 {
+			t.Errorf("%s says %q", args, out)
+		}
+	}
+}
+
 // TestNoRoom: a backup or a restore that finds no room says so and leaves nothing.
 func TestNoRoom(t *testing.T) {
 	if os.Getuid() != 0 {
