@@ -281,10 +281,14 @@ func (s *shell) greeted(d store.Device, token string, to *node) *websocket.Conn 
 
 // A connection that has nothing to say is kept, by pings, for as long as both sides are there.
 func TestQuietConnectionIsKept(t *testing.T) {
+	day := 24 * time.Hour
+	if testing.Short() {
+		day /= 6
+	}
 	inShell(t, func(s *shell) {
 		p := s.phone(s.at.Load)
 		s.until("level", time.Minute, func() bool { return p.y.State().Level })
-		time.Sleep(24 * time.Hour)
+		time.Sleep(day)
 		p.tap()
 		if took := s.until("a tap after a day", time.Minute, func() bool { n, err := p.r.UnsentCount(s.ctx); return n == 0 && err == nil }); took > 0 {
 			s.Errorf("it took %v", took)
@@ -539,6 +543,10 @@ func (deaf) Watch(context.Context, func(store.Hint)) error { return nil }
 
 // What is pushed at one process reaches a device at another: at once by a hint; where hints are lost, when the other asks.
 func TestTwoNodes(t *testing.T) {
+	taps := 20
+	if testing.Short() {
+		taps = 8
+	}
 	for name, tt := range map[string]struct {
 		own  bool // the other node has a store of its own on the same file
 		deaf bool
@@ -563,7 +571,7 @@ func TestTwoNodes(t *testing.T) {
 				a, b := s.phone(s.at.Load), s.phone(func() *node { return far })
 				s.until("both level", time.Minute, func() bool { return a.y.State().Level && b.y.State().Level })
 				var longest time.Duration
-				for n := 1; n <= 20; n++ {
+				for n := 1; n <= taps; n++ {
 					time.Sleep(time.Duration(rand.IntN(20000)) * time.Millisecond)
 					a.tap()
 					longest = max(longest, s.until("the tap at the other node", tt.most, func() bool { return b.changes() == n }))

@@ -143,7 +143,7 @@ func TestManyWriteAtOnce(t *testing.T) {
 func TestThousandsOfWriters(t *testing.T) {
 	n := 5000
 	if testing.Short() {
-		n = 1000
+		n = 500
 	}
 	took := map[string][2]time.Duration{}
 	for i, many := range []bool{false, true} {
