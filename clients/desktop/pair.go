@@ -270,11 +270,14 @@ func (a *app) devices(ctx context.Context) error {
 		if d.Unsent > 0 {
 			state += fmt.Sprintf(", %d kept apart", d.Unsent)
 		}
-		seen := "-"
+		seen, receipt, pending := "-", "-", "-" // one that never came has not said that it has nothing
 		if !d.Seen.IsZero() {
-			seen = d.Seen.Local().Format("2006-01-02 15:04")
+			seen, pending = d.Seen.Local().Format("2006-01-02 15:04"), fmt.Sprint(d.Pending)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\n", d.ID.String()[:8], printable(d.Name), printable(state), d.Receipt, d.Pending, cmp.Or(printable(d.App), "-"), seen)
+		if d.Receipt > 0 {
+			receipt = fmt.Sprint(d.Receipt)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.ID.String()[:8], printable(d.Name), printable(state), receipt, pending, cmp.Or(printable(d.App), "-"), seen)
 	}
 	return w.Flush()
 }

@@ -27,9 +27,9 @@ type Device struct {
 	Created time.Time     `json:"created"`
 	By      crdt.DeviceID `json:"by,omitzero"` // the member's device that invited it; none: the company did
 	App     string        `json:"app,omitempty"`
-	Seen    time.Time     `json:"seen,omitzero"`
-	Receipt uint64        `json:"receipt"` // the last one that is known to be on it, as a number in the member's order
-	Pending uint64        `json:"pending"` // changes that were only on it when it was last seen
+	Seen    time.Time     `json:"seen,omitzero"` // none: it never came, or only by the open door, where none says what it has
+	Receipt uint64        `json:"receipt"`       // the last one that it has proved to have, as a number in the member's order; 0: it has proved nothing
+	Pending uint64        `json:"pending"`       // changes that were only on it when it was last seen
 	Revoked time.Time     `json:"revoked,omitzero"`
 	Left    time.Time     `json:"left,omitzero"`
 	Unsent  int           `json:"unsent"` // changes kept apart that nobody has taken over or set aside

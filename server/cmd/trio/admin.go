@@ -668,9 +668,15 @@ func (r *adminRun) devices() error {
 	return printAll(r, "DEVICE NAME STATE RECEIPT PENDING UNSENT VERSION SEEN BY", func(p admin.Page) (admin.List[admin.Device], error) {
 		return r.Devices(r, admin.Operator(), m, p)
 	}, func(d admin.Device) []any {
-		return []any{
-			d.ID, d.Name, d.State, fmt.Sprintf("%d of %d", d.Receipt, max(of.Changes, d.Receipt)), d.Pending, d.Unsent, d.App, when(d.Seen), inviter(d.By),
+		// One that never came, or only by the open door, where none says what it has, has not said that it has nothing.
+		receipt, pending := "-", "-"
+		if d.Receipt > 0 || of.Changes == 0 && !d.Seen.IsZero() {
+			receipt = fmt.Sprintf("%d of %d", d.Receipt, max(of.Changes, d.Receipt))
 		}
+		if !d.Seen.IsZero() {
+			pending = fmt.Sprint(d.Pending)
+		}
+		return []any{d.ID, d.Name, d.State, receipt, pending, d.Unsent, d.App, when(d.Seen), inviter(d.By)}
 	})
 }
 
