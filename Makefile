@@ -74,10 +74,11 @@ suite: npm
 	$(GO) test -vet=off -timeout 15m ./...
 
 # All that has goroutines once more under the race detector, in fewer rounds (-short): it takes three to ten times as long, and what it
-# looks for shows in the first rounds or by another seed another day.
+# looks for shows in the first rounds or by another seed another day. A program under it sleeps a second when it ends, and tests start
+# many: a tenth is enough for a report that is being written.
 race: npm
 ifdef HAVE_CC
-	$(GO) test -race -short -vet=off -timeout 15m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(VALUES))")
+	GORACE=atexit_sleep_ms=100 $(GO) test -race -short -vet=off -timeout 15m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(VALUES))")
 	$(GO) test -race -vet=off -run 'AtOnce$$' $(VALUES)
 else
 	@echo "no C compiler: no test runs under the race detector"
