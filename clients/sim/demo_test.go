@@ -134,6 +134,9 @@ func write(t *testing.T, name string, content []byte) string {
 
 // TestDemoOrders plays 250 customers of an export of orders: three promoters, of whom two are worked on side by side.
 func TestDemoOrders(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the other demos run the same at once; without -short it runs")
+	}
 	var orders []importer.Order
 	for i := range 250 {
 		who := &importer.Person{Name: fmt.Sprintf("Zoe Customer%d", i), Phones: []importer.Phone{{Number: fmt.Sprintf("+1212555%04d", i)}}}
