@@ -18,6 +18,8 @@ const (
 	ProfileZone     = "zone"     // IANA name of the home time zone; zone/<date> after a move
 	ProfileLanguage = "language" // BCP 47, "en" or "es-MX"
 	ProfileQuiet    = "quiet"    // "21:00-08:00", in the home zone
+	ProfilePhone    = "phone"    // of the member's own card, as typed
+	ProfileEmail    = "email"    // likewise
 	profileZone     = "zone/"
 	profileGoal     = "goal/"   // goal/<dimension>/<date>: how much a day, from the date on
 	profileRest     = "rest/"   // rest/<date>: the value is true
@@ -151,7 +153,7 @@ func CheckProfileField(key string, v *automerge.Value) error {
 		key = ProfileZone
 	}
 	switch key {
-	case ProfileName, ProfileLanguage:
+	case ProfileName, ProfileLanguage, ProfilePhone, ProfileEmail:
 		return nil
 	case ProfileZone:
 		if !zone.Known(v.Str) {

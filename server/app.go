@@ -29,6 +29,9 @@ const AppPath = "/app/"
 // company's logo; a picture runs and loads nothing). Nobody may frame it.
 const appPolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+// appPermissions is what the app may ask a person for: the camera, to read a card. Nothing else.
+const appPermissions = "camera=(self), microphone=(), geolocation=(), display-capture=(), payment=(), usb=(), serial=(), hid=(), bluetooth=(), midi=()"
+
 // appTypes are the files that an app has; nothing else is served.
 var appTypes = map[string]string{
 	".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
@@ -65,6 +68,7 @@ func app(files fs.FS) http.Handler {
 		}
 		defer serve.Close() //nolint:errcheck // it was only read
 		h.Set("Content-Security-Policy", appPolicy)
+		h.Set("Permissions-Policy", appPermissions)
 		h.Set("Content-Type", kind)
 		h.Set("Cache-Control", "no-cache")
 		if strings.HasPrefix(name, "assets/") {

@@ -1,6 +1,6 @@
 // Package server puts the rooms of the sync server together behind one HTTP handler: the WebSocket of devices (hub), that
-// of programs that speak automerge-repo's protocol (repo), corporate's feed (feed), companies with their people (admin) and
-// the health of the store. Each route stands behind ops.Guard, which bounds, counts and logs.
+// of programs that speak automerge-repo's protocol (repo), corporate's feed (feed), companies with their people (admin), the
+// links that members share (links) and the health of the store. Each route stands behind ops.Guard, which bounds, counts and logs.
 package server
 
 import (
@@ -18,6 +18,7 @@ import (
 	"trio/server/admin"
 	"trio/server/feed"
 	"trio/server/hub"
+	"trio/server/links"
 	"trio/server/ops"
 	"trio/server/repo"
 	"trio/server/store"
@@ -96,6 +97,7 @@ func New(cfg Config) *Server {
 		get(repo.DocumentsPath, ops.Route{Name: "documents", Access: ops.Devices, Token: repo.Token, Share: s.repo.Share}, http.HandlerFunc(s.repo.Documents)),
 		{Method: http.MethodOptions, Path: repo.DocumentsPath, Route: ops.Route{Name: "documents", Share: s.repo.Share}, Handler: http.HandlerFunc(s.repo.Preflight)},
 		get(feed.Path, feed.Route, feed.Handler(st, feed.Log(cfg.Log), feed.Until(stopping))),
+		get(links.Path, links.Route, links.Handler(st, cfg.Log)),
 		get("/healthz", ops.Route{Name: "healthz", Quiet: true}, http.HandlerFunc(s.health.Alive)),
 		get("/readyz", ops.Route{Name: "readyz", Quiet: true}, http.HandlerFunc(s.health.Ready)),
 	}, people.Routes(cfg.Log)...)

@@ -36,11 +36,23 @@ func (c *checker) check(d *Doc) {
 			}
 		}
 	}
+	c.sharing(d)
 	for t := range ranking.NumTriggers {
 		c.rule(d, t)
 	}
 	c.goals(d.Goals)
 	c.newcomer(d)
+}
+
+// sharing looks whether each of the names is one of its own.
+func (c *checker) sharing(d *Doc) {
+	s := d.Sharing
+	if s.Share != "" && s.Share == s.Sharer {
+		c.twice("sharing.share", s.Share)
+	}
+	if s.Piece != "" && (s.Piece == s.Sharer || s.Piece == s.Share) {
+		c.twice("sharing.piece", s.Piece)
+	}
 }
 
 // at is the path of an item.

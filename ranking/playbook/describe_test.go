@@ -159,6 +159,11 @@ var descriptions = map[string]string{
 	"pieces.share":    "A promoter may share it where everybody can see it.",
 	"pieces.triggers": "The moments that it suits.",
 
+	"sharing":        "What a piece's address is given when somebody follows a member's link to it, each under the name of a parameter that your pages know. What is left out is not told.",
+	"sharing.sharer": "The parameter for who shared: the member's id.",
+	"sharing.share":  "The parameter for which share it was: the first ten hexadecimal digits of its entry's id.",
+	"sharing.piece":  "The parameter for what was shared: the piece's name.",
+
 	"newcomer":                            "A new member's first 90 days. The first day is 1.",
 	"newcomer.commitments":                "What the app proposes to commit to, from a day on. A member decides.",
 	"newcomer.commitments.day":            "From this day on, 1 to 90.",

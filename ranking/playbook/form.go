@@ -250,6 +250,11 @@ func document(v visitor, d *Doc) {
 		})
 		object(v, "goals", must, false, func() { goals(v, d.Goals) })
 		list(v, "pieces", quiet, &d.Pieces, 0, MaxPieces, Piece{}, func(p *Piece) { v.object(func() { piece(v, p) }) })
+		object(v, "sharing", quiet, d.Sharing == Sharing{}, func() {
+			str(v, "sharer", quiet, &d.Sharing.Sharer, &paramKind)
+			str(v, "share", quiet, &d.Sharing.Share, &paramKind)
+			str(v, "piece", quiet, &d.Sharing.Piece, &paramKind)
+		})
 		object(v, "newcomer", quiet, len(d.Newcomer.Commitments)+len(d.Newcomer.Steps) == 0, func() { newcomer(v, &d.Newcomer) })
 		object(v, "reorder", shown, false, func() { reorder(v, &d.Ranking.Reorder) })
 		object(v, "learning", shown, false, func() { learning(v, d.Ranking) })

@@ -2,6 +2,7 @@ package playbook
 
 import (
 	"crypto/sha256"
+	"strings"
 
 	"trio/ranking"
 )
@@ -32,6 +33,7 @@ type Doc struct {
 	Ranking   *ranking.Playbook
 	Goals     *ranking.GoalRules
 	Pieces    []Piece // content that a promoter may send or share, and lessons; by name
+	Sharing   Sharing
 	Newcomer  Newcomer
 }
 
@@ -71,6 +73,35 @@ type Piece struct {
 	Minutes  int32         // to read or watch; 0: not said
 	Share    bool          // a promoter may share it (R89)
 	Triggers uint64        // bit set of 1<<TriggerID of the moments that it suits
+}
+
+// Sharing says what a piece's address is given when somebody follows a member's link to it, by the names of parameters. What is
+// empty is not told.
+type Sharing struct {
+	Sharer string // the member's id
+	Share  string // which of the member's shares it was: ten hexadecimal digits, the beginning of the entry's id
+	Piece  string // the piece's name
+}
+
+// Target returns the address that a member's link to a piece leads to: the piece's own, with what the playbook says to add.
+func (d *Doc) Target(p *Piece, sharer, share string) string {
+	address, fragment, has := strings.Cut(p.URL, "#")
+	for _, add := range [...][2]string{{d.Sharing.Sharer, sharer}, {d.Sharing.Share, share}, {d.Sharing.Piece, p.Name}} {
+		if add[0] == "" {
+			continue
+		}
+		switch {
+		case !strings.Contains(address, "?"):
+			address += "?"
+		case !strings.HasSuffix(address, "?") && !strings.HasSuffix(address, "&"):
+			address += "&"
+		}
+		address += add[0] + "=" + add[1]
+	}
+	if has {
+		address += "#" + fragment
+	}
+	return address
 }
 
 // Newcomer is a member's first 90 days. The first day is 1.

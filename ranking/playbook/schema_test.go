@@ -177,6 +177,7 @@ func (s *sketch) truth(p *bool) { s.now, s.usual = pairs{{"type", "boolean"}}, *
 
 var patterns = map[*kind]string{
 	&langKind:  languagePattern,
+	&paramKind: "^[A-Za-z0-9._-]{1,32}$",
 	&slugKind:  "^[a-z][a-z0-9-]{0,31}$",
 	&entryKind: "^[a-z][a-z0-9._-]{0,31}$",
 	&colorKind: "^#[0-9a-fA-F]{6}$",

@@ -21,6 +21,7 @@ var (
 	slugKind  = kind{"a lower-case letter, then up to 31 letters, digits or hyphens", 32, slug}
 	entryKind = kind{"the kind of a log entry, such as \"call\", \"text\" or \"learn\"", 32, entry}
 	colorKind = kind{"a color such as \"#0b6e4f\"", 7, color}
+	paramKind = kind{"the name of a parameter: up to 32 letters, digits, hyphens, dots or underscores", 32, param}
 	urlKind   = kind{"an address that begins with https://", 2000, address}
 	logoKind  = kind{"an SVG document (\"<svg …\") or a data URI of a PNG, JPEG or WebP picture, of at most 64 KiB", MaxLogo, logo}
 )
@@ -89,6 +90,16 @@ func slug(s string) string {
 		if !lower(c) && (i == 0 || !digit(c) && c != '-') {
 			return "is no such name"
 		}
+	}
+	if s == "" {
+		return "is empty"
+	}
+	return ""
+}
+
+func param(s string) string {
+	if !all(s, func(c byte) bool { return lower(c) || upper(c) || digit(c) || c == '-' || c == '.' || c == '_' }) {
+		return "is no such name"
 	}
 	if s == "" {
 		return "is empty"

@@ -85,6 +85,14 @@ func (d *Doc) Warnings() (all []Warning) {
 		if d.Pieces[i].Share {
 			shared++
 		}
+		address, _, _ := strings.Cut(d.Pieces[i].URL, "#")
+		_, query, _ := strings.Cut(address, "?")
+		for had := range strings.SplitSeq(query, "&") {
+			name, _, _ := strings.Cut(had, "=")
+			if name != "" && (name == d.Sharing.Sharer || name == d.Sharing.Share || name == d.Sharing.Piece) {
+				warn(at("pieces", i)+".url", "it has the parameter \""+name+"\" already, which links of members add too: a page may take either")
+			}
+		}
 		if strings.HasPrefix(d.Pieces[i].URL, samples) {
 			ours++
 		}

@@ -54,6 +54,8 @@ var wrongs = []struct {
 	{"a remote logo", `"limits": {`, `"brand": {"logo": "https://www.example.com/logo.svg"}, "limits": {`, `"https://www`, `is an address: devices without signal`, `64 KiB`, true},
 	{"a logo that runs", `"limits": {`, `"brand": {"logo": "<svg><path onload ='x()'/></svg>"}, "limits": {`, `"<svg>`, `has "onload" in its SVG`, ``, false},
 	{"a logo that fetches", `"limits": {`, `"brand": {"logo": "<svg><image href='https://x.example'/></svg>"}, "limits": {`, `"<svg>`, `which could fetch or run something`, ``, false},
+	{"a parameter that is none", `"limits": {`, `"sharing": {"sharer": "who shared"}, "limits": {`, `"who shared"`, `"who shared" is no such name`, `the name of a parameter`, true},
+	{"a parameter for two things", `"limits": {`, `"sharing": {"sharer": "ref", "piece": "ref"}, "limits": {`, `"ref"}`, `"ref" is there twice`, `a name of its own`, false},
 	{"a color that is none", `"limits": {`, `"brand": {"colors": {"primary": "green"}}, "limits": {`, `"green"`, `"green" is no color`, `#0b6e4f`, true},
 	{"an address without encryption", `"url": "https://www.example.com/webinar"`, `"url": "http://www.example.com/webinar"`, `"http:`, `does not begin with https://`, `https://`, true},
 	{"an address that runs", `"url": "https://www.example.com/webinar"`, `"url": "javascript:alert(1)"`, `"javascript:`, `does not begin with https://`, ``, true},
