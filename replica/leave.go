@@ -49,12 +49,17 @@ func (s *Session) kept(ctx context.Context, a *wire.Answer) ([][]byte, error) {
 	if n := len(a.Refused); n > 0 {
 		return nil, fmt.Errorf("the server does not keep %d changes that are only on this device, so they stay: %s", n, a.Refused[0].Text)
 	}
-	if len(s.pushed.rejected) > 0 {
-		s.leaving.kept.rejected = s.pushed.rejected
-	} else {
-		s.leaving.kept.id = s.pushed.id
-	}
+	s.leaving.pass(s.pushed)
 	return s.leave(ctx)
+}
+
+// pass notes that all up to m needs no more looking at.
+func (l *leaving) pass(m mark) {
+	if len(m.rejected) > 0 {
+		l.kept.rejected = m.rejected
+	} else {
+		l.kept.id = m.id
+	}
 }
 
 // leave empties the device if nothing is only on it any more, and says so to the server.
@@ -76,7 +81,7 @@ func (s *Session) leave(ctx context.Context) ([][]byte, error) {
 // emptied are the tables of what is the member's.
 var emptied = []string{
 	"changes", "segments", "documents", "actors", "writers", "registers", "contacts", "entries", "facts", "rejected", "merges",
-	"goal_days", "awards", "voids", "playbooks", "commands",
+	"goal_days", "awards", "voids", "playbooks", "commands", "waiting",
 }
 
 // empty removes all that is the member's in one transaction, unless something is here that the server has not said to keep.

@@ -28,6 +28,9 @@ type Config struct {
 	// Member and Device own the replica. When given for an existing one they must be its own, else ErrOther.
 	Member crdt.MemberID
 	Device crdt.DeviceID
+	// Adopt has the data of the same member under another device's id be this device's from now on: it joined anew, as the
+	// server does not know it any more. What was not sent yet is written again by this device.
+	Adopt bool
 	// Playbook is used until the company's own has come. Zero: playbook.Default.
 	Playbook *playbook.Doc
 	// Now is the device's clock. Zero: time.Now.
@@ -56,6 +59,8 @@ type Replica struct {
 	writer  automerge.ActorID
 	lock    io.Closer // on the data, against another process
 	wiped   bool      // since it left
+
+	before crdt.DeviceID // whose data it was until this Open; zero: its own
 
 	foldAt  int
 	folding sync.Mutex // one Compact at a time; taken before mu; guards asked
@@ -86,6 +91,8 @@ type standing struct {
 
 	folded  uint64 // the last change that is in a segment: these hold all from the first on
 	forgets int    // how often changes lost their places
+
+	waiting int // changes of files that wait for others
 
 	left time.Time // when the device emptied itself; zero: it has not
 }
@@ -198,11 +205,48 @@ func (r *Replica) own(ctx context.Context, cfg Config) error {
 	default:
 		copy(r.member[:], member)
 		copy(r.device[:], device)
+		if cfg.Adopt && cfg.Member == r.member && cfg.Device != (crdt.DeviceID{}) && cfg.Device != r.device {
+			r.before, r.device = r.device, cfg.Device
+			return nil
+		}
 		if cfg.Member != (crdt.MemberID{}) && cfg.Member != r.member || cfg.Device != (crdt.DeviceID{}) && cfg.Device != r.device {
 			return ErrOther
 		}
 	}
 	return nil
+}
+
+// adopt makes the data this device's, if it was another's: see Config.Adopt.
+func (t *tx) adopt() error {
+	if t.r.before == (crdt.DeviceID{}) {
+		return nil
+	}
+	w := newWriter()
+	t.writer = crdt.NewActor(t.r.device, w)
+	if err := t.exec(`UPDATE meta SET value=? WHERE key='device'`, t.r.device[:]); err != nil {
+		return err
+	}
+	if err := t.exec(`UPDATE meta SET value=? WHERE key='writer'`, int64(w)); err != nil {
+		return err
+	}
+	var docs []crdt.DocName
+	err := t.query(func(rows *sql.Rows) error {
+		var name crdt.DocName
+		err := rows.Scan(&name)
+		docs = append(docs, name)
+		return err
+	}, `SELECT name FROM documents WHERE id IN (SELECT doc FROM changes WHERE receipt IS NULL) ORDER BY name`)
+	for _, name := range docs {
+		d, derr := t.doc(name)
+		if err = errors.Join(err, derr); err != nil {
+			break
+		}
+		err = errors.Join(err, t.takeOut(d, automerge.Hash{}, func(c *automerge.Change) bool {
+			by, ok := crdt.ActorDevice(c.Actor)
+			return ok && by == t.r.before
+		}))
+	}
+	return err
 }
 
 // newWriter returns the writer counter of a store that starts anew. It is drawn, not counted: a device whose storage was
@@ -227,8 +271,8 @@ func (r *Replica) load(ctx context.Context) error {
 		(SELECT value FROM meta WHERE key='writer'), (SELECT value FROM meta WHERE key='epoch'),
 		(SELECT value FROM meta WHERE key='seq'), (SELECT value FROM meta WHERE key='chain'),
 		(SELECT value FROM meta WHERE key='skew'), (SELECT coalesce(max(seq), 0) FROM segments),
-		(SELECT value FROM meta WHERE key='left')`).
-		Scan(&writer, &epoch, &seq, &chain, &st.skew, &folded, &left)
+		(SELECT value FROM meta WHERE key='left'), (SELECT count(*) FROM waiting)`).
+		Scan(&writer, &epoch, &seq, &chain, &st.skew, &folded, &left, &st.waiting)
 	if err != nil {
 		return fmt.Errorf("read the replica's state: %w", err)
 	}
@@ -270,6 +314,9 @@ func (r *Replica) load(ctx context.Context) error {
 
 	return r.update(ctx, func(t *tx) error {
 		if err := t.loadHome(); err != nil {
+			return err
+		}
+		if err := t.adopt(); err != nil {
 			return err
 		}
 		if err := t.ensureFacts(); err != nil {

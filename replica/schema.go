@@ -20,7 +20,8 @@ const applicationID = 0x5472696f
 //	   which nothing asked for and the table of writers keeps unique
 //	3  what goals need: sums of days, badges given, entries that were slips
 //	4  the company's playbook; the keys of commands that were done
-const schemaVersion = 4
+//	5  changes of files that wait for others that they build on
+const schemaVersion = 5
 
 const schema = `
 -- what this device is and how far it has come
@@ -128,7 +129,7 @@ CREATE TABLE merges(
 	other   TEXT NOT NULL,
 	n       INTEGER NOT NULL
 ) STRICT;
-` + schemaGoals + schemaPlaybooks + schemaCommands + `
+` + schemaGoals + schemaPlaybooks + schemaCommands + schemaWaiting + `
 `
 
 // schemaPlaybooks and schemaCommands are what version 4 added.
@@ -139,6 +140,13 @@ CREATE TABLE playbooks(version INTEGER PRIMARY KEY, frame BLOB NOT NULL, at INTE
 const schemaCommands = `
 -- what was done under a key and is not to be done again; the newest maxCommands are kept
 CREATE TABLE commands(id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE) STRICT;
+`
+
+// schemaWaiting is what version 5 added.
+const schemaWaiting = `
+-- changes that came by a file before others that they build on, each under one of those
+CREATE TABLE waiting(hash BLOB PRIMARY KEY, doc TEXT NOT NULL, dep BLOB NOT NULL, chunk BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX waiting_dep ON waiting(dep);
 `
 
 // schemaGoals is what version 3 added.
@@ -168,6 +176,7 @@ var migrations = []string{
 	`DROP INDEX changes_seq;` + schemaSegments,
 	schemaGoals,
 	schemaPlaybooks + schemaCommands,
+	schemaWaiting,
 }
 
 // Errors of Open that callers tell apart.

@@ -50,6 +50,9 @@ type tx struct {
 	lost     []lostOp                        // see fork
 	writer   automerge.ActorID
 	received received
+	waiting  int              // changes of files that wait; see standing
+	came     []automerge.Hash // what was stored, while some wait
+	admitted int              // of those that waited
 }
 
 type contactField struct {
@@ -87,7 +90,7 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 	st := r.committed.Load()
 	t := &tx{
 		ctx: ctx, r: r, now: r.now().UnixMilli(), writer: r.writer, cursor: st.cursor, skew: st.skew, home: st.home,
-		folded: st.folded, forgets: st.forgets,
+		folded: st.folded, forgets: st.forgets, waiting: st.waiting,
 		docs: map[crdt.DocName]*document{}, actors: map[automerge.ActorID]int64{}, byID: map[int64]automerge.ActorID{},
 		contacts: map[crdt.ContactID]struct{}{}, edited: map[contactField]struct{}{}, entries: map[logKey]crdt.EntryID{}, people: map[crdt.ContactID]*book.Person{},
 	}
@@ -142,12 +145,15 @@ func (r *Replica) commit(t *tx) error {
 	}
 	r.top.put(t.people)
 	r.habits.put(&t.goals)
-	r.committed.Store(&standing{cursor: t.cursor, skew: t.skew, home: t.home, folded: t.folded, forgets: t.forgets, left: t.left})
+	r.committed.Store(&standing{cursor: t.cursor, skew: t.skew, home: t.home, folded: t.folded, forgets: t.forgets, left: t.left, waiting: t.waiting})
 	return nil
 }
 
 // finish seals the changes that were written, projects what was touched and stores the cursor.
 func (t *tx) finish() error {
+	if err := t.admit(); err != nil {
+		return err
+	}
 	if err := t.rewrite(); err != nil {
 		return err
 	}
@@ -539,6 +545,9 @@ func (t *tx) seal(d *document) error {
 func (t *tx) store(d *document, c *automerge.Change, actor int64, receipt any) error {
 	if err := t.insert(nil, d, c, actor, t.now, receipt); err != nil {
 		return err
+	}
+	if t.waiting > 0 {
+		t.came = append(t.came, c.Hash())
 	}
 	d.ops, d.moved = nil, true
 	return t.advance(d, c, actor)
