@@ -37,8 +37,8 @@ const (
 	FileExtension = ".trio"
 )
 
-// maxWaiting bounds the changes of files that wait for others that they build on.
-const maxWaiting = 1 << 16
+// maxAwaiting bounds the changes of files that wait for others that they build on.
+const maxAwaiting = 1 << 16
 
 // Errors of Bring that callers tell apart; what is wrapped round them says more.
 var (
@@ -58,6 +58,9 @@ type FileHead struct {
 	Name    string // of the member, "" when the device did not know it
 	Changes int
 }
+
+// IsFile reports whether a file looks like one of changes.
+func IsFile(b []byte) bool { return len(b) >= len(fileMagic) && string(b[:len(fileMagic)]) == fileMagic }
 
 // Export returns a file of the changes that are only on this device, refused ones included, or of all that it has.
 func (r *Replica) Export(ctx context.Context, all bool) ([]byte, FileHead, error) {
@@ -161,7 +164,7 @@ func ReadFile(b []byte, frame func([]wire.Item) error) (h FileHead, err error) {
 	switch {
 	case len(b) > MaxFile:
 		return h, fmt.Errorf("the file has %d MB: at most %d are taken", len(b)>>20, MaxFile>>20)
-	case len(b) < len(fileMagic) || string(b[:len(fileMagic)]) != fileMagic:
+	case !IsFile(b):
 		return h, ErrNotFile
 	case len(b) <= len(fileMagic)+sum:
 		return h, ErrFile
@@ -396,8 +399,8 @@ func (t *tx) wait(it *wire.Item, dep automerge.Hash) (fate, error) {
 	if _, err := t.one([]any{&t.waiting}, `SELECT count(*) FROM waiting`); err != nil {
 		return 0, err
 	}
-	if t.waiting > maxWaiting {
-		return 0, fmt.Errorf("more than %d changes wait for others that they build on: bring the files that were saved before, or let the device sync", maxWaiting)
+	if t.waiting > maxAwaiting {
+		return 0, fmt.Errorf("more than %d changes wait for others that they build on: bring the files that were saved before, or let the device sync", maxAwaiting)
 	}
 	return isWaiting, nil
 }

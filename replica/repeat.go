@@ -116,7 +116,7 @@ func (r *Replica) ResultOnce(ctx context.Context, key string, touch crdt.EntryID
 
 // once writes an entry that has its id of a key, unless it is there.
 func (r *Replica) once(ctx context.Context, key string, write func(*tx, crdt.EntryID) error) (crdt.EntryID, error) {
-	id := crdt.SourceEntryID(r.member, "call:"+key)
+	id := r.EntryUnder(key)
 	return id, r.update(ctx, func(t *tx) error {
 		done, err := t.logged(id)
 		if err != nil || done {
@@ -140,3 +140,6 @@ func (t *tx) logged(id crdt.EntryID) (bool, error) {
 	_, err := t.one([]any{&n}, `SELECT count(*) FROM entries WHERE id=?`, id[:])
 	return n > 0, err
 }
+
+// EntryUnder returns the id of the entry that LogOnce writes under a key: the link of a share names it before it is logged.
+func (r *Replica) EntryUnder(key string) crdt.EntryID { return crdt.SourceEntryID(r.member, "call:"+key) }

@@ -61,6 +61,9 @@ usage: trio device [--data DIR] [--name NAME] COMMAND [ARGUMENT ...]
                       rest off DATE makes a date a day like others
   import FILE [CODE]  bring a vCard file, a table of contacts or an export of orders in; CODE is the calling
                       code of phone numbers that have none, such as +34: without it they are left out
+  export FILE [all]   save what is only on this device, or all of the book, as a file that another device of yours can
+                      bring; people.vcf, people.csv, log.csv or book.json in place of all make a file to read
+  bring FILE          take in what another device of yours saved with export
   sync                send and receive what is due, then stop
   status              how far this device has come, and what is only here
   pair                invite another device of yours: prints code, link and QR code, good for a quarter of an hour
@@ -173,6 +176,7 @@ var commands = map[string]struct {
 	"done": {1, 100, "what a goal counts, and minutes, a number or words that find a contact"}, "goal": {2, 2, "a dimension and a number, such as outreach 3"}, "goals": {0, 0, "no argument"},
 	"rest":   {0, 7, "a date, or days of the week"},
 	"import": {1, 2, "one file, and maybe a calling code such as +34"}, "sync": {0, 0, "no argument"}, "status": {0, 0, "no argument"},
+	"export": {1, 2, "a file to write, and maybe all, people.vcf, people.csv, log.csv or book.json"}, "bring": {1, 1, "one file"},
 	"pair": {0, 0, "no argument"}, "devices": {0, 0, "no argument"}, "revoke": {1, 100, "a device's name or the start of its id"},
 }
 
@@ -366,6 +370,14 @@ func (a *app) do(ctx context.Context, command string, args []string) error {
 			}
 		}
 		return a.status(ctx)
+	case "export":
+		what := "unsent"
+		if len(args) > 1 {
+			what = args[1]
+		}
+		return a.export(ctx, args[0], what)
+	case "bring":
+		return a.bring(ctx, args[0])
 	case "profile":
 		return a.profile(ctx, args)
 	case "top":

@@ -88,6 +88,7 @@ type args struct {
 	Trigger, Channel, Reason, Outcome, Choice string
 	Content, P0, P1, Playbook                 int64
 	Key, Value, Dimension, Date, Zone, Code   string
+	Piece, Text                               string
 	Count                                     int64
 	Rest                                      bool
 }
@@ -99,6 +100,7 @@ func (a *args) read(s string) error {
 	text := map[string]*string{
 		"id": &a.ID, "contact": &a.Contact, "list": &a.List, "lang": &a.Lang, "search": &a.Search, "trigger": &a.Trigger, "channel": &a.Channel,
 		"reason": &a.Reason, "outcome": &a.Outcome, "choice": &a.Choice, "key": &a.Key, "value": &a.Value,
+		"piece": &a.Piece, "text": &a.Text,
 		"dimension": &a.Dimension, "date": &a.Date, "zone": &a.Zone, "code": &a.Code,
 	}
 	number := map[string]*int64{"offset": &a.Offset, "limit": &a.Limit, "content": &a.Content, "p0": &a.P0, "p1": &a.P1, "playbook": &a.Playbook, "count": &a.Count}
@@ -156,6 +158,12 @@ var methods = map[string]method{
 	"newcomer": {false, false, (*call).newcomer},
 	"next":     {false, false, (*call).next},
 	"captured": {false, false, (*call).captured},
+	"pieces":   {false, false, (*call).pieces},
+	"link":     {false, false, (*call).link},
+	"readLink": {false, false, (*call).readLink},
+	"card":     {false, false, (*call).card},
+	"readCard": {false, false, (*call).readCard},
+	"steps":    {false, false, (*call).steps},
 
 	"add":        {true, false, (*call).add},
 	"capture":    {true, false, (*call).capture},
@@ -163,6 +171,7 @@ var methods = map[string]method{
 	"edit":       {true, true, (*call).edit},
 	"log":        {true, false, (*call).log},
 	"act":        {true, false, (*call).act},
+	"share":      {true, false, (*call).share},
 	"decline":    {true, false, (*call).decline},
 	"promise":    {true, false, (*call).promise},
 	"result":     {true, false, (*call).result},

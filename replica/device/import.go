@@ -12,9 +12,12 @@ import (
 // maxImport bounds the file of one import, bytes: a browser holds all of it in memory, here and on the way.
 const maxImport = 16 << 20
 
-// Import brings a file of contacts (vCard, or a table) or of orders into the book, and returns JSON that says what came of it. code is the
+// Import brings a file of contacts (vCard, or a table), of orders, or of changes that another device of the member saved into the book, and returns JSON that says what came of it. code is the
 // calling code of phone numbers without one, such as +34, or nothing. The same file twice changes nothing.
 func (d *Device) Import(ctx context.Context, name, code string, file []byte) (string, error) {
+	if replica.IsFile(file) {
+		return d.bring(ctx, file)
+	}
 	if len(file) > maxImport {
 		return "", fmt.Errorf("the file has %d MB: at most %d are taken on a phone; bring it in parts, or on a computer", len(file)>>20, maxImport>>20)
 	}

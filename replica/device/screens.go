@@ -35,7 +35,18 @@ func (c *call) people() error {
 
 // member says whose book this is.
 func (c *call) member() error {
+	st, err := c.d.R.Status(c.ctx)
+	if err != nil {
+		return err
+	}
 	c.open('{')
+	c.text("member", c.d.R.Member().String())
+	c.text("device", c.d.R.Device().String())
+	if !st.Left.IsZero() { // there is nothing here any more
+		c.number("left", st.Left.UnixMilli())
+		c.close('}')
+		return nil
+	}
 	for _, key := range []string{crdt.ProfileName, crdt.ProfileLanguage} {
 		s, err := c.d.R.Profile(c.ctx, key)
 		if err != nil {
@@ -44,8 +55,6 @@ func (c *call) member() error {
 		c.text(key, s)
 	}
 	c.text("zone", c.d.R.HomeZone())
-	c.text("member", c.d.R.Member().String())
-	c.text("device", c.d.R.Device().String())
 	c.close('}')
 	return nil
 }

@@ -27,6 +27,7 @@ func main() {
 	c.method("open", c.open)
 	c.method("call", c.call)
 	c.method("importFile", c.importFile)
+	c.values("exportFile", c.exportFile)
 	c.method("close", func([]js.Value) (string, error) { return "", c.close() })
 	c.object.Set("wake", js.FuncOf(func(js.Value, []js.Value) any {
 		if c.sync != nil {
@@ -38,8 +39,13 @@ func main() {
 	select {} // it lives as long as its worker
 }
 
-// method makes f a function that returns a promise. f runs in a goroutine of its own, as it may wait.
+// method makes f a function that returns a promise of a text.
 func (c *core) method(name string, f func(args []js.Value) (string, error)) {
+	c.values(name, func(args []js.Value) (any, error) { return f(args) })
+}
+
+// values makes f a function that returns a promise. f runs in a goroutine of its own, as it may wait.
+func (c *core) values(name string, f func(args []js.Value) (any, error)) {
 	promise, failure := js.Global().Get("Promise"), js.Global().Get("Error")
 	c.object.Set(name, js.FuncOf(func(_ js.Value, args []js.Value) any {
 		var start js.Func
@@ -87,6 +93,7 @@ func (c *core) open(args []js.Value) (string, error) {
 			return "", fmt.Errorf("device: %w", err)
 		}
 	}
+	cfg.Adopt = true // which device this is says the access that lies beside the data: it is the newer one
 	ctx, stop := context.WithCancel(context.Background())
 	r, err := replica.Open(ctx, cfg)
 	if err != nil {
@@ -151,6 +158,23 @@ func (c *core) importFile(args []js.Value) (string, error) {
 	file := make([]byte, args[2].Length())
 	js.CopyBytesToGo(file, args[2])
 	return c.d.Import(context.Background(), args[0].String(), args[1].String(), file)
+}
+
+// exportFile returns {name, type, changes, data}.
+func (c *core) exportFile(args []js.Value) (any, error) {
+	switch {
+	case c.d == nil:
+		return nil, errors.New("no data is open")
+	case len(args) != 1 || args[0].Type() != js.TypeString:
+		return nil, errors.New("exportFile takes the sort of file")
+	}
+	f, err := c.d.Export(context.Background(), args[0].String())
+	if err != nil {
+		return nil, err
+	}
+	data := js.Global().Get("Uint8Array").New(len(f.Data))
+	js.CopyBytesToJS(data, f.Data)
+	return map[string]any{"name": f.Name, "type": f.Type, "changes": f.Changes, "data": data}, nil
 }
 
 func (c *core) close() error {
