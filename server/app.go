@@ -30,7 +30,7 @@ const AppPath = "/app/"
 const appPolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // appPermissions is what the app may ask a person for: the camera, to read a card. Nothing else.
-const appPermissions = "camera=(self), microphone=(), geolocation=(), display-capture=(), payment=(), usb=(), serial=(), hid=(), bluetooth=(), midi=()"
+const appPermissions = "camera=(self), microphone=(), geolocation=(), display-capture=(), payment=(), usb=(), serial=(), hid=(), midi=()"
 
 // appTypes are the files that an app has; nothing else is served.
 var appTypes = map[string]string{

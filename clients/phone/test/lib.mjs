@@ -19,7 +19,7 @@ if (!trio || !app) {
 const shots = process.env.SHOTS
 export const people = Number(contacts)
 export const tmp = mkdtempSync(path.join(tmpdir(), 'trio-phone-'))
-const data = path.join(tmp, 'data')
+export const data = path.join(tmp, 'data')
 const desk = path.join(tmp, 'desk')
 export const run = (...args) => execFileSync(trio, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
 export const admin = (...args) => run('admin', '--data', data, ...args)
@@ -80,10 +80,10 @@ export const code = member => /code\s+(\S+)/.exec(admin('invite', member))[1]
 
 const open = []
 const foreign = new Set() // what was asked of anybody else
-/** profile is a browser of its own: a phone, unless it is given another size. */
-export async function profile(name, viewport = { width: 390, height: 844 }) {
+/** profile is a browser of its own: a phone, unless it is given another size. more are arguments of the browser's. */
+export async function profile(name, viewport = { width: 390, height: 844 }, ...more) {
   const c = await browsers.launchPersistentContext(path.join(tmp, name), {
-    executablePath: await chromium.executablePath(), args: ['--no-sandbox'], headless: true, viewport, deviceScaleFactor: 2, locale: 'en-GB',
+    executablePath: await chromium.executablePath(), args: ['--no-sandbox', ...more], headless: true, viewport, deviceScaleFactor: 2, locale: 'en-GB',
   })
   open.push(c)
   c.on('request', r => { if (!r.url().startsWith(`${base}/`) && !/^(data|blob|about):/.test(r.url())) foreign.add(r.url()) })

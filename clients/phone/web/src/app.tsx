@@ -5,6 +5,7 @@ import { habit, joining, list, member, news, sync, three } from './state'
 import { back, go, route } from './route'
 import { screenAt, type Tab } from './screens'
 import { Add } from './screens/add'
+import { Emptied } from './screens/again'
 import { Join } from './screens/join'
 import { Search } from './screens/people'
 import { Steps } from './screens/step'
@@ -19,7 +20,8 @@ export function App() {
   const { show: Show, tab, title, deep, alone } = screenAt(where)
   useKeys()
   useFirst()
-  if (member.value && !member.value.joined) return <><Join /><Trouble /><Newer /></>
+  if (member.value && !member.value.joined) return <><Join /><Toast /><Trouble /><Newer /></>
+  if (member.value?.left) return <><Emptied /><Toast /><Trouble /><Newer /></>
   return (
     <div class={`app ${alone ? 'alone' : ''}`}>
       {touring.value && <div class="ribbon" role="status"><Icon name="compass" /><span>{t('join.sample')}</span><button onClick={leave}>{t('tour.leave')}</button></div>}

@@ -14,7 +14,7 @@ export function connect(name = 'trio', heard: (told: Told) => void = () => {}): 
     }
     const it = open.get(data.id)
     open.delete(data.id)
-    if ('out' in data) it?.resolve(JSON.parse(data.out) as never)
+    if ('out' in data) it?.resolve((typeof data.out === 'string' ? JSON.parse(data.out) : data.out) as never)
     else it?.reject(new DeviceError(data.error, data.hint))
   }
   worker.onerror = e => {

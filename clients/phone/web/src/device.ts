@@ -102,6 +102,15 @@ export interface Unsent { document: string; at: number; keys: number; refused: n
 export interface Merged { at: number; what: 'received' | 'conflict'; contact?: string; name?: string; field?: string; kept?: string; other?: string; count: number }
 export interface Award { badge: string; label: string; level: number }
 
+/** Piece is what the member may share. */
+export interface Piece { name: string; kind: 'article' | 'testimony' | 'story' | 'video' | 'lesson' | 'webinar' | 'page'; title: string; summary?: string; minutes: number; shared: number }
+/** Card is the member's own; vcard is there once there is enough for one. */
+export interface Card { name?: string; phone?: string; email?: string; vcard?: string }
+/** ReadCard is somebody's card that was read: fields as capture takes them. */
+export interface ReadCard { name: string; fields: Record<string, string>; problems: string[] }
+/** Step is what is to be done on a day: a promise, or somebody who comes back from a pause. */
+export interface Step { contact: string; name: string; date: string; promised: boolean; phone?: string }
+
 export interface Sync {
   state: 'off' | 'connecting' | 'connected' | 'level' | 'ended' | 'left'
   unsent: number
@@ -111,7 +120,7 @@ export interface Sync {
 }
 
 /** Member is whose book this is; joined is false while it is nobody's. */
-export interface Member { joined: boolean; name?: string; language?: string; zone?: string; member?: string; device?: string }
+export interface Member { joined: boolean; name?: string; language?: string; zone?: string; member?: string; device?: string; left?: number /* ms, when the phone was emptied as its access was taken back */ }
 
 export interface Device {
   /** call asks. A command that writes takes effect once for a key, which is drawn anew when none is given. */

@@ -5,7 +5,9 @@
 export const PROTOCOL = 1
 
 export interface Ask { id: string; method: string; args?: object; key?: string }
-export type Answer = { id: string; out: string } | { id: string; error: string; hint: string }
+/** Kept is a file for the person to keep. */
+export interface Kept { name: string; type: string; changes: number; data: Uint8Array<ArrayBuffer> }
+export type Answer = { id: string; out: string | Kept } | { id: string; error: string; hint: string }
 export interface Access { token: string; member: string; device: string }
 
 /** Told is what a worker says to its page by itself. other: a tab of another build is open, older or newer than this one. */

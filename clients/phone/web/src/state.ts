@@ -70,7 +70,8 @@ export async function refresh() {
   const lang = language.value
   const me = await ask<Member>('member')
   if (me) member.value = me
-  if (!me?.joined) return
+  if (!me?.joined) { if (me) forget(); return }
+  if (me.left) return // there is nothing to show
   /** take shows an answer as soon as it is here; a later turn has the newer ones. */
   const take = async <T>(got: Promise<T | undefined>, show: (v: T) => void) => {
     const v = await got
@@ -98,6 +99,15 @@ export async function refresh() {
   }
 }
 let dressed = false
+
+/** forget drops what was shown of a book that is not here any more. */
+function forget() {
+  three.prospects.value = three.members.value = habit.value = sync.value = newcomer.value = null
+  news.value = []
+  met.value = []
+  safe.value = 0
+  for (const key of ['safe', 'event', 'code']) remember(key, '')
+}
 
 /** start has the screens live on a device, in place of the one before. */
 export async function start(d: Device) {

@@ -7,12 +7,14 @@ import sqlite3InitModule from '@sqlite.org/sqlite-wasm'
 import '@goroot/wasm_exec.js'
 import core from '../../../../bin/core.packed?url'
 import { unpack } from '../../core/unpack.mjs'
-import { type Access, type Answer, type Ask, type Between, PROTOCOL, type Told, tour } from './protocol'
+import { type Access, type Answer, type Ask, type Between, type Kept, PROTOCOL, type Told, tour } from './protocol'
 
 interface Core {
   open(config: { path: string; member: string; device: string; url: string; token: string }): Promise<void>
   importFile(name: string, code: string, file: Uint8Array): Promise<string>
+  exportFile(what: string): Promise<Kept>
   call(key: string, method: string, json: string): Promise<string>
+  close(): Promise<string>
   wake(): void
   onchange?: () => void
 }
@@ -64,7 +66,7 @@ async function device() {
   ready.catch(() => {}) // it is told to whoever asks
   let joined: Promise<void> | null = null
   const open = async (a: Access) => {
-    const c = await ready
+    const { core: c } = await ready
     c.onchange = changed
     const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/v1/sync`
     await c.open({ path: '/replica.db', member: a.member, device: a.device, url, token: a.token })
@@ -75,29 +77,76 @@ async function device() {
   joined?.catch(() => {})
   /** sample opens a book in memory. It is nobody's, and no server ever hears of it. */
   async function sample() {
-    const c = await ready
+    const { core: c } = await ready
     c.onchange = changed
     await c.open({ path: ':memory:', member: crypto.randomUUID(), device: crypto.randomUUID(), url: '', token: '' })
   }
-  const call = async ({ id, key, method, args }: Ask): Promise<string> => {
+  /** stands is how far the device is with the server. */
+  const stands = async (c: Core) => JSON.parse(await c.call('', 'sync', '{}')) as { state: string; unsent: number }
+  const wipe = async () => {
+    const { core: c, clear } = await ready
+    await c.close()
+    await clear()
+  }
+  /** again gives a phone whose access ended a new one: the same book goes on, and an emptied phone begins anew. */
+  const again = async (a: Access) => {
+    const { core: c } = await ready
+    const { state } = await stands(c)
+    const was = await keep.read()
+    if (state === 'left') await wipe()
+    else if (was && was.member !== a.member) {
+      await release(a) // nobody is going to use it
+      throw new Refusal('join.other', 'join.other.hint')
+    } else await c.close()
+    await keep.write(a)
+    await (joined = open(a))
+  }
+  const leave = async (): Promise<boolean> => {
+    await joined?.catch(() => {})
+    const { core: c } = await ready
+    const a = await keep.read()
+    const until = Date.now() + 8000
+    const wait = async (f: (s: { state: string; unsent: number }) => boolean) => {
+      for (c.wake(); Date.now() < until && !f(await stands(c)); ) await new Promise(done => setTimeout(done, 150))
+    }
+    const s = await stands(c).catch(() => ({ state: 'off', unsent: 0 }))
+    if (s.state === 'connected') await wait(s => s.unsent === 0)
+    const told = a !== null && s.state !== 'left' && await release(a)
+    if (told) await wait(s => s.state === 'left').catch(() => {}) // it brings what nobody else has, and says that it is empty
+    await keep.remove()
+    await wipe()
+    joined = null
+    changed()
+    return told || s.state === 'left'
+  }
+  const call = async ({ id, key, method, args }: Ask): Promise<string | Kept> => {
     if (method === 'join') {
-      if (joined) throw new Refusal('join.twice')
+      if (joined) {
+        const at = await joined.then(async () => (await stands((await ready).core)).state)
+        if (at !== 'ended' && at !== 'left') throw new Refusal('join.twice')
+      }
       const a = await join(args as { code: string; name: string })
-      await (joined = open(a))
+      if (joined) await again(a)
+      else {
+        await keep.write(a) // the code is used up: before anything else
+        await (joined = open(a))
+      }
       changed()
       return '{}'
     }
+    if (method === 'leave') return JSON.stringify({ told: await leave() })
     if (!joined) {
       if (method === 'member') return '{"joined":false}'
       throw new Refusal('join.nobody', 'join.unknown.hint')
     }
     await joined
-    const c = await ready
+    const { core: c } = await ready
     if (method === 'wake') { c.wake(); return '{}' }
     if (method === 'import') {
       const { name, code, file } = args as { name: string; code: string; file: Uint8Array }
       return await c.importFile(name, code, file)
     }
+    if (method === 'export') return await c.exportFile((args as { what: string }).what)
     const out = await c.call(key ?? id, method, JSON.stringify(args ?? {}))
     return method === 'member' ? `{"joined":true,${out.slice(1)}` : out
   }
@@ -111,7 +160,7 @@ class Refusal extends Error {
   constructor(message: string, readonly hint = '') { super(message) }
 }
 
-/** join makes this phone one of the member's devices. The code is used up by it, so the token is kept before anything else. */
+/** join makes this phone one of the member's devices. The code is used up by it. */
 async function join({ code, name }: { code: string; name: string }): Promise<Access> {
   let res: Response
   try {
@@ -125,9 +174,17 @@ async function join({ code, name }: { code: string; name: string }): Promise<Acc
   if (!res.ok || !body.token || !body.member || !body.device) {
     throw new Refusal(body.error?.message ?? `HTTP ${res.status}`, body.error?.hint ?? 'join.unknown.hint')
   }
-  const a: Access = { token: body.token, member: body.member, device: body.device }
-  await keep.write(a)
-  return a
+  return { token: body.token, member: body.member, device: body.device }
+}
+
+/** release has the server take this device's access back, if it is reached: by that it is asked to leave in good order. */
+async function release(a: Access): Promise<boolean> {
+  try {
+    const res = await fetch(`/v1/devices/${a.device}/revoke`, { method: 'POST', headers: { Authorization: `Bearer ${a.token}` }, signal: AbortSignal.timeout(5000) })
+    return res.ok
+  } catch {
+    return false
+  }
 }
 
 /** keep is where the token lies: a file of this site's, beside the data. */
@@ -140,6 +197,10 @@ const keep = {
     } catch {
       return null // none yet, or one that was cut off before anybody had used it
     }
+  },
+  async remove() {
+    const dir = await navigator.storage.getDirectory()
+    await dir.removeEntry(keep.name).catch(() => {}) // there was none
   },
   async write(a: Access) {
     const dir = await navigator.storage.getDirectory()
@@ -161,12 +222,12 @@ async function compiled(): Promise<WebAssembly.Module> {
   return await WebAssembly.compile(unpack(new Uint8Array(await res.arrayBuffer())))
 }
 
-async function start(): Promise<Core> {
+async function start(): Promise<{ core: Core; clear: () => Promise<void> }> {
   self.sqlite3ApiConfig = { disable: { vfs: { opfs: true, 'opfs-wl': true } } } // they need what a page without COOP has not
   const [sqlite3, module] = await Promise.all([sqlite3InitModule(), compiled()])
-  const pool = touring ? { vfsName: '' } : await sqlite3.installOpfsSAHPoolVfs({ name: 'trio', initialCapacity: 6 })
+  const pool = touring ? null : await sqlite3.installOpfsSAHPoolVfs({ name: 'trio', initialCapacity: 6 })
   const go = new self.Go()
-  go.importObject['trio'] = bridge(sqlite3, { memory: () => go._inst.exports.mem, vfs: pool.vfsName })
+  go.importObject['trio'] = bridge(sqlite3, { memory: () => go._inst.exports.mem, vfs: pool?.vfsName ?? '' })
   void go.run(await WebAssembly.instantiate(module, go.importObject))
-  return self.trioCore
+  return { core: self.trioCore, clear: async () => { await pool?.wipeFiles() } }
 }

@@ -20,7 +20,7 @@ export function Goals() {
         <ul class="list">{(wanted.length ? wanted : h.rings).map(r => (
           <li class="goal" key={r.metric}>
             <i style={{ background: colours[h.rings.indexOf(r) % colours.length] }} />
-            <span>{r.label}</span>
+            <span>{r.metric === 'share' ? <a href="#/share">{r.label}</a> : r.label}</span>
             <span class="num">{number(r.done)}{r.want > 0 && <span class="soft small"> {t('goals.of', { n: number(r.want) })}</span>}</span>
           </li>
         ))}</ul>

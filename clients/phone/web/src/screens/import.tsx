@@ -2,23 +2,35 @@ import { useState } from 'preact/hooks'
 import { number, t } from '../i18n'
 import { recall, remember } from '../keep'
 import { ask } from '../state'
+import { cards } from '../file'
 import { Icon } from '../ui/icon'
 
-interface Came { newContacts: number; sameContacts: number; newOrders: number; sameOrders: number; unknown: number; problems: string[] }
+interface Changes { new: number; same: number; waiting: number; aside: number; at: number }
+interface Came { changes?: Changes; newContacts: number; sameContacts: number; newOrders: number; sameOrders: number; unknown: number; problems: string[] }
+/** Picker is the address book's own, where the browser has one. */
+interface Picker { select(what: string[], how: { multiple: boolean }): Promise<{ name?: string[]; tel?: string[]; email?: string[] }[]> }
+const picker = (navigator as { contacts?: Picker }).contacts
 
 /** Import brings an address book or an export of orders in. The same file twice changes nothing. */
 export function Import() {
   const [code, setCode] = useState(() => recall('code'))
   const [busy, setBusy] = useState(false)
   const [came, setCame] = useState<Came | null>(null)
+  const choose = async () => {
+    const people = await picker!.select(['name', 'tel', 'email'], { multiple: true }).catch(() => [])
+    if (people.length) await take('people.vcf', new TextEncoder().encode(cards(people)))
+  }
   const bring = async (input: HTMLInputElement) => {
     const file = input.files?.[0]
     if (!file) return
+    await take(file.name, new Uint8Array(await file.arrayBuffer()))
+    input.value = '' // the same file may be chosen again
+  }
+  const take = async (name: string, file: Uint8Array) => {
     setBusy(true)
     setCame(null)
     remember('code', code)
-    const got = await ask<Came>('import', { name: file.name, code: code.trim(), file: new Uint8Array(await file.arrayBuffer()) })
-    input.value = '' // the same file may be chosen again
+    const got = await ask<Came>('import', { name, code: code.trim(), file })
     setBusy(false)
     if (got) setCame(got)
   }
@@ -27,15 +39,22 @@ export function Import() {
       <p class="soft">{t('import.lead')}</p>
       <label class="field"><span>{t('import.code')}</span><input type="tel" value={code} placeholder="+34" onInput={e => setCode(e.currentTarget.value)} /></label>
       <label class={`button main wide pick-file ${busy ? 'busy' : ''}`}><Icon name="file" />{t(busy ? 'import.wait' : 'import.pick')}
-        <input class="hide" type="file" accept=".vcf,.csv,.txt,text/vcard,text/csv" disabled={busy} onChange={e => void bring(e.currentTarget)} />
+        <input class="hide" type="file" accept=".vcf,.csv,.txt,.trio,text/vcard,text/csv,application/octet-stream" disabled={busy} onChange={e => void bring(e.currentTarget)} />
       </label>
-      <div role="status">{came && (
+      {picker && <button class="button wide" disabled={busy} onClick={() => void choose()}><Icon name="people" />{t('import.choose')}</button>}
+      <div role="status">{came?.changes && (
+        <section class="card state"><Icon name="check" /><h2>{t('import.done')}</h2>
+          <p class="soft">{t('import.changes', { n: came.changes.new, same: number(came.changes.same) })}</p>
+          {came.changes.waiting > 0 && <p class="soft">{t('import.waiting', { n: came.changes.waiting })}</p>}
+          {came.changes.aside > 0 && <p class="soft">{t('import.aside', { n: came.changes.aside })}</p>}
+        </section>
+      )}{came && !came.changes && (
         <section class="card state"><Icon name="check" /><h2>{t('import.done')}</h2>
           <p class="soft">{t('import.people', { n: came.newContacts, same: number(came.sameContacts) })}</p>
           {came.newOrders + came.sameOrders > 0 && <p class="soft">{t('import.orders', { n: came.newOrders, same: number(came.sameOrders) })}</p>}
         </section>
       )}</div>
-      {came && came.problems.length > 0 && <section><h2 class="part">{t('import.problems')}</h2><ul class="card list">{came.problems.map((p, i) => <li key={i}><span class="small">{p}</span></li>)}</ul></section>}
+      {came && (came.problems?.length ?? 0) > 0 && <section><h2 class="part">{t('import.problems')}</h2><ul class="card list">{came.problems.map((p, i) => <li key={i}><span class="small">{p}</span></li>)}</ul></section>}
     </div>
   )
 }

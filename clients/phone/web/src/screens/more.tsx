@@ -7,6 +7,7 @@ import { remember } from '../keep'
 import { touring } from '../tour'
 import { Segments, Sheet } from '../ui/bits'
 import { Icon } from '../ui/icon'
+import { Leave } from './leave'
 
 const themes = ['auto', 'light', 'dark', 'sun'] as const
 type Theme = (typeof themes)[number]
@@ -14,6 +15,7 @@ type Theme = (typeof themes)[number]
 /** More is the member, how the app looks, and the way to what is rarely needed. */
 export function More() {
   const [byHand, show] = useState(false)
+  const [leaving, setLeaving] = useState(false)
   const me = member.value
   const pick = (v: Theme) => { remember('theme', v); theme.value = v }
   const talk = (v: 'en' | 'es') => { speak(v); void ask('setProfile', { key: 'language', value: v }); void refresh() }
@@ -34,9 +36,12 @@ export function More() {
       </section>
       <section>
         <ul class="card list">
+          {!touring.value && <li><a class="line-link" href="#/card"><Icon name="qr" /><span>{t('more.card')}</span></a></li>}
+          <li><a class="line-link" href="#/share"><Icon name="share" /><span>{t('share.title')}</span></a></li>
           <li><a class="line-link" href="#/review"><Icon name="moon" /><span>{t('more.review')}</span></a></li>
           <li><a class="line-link" href="#/import"><Icon name="file" /><span>{t('more.import')}</span></a></li>
           {!touring.value && <li><a class="line-link" href="#/sync"><Icon name={sync.value?.unsent ? 'phone' : 'cloud'} /><span>{t('more.sync')}</span>{!!sync.value?.unsent && <span class="chip brand">{sync.value.unsent}</span>}</a></li>}
+          {!touring.value && <li><a class="line-link" href="#/data"><Icon name="heart" /><span>{t('data.title')}</span></a></li>}
           {way() !== '' && !touring.value && <li><button class="line-link" onClick={() => (way() === 'ask' ? void install() : show(true))}><Icon name="home" /><span>{t('more.install', { app: appName() })}</span></button></li>}
         </ul>
       </section>
@@ -47,6 +52,8 @@ export function More() {
         </section>
       )}
       {byHand && <ByHand onClose={() => show(false)} />}
+      {!touring.value && <button class="button quiet wide danger leave" onClick={() => setLeaving(true)}>{t('leave.title')}</button>}
+      {leaving && <Leave onClose={() => setLeaving(false)} />}
     </>
   )
 }

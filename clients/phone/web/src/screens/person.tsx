@@ -35,6 +35,7 @@ export function Person({ id }: { id: string }) {
         ))}
         <button class="button" onClick={() => setLogging('call')}><Icon name="check" />{t('person.log')}</button>
       </div>
+      <a class="button wide pass" href={`#/share/${c.id}`}><Icon name="share" />{t('share.person')}</a>
       <section><h2 class="part">{t('person.about')}</h2>
         <ul class="card list">
           {c.phones.map(([p, label]) => <li key={p}><Icon name="call" /><span>{p}</span>{label && <small class="soft">{label}</small>}</li>)}

@@ -4,6 +4,7 @@ import { ago, t } from '../i18n'
 import { ask, safe, sync, wake, watch } from '../state'
 import { inWords } from '../known'
 import { Icon } from '../ui/icon'
+import { keep } from './data'
 
 const what = (document: string) => t(document === 'contacts' ? 'doc.contacts' : document === 'profile' ? 'doc.profile' : 'doc.log')
 const say = { off: 'sync.off', connecting: 'sync.off', connected: 'sync.online', level: 'sync.on', ended: 'sync.ended', left: 'sync.left' } as const
@@ -30,9 +31,11 @@ export function Syncing() {
       <section class="card state">
         <Icon name={all ? 'cloud' : 'phone'} />
         <h2>{all ? t('sync.safe') : t('sync.waits.long', { n: s.unsent })}</h2>
+        {s.state === 'ended' && <><p>{t('sync.revoked')}</p><a class="button main wide" href="#/again">{t('again.title')}</a></>}
         <p class="soft">{t(say[s.state])}. {safe.value ? t('sync.last', { when: ago(safe.value) }) : t('sync.never')}</p>
         {s.trouble && s.state !== 'level' && <p class="soft small">{inWords(s.trouble).code ? `${inWords(s.trouble).message}. ${inWords(s.trouble).hint}` : s.trouble}</p>}
         {(s.state === 'connecting' || s.state === 'off') && <button class="button" onClick={wake}>{t('sync.now')}</button>}
+        {!all && <button class="button quiet" onClick={() => void keep('unsent')}><Icon name="file" />{t('sync.export')}</button>}
       </section>
       <section><h2 class="part">{t('sync.only')}</h2>
         {unsent.length === 0 ? <p class="soft card pad">{t('sync.nothing')}</p> : (

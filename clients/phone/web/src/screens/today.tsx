@@ -36,6 +36,7 @@ export function Today() {
         }}>
         {wide.value ? <div class="lists"><Three which="prospects" headed /><Three which="members" headed /></div> : <Three which={list.value} key={list.value} />}
       </div>
+      <a class="button quiet wide pass" href="#/share"><Icon name="share" />{t('share.title')}</a>
       <FirstDays />
     </>
   )
