@@ -60,7 +60,9 @@ type FileHead struct {
 }
 
 // IsFile reports whether a file looks like one of changes.
-func IsFile(b []byte) bool { return len(b) >= len(fileMagic) && string(b[:len(fileMagic)]) == fileMagic }
+func IsFile(b []byte) bool {
+	return len(b) >= len(fileMagic) && string(b[:len(fileMagic)]) == fileMagic
+}
 
 // Export returns a file of the changes that are only on this device, refused ones included, or of all that it has.
 func (r *Replica) Export(ctx context.Context, all bool) ([]byte, FileHead, error) {

@@ -142,4 +142,6 @@ func (t *tx) logged(id crdt.EntryID) (bool, error) {
 }
 
 // EntryUnder returns the id of the entry that LogOnce writes under a key: the link of a share names it before it is logged.
-func (r *Replica) EntryUnder(key string) crdt.EntryID { return crdt.SourceEntryID(r.member, "call:"+key) }
+func (r *Replica) EntryUnder(key string) crdt.EntryID {
+	return crdt.SourceEntryID(r.member, "call:"+key)
+}

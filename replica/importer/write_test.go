@@ -13,8 +13,10 @@ import (
 func TestVCardWrittenAndRead(t *testing.T) {
 	for _, p := range []Person{
 		{Name: "Ana"},
-		{Name: "Maya Ñandú Reyes", Company: "Sol; y, Luna\\", Note: "two\nlines, and; more", Birthday: "1990-04-05", Tags: []string{"fair north", "hot"},
-			Phones: []Phone{{"+34600000001", "mobile"}, {"+34600000002", ""}}, Emails: []Email{{"a@example.com", "work"}}},
+		{
+			Name: "Maya Ñandú Reyes", Company: "Sol; y, Luna\\", Note: "two\nlines, and; more", Birthday: "1990-04-05", Tags: []string{"fair north", "hot"},
+			Phones: []Phone{{"+34600000001", "mobile"}, {"+34600000002", ""}}, Emails: []Email{{"a@example.com", "work"}},
+		},
 		{Name: strings.Repeat("Ñandú ", 40) + "Ω", Birthday: "--12-24", Phones: []Phone{{"+34600000003", "home"}}},
 	} {
 		b := AppendVCard(nil, &p, "0197-id")

@@ -93,6 +93,19 @@ export async function profile(name, viewport = { width: 390, height: 844 }, ...m
   return page
 }
 export const shot = async (page, name) => { if (shots) { mkdirSync(shots, { recursive: true }); await page.waitForTimeout(450); await page.screenshot({ path: path.join(shots, `${name}.png`) }) } }
+/** everywhere keeps pictures of a screen in all themes. */
+export async function everywhere(page, name) {
+  if (!shots) return
+  const was = await page.evaluate(() => document.documentElement.dataset.theme)
+  for (const theme of ['light', 'dark', 'sun']) {
+    await page.evaluate(v => { document.documentElement.dataset.theme = v }, theme)
+    await shot(page, `${name}-${theme}`)
+  }
+  await page.evaluate(v => { document.documentElement.dataset.theme = v }, was)
+}
+/** at goes to a screen, click taps what says a text. */
+export const at = async (page, where) => { await page.evaluate(w => { location.hash = `#/${w}` }, where) }
+export const click = (page, text) => page.getByText(text, { exact: true }).first().click()
 export const measured = []
 export async function timed(what, f) {
   const from = performance.now()

@@ -47,6 +47,8 @@ export async function ask<T>(method: string, args?: object, key?: string): Promi
     if (method === 'act' || method === 'log') didAct()
     return got
   } catch (e) {
+    const me = member.value?.joined && await device.call<Member>('member').catch(() => null)
+    if (me && (me.left || !me.joined)) { member.value = me; return undefined } // the book is gone: that is what the screen says
     trouble.value = told(e)
     return undefined
   }

@@ -25,7 +25,6 @@ export function Add() {
   const latest = useRef<Draft | null>(null)
   const id = useRef(crypto.randomUUID()) // the same for all that is typed of one person
   const due = useRef(0)
-  const away = useRef(false) // to another screen: closing is no step back
   const save = (draft: Draft) => {
     if (!draft.name.trim() && !draft.phone.trim()) return
     setKept(false)
@@ -58,8 +57,8 @@ export function Add() {
     first.current?.focus()
   }
   return (
-    <Sheet title={t('add.title')} onClose={() => { if (some) say(t('toast.saved', { name: d.name.trim() || d.phone.trim() })); if (!away.current) back() }}>
-      {!some && <div class="ways two" onClick={() => { away.current = true }}><a class="button" href="#/card"><Icon name="qr" />{t('card.show')}</a><a class="button" href="#/card/read"><Icon name="eye" />{t('card.read')}</a></div>}
+    <Sheet title={t('add.title')} onClose={() => { if (some) say(t('toast.saved', { name: d.name.trim() || d.phone.trim() })); back() }}>
+      {!some && <div class="ways two"><a class="button" href="#/card"><Icon name="qr" />{t('card.show')}</a><a class="button" href="#/card/read"><Icon name="eye" />{t('card.read')}</a></div>}
       <label class="field"><span>{t('add.name')}</span><input ref={first} value={d.name} onInput={e => edit({ name: e.currentTarget.value })} autocomplete="off" autocapitalize="words" enterkeyhint="next" /></label>
       <label class="field"><span>{t('add.phone')}</span><input type="tel" inputmode="tel" value={d.phone} onInput={e => edit({ phone: e.currentTarget.value })} autocomplete="off" enterkeyhint="done" /></label>
       <Segments label={t('add.heat')} value={d.heat} onPick={heat => edit({ heat })} all={[{ value: 'hot', label: t('add.hot') }, { value: 'warm', label: t('add.warm') }, { value: 'later', label: t('add.cold') }]} />

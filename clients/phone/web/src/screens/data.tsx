@@ -35,7 +35,7 @@ export function Data() {
     <>
       {only > 0 && <section class="card state"><Icon name="phone" /><h2>{t('sync.waits.long', { n: only })}</h2><p class="soft">{t('data.only.hint')}</p>
         <button class="button main wide" disabled={busy !== ''} onClick={() => { setBusy('unsent'); void keep('unsent').finally(() => setBusy('')) }}><Icon name="file" />{t('sync.export')}</button></section>}
-      <section><h3>{t('data.read')}</h3>
+      <section><h2 class="part">{t('data.read')}</h2>
         <ul class="card list">
           {row('people.vcf', 'people', 'data.vcf', 'data.vcf.hint')}
           {row('people.csv', 'people', 'data.csv', 'data.csv.hint')}
@@ -44,7 +44,7 @@ export function Data() {
           {row('steps', 'today', 'data.steps', 'data.steps.hint', steps)}
         </ul>
       </section>
-      <section><h3>{t('data.devices')}</h3>
+      <section><h2 class="part">{t('data.devices')}</h2>
         <ul class="card list">
           {row('all', 'phone', 'data.all', 'data.all.hint')}
           <li><a class="line-link file" href="#/import"><Icon name="plus" /><span>{t('data.bring')}<small class="soft">{t('data.bring.hint')}</small></span></a></li>
