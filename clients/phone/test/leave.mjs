@@ -29,7 +29,7 @@ await play(async () => {
   await click(phone, 'Sign out of this phone')
   await phone.locator('dialog').getByText('1 change is only on this phone').waitFor()
   await everywhere(phone, 'leave')
-  const [file] = await Promise.all([phone.waitForEvent('download'), click(phone, 'Save them as a file first')])
+  const [file] = await Promise.all([phone.waitForEvent('download'), click(phone, 'Save a file first')])
   const saved = path.join(tmp, file.suggestedFilename())
   await file.saveAs(saved)
   must(/^trio-.*\.trio$/.test(file.suggestedFilename()), `what is only here was saved: ${file.suggestedFilename()}`)
@@ -88,7 +88,7 @@ await play(async () => {
   await phone.locator('input.code').fill(code(member))
   await phone.locator('.button.main').click()
   await safe(phone)
-  await three(phone).first().waitFor()
+  await phone.locator('.people .row').first().waitFor()
   must(true, 'with a new code the book is back')
 
   // Access that the server does not know any more, put back from an older backup: the book stays and goes on with a code.

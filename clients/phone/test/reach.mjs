@@ -15,6 +15,8 @@ const sheets = [
   ['add', 'add', null],
   ['goals', 'goals set', '.card .button.quiet'],
   ['person', 'log', '.acts .button:last-child'],
+  ['share', 'hand over', '.piece'],
+  ['more', 'leave', '.leave'],
 ]
 
 await play(async () => {

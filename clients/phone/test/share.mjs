@@ -171,4 +171,18 @@ await play(async () => {
   await safe(still)
   const [ics] = await Promise.all([still.waitForEvent('download'), still.getByRole('button', { name: 'Next steps' }).click()])
   must(/BEGIN:VEVENT[^]*Kofi[^]*END:VEVENT/.test(readFileSync(await ics.path(), 'utf8')), 'a pause that ends is in the calendar')
+
+  // The same in Spanish.
+  await at(phone, 'more')
+  await click(phone, 'Español')
+  for (const where of ['share', 'card', 'data', 'again', 'more']) {
+    await at(phone, where)
+    await phone.waitForFunction(() => /Compartir|Tarjetas|Mis datos|Entrar|Más/.test(document.querySelector('h1')?.textContent ?? ''))
+    await shot(phone, `es-${where}`)
+  }
+  await at(phone, 'share')
+  await phone.locator('.piece strong').getByText('Qué lleva y por qué').click()
+  await phone.locator('.link').getByText('/s/').waitFor()
+  must(/Nuestro producto/.test(await phone.locator('dialog textarea').inputValue()), 'a piece goes out in the language of the member')
+  await shot(phone, 'es-share-sheet')
 })
