@@ -17,11 +17,11 @@ func TestJoinedAnewKeepsTheBook(t *testing.T) {
 	cfg := replica.Config{Path: t.TempDir() + "/r.db", Member: crdt.MemberID(uuid.New()), Device: crdt.DeviceID(uuid.New())}
 	r := open(t, cfg)
 	rnd := rand.New(rand.NewPCG(3, 3))
-	busy(t, r, rnd, 20)
+	busy(t, r, rnd, 10)
 	var o order
 	ok(t, o.sync(r))
 	synced := len(o.items)
-	busy(t, r, rnd, 15)
+	busy(t, r, rnd, 8)
 	people, err := r.Contacts(ctx, "", 0, 1000)
 	ok(t, err)
 	goals, err := r.GoalsToday(ctx)

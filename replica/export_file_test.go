@@ -122,7 +122,11 @@ func TestFilesInAnyOrder(t *testing.T) {
 		return open(t, replica.Config{Member: member, Device: crdt.DeviceID(uuid.New()), Now: func() time.Time { return noon }})
 	}
 	ctx := t.Context()
-	for round := range 4 {
+	rounds := 4
+	if testing.Short() {
+		rounds = 1
+	}
+	for round := range rounds {
 		a, b, whole, pieces := device(), device(), device(), device()
 		busy(t, a, rnd, 20)
 		first, _ := export(t, a, false)
@@ -168,7 +172,7 @@ func TestWhatWaitsOutlivesTheApp(t *testing.T) {
 	ctx := t.Context()
 	member := crdt.MemberID(uuid.New())
 	a := open(t, replica.Config{Member: member, Device: crdt.DeviceID(uuid.New())})
-	busy(t, a, rand.New(rand.NewPCG(1, 1)), 30)
+	busy(t, a, rand.New(rand.NewPCG(1, 1)), 12)
 	file, head := export(t, a, false)
 	var items []wire.Item
 	if _, err := replica.ReadFile(file, func(some []wire.Item) error { items = append(items, some...); return nil }); err != nil {
