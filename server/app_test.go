@@ -69,7 +69,7 @@ func TestApp(t *testing.T) {
 		res, body := get(c.path)
 		h := res.Header
 		if res.StatusCode != 200 || body != c.body || h.Get("Content-Type") != c.kind || h.Get("Cache-Control") != c.cache ||
-			!strings.Contains(h.Get("Content-Security-Policy"), "'wasm-unsafe-eval'") || strings.Contains(h.Get("Content-Security-Policy"), "unsafe-inline") {
+			!strings.HasPrefix(h.Get("Permissions-Policy"), "camera=(self), microphone=(), ") || !strings.Contains(h.Get("Content-Security-Policy"), "'wasm-unsafe-eval'") || strings.Contains(h.Get("Content-Security-Policy"), "unsafe-inline") {
 			t.Errorf("%s: %s %q %v", c.path, res.Status, body, h)
 		}
 	}

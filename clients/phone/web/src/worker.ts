@@ -93,13 +93,17 @@ async function device() {
     const { core: c } = await ready
     const { state } = await stands(c)
     const was = await keep.read()
-    if (state === 'left') await wipe()
-    else if (was && was.member !== a.member) {
+    if (state !== 'left' && was && was.member !== a.member) {
       await release(a) // nobody is going to use it
       throw new Refusal('join.other', 'join.other.hint')
-    } else await c.close()
-    await keep.write(a)
-    await (joined = open(a))
+    }
+    joined = (async () => { // calls that come meanwhile wait for it
+      if (state === 'left') await wipe() // before, as the data may be another member's
+      await keep.write(a)
+      if (state !== 'left') await c.close()
+      await open(a)
+    })()
+    await joined
   }
   const leave = async (): Promise<boolean> => {
     await joined?.catch(() => {})
@@ -113,9 +117,9 @@ async function device() {
     if (s.state === 'connected') await wait(s => s.unsent === 0)
     const told = a !== null && s.state !== 'left' && await release(a)
     if (told) await wait(s => s.state === 'left').catch(() => {}) // it brings what nobody else has, and says that it is empty
+    joined = null // calls that come meanwhile find nobody here
     await keep.remove()
     await wipe()
-    joined = null
     changed()
     return told || s.state === 'left'
   }
