@@ -20,10 +20,17 @@ const (
 	ProfileQuiet    = "quiet"    // "21:00-08:00", in the home zone
 	ProfilePhone    = "phone"    // of the member's own card, as typed
 	ProfileEmail    = "email"    // likewise
+	ProfileBoards   = "boards"   // BoardsOff: the member's numbers are shown to nobody else; BoardsOn, or nothing: as the company has it
 	profileZone     = "zone/"
 	profileGoal     = "goal/"   // goal/<dimension>/<date>: how much a day, from the date on
 	profileRest     = "rest/"   // rest/<date>: the value is true
 	profileWeekly   = "weekly/" // weekly/<date>: the days of the week that are rest days from the date on, see WeeklyRestKey
+)
+
+// What ProfileBoards says.
+const (
+	BoardsOn  = "on"
+	BoardsOff = "off"
 )
 
 // Dimension is what a daily goal counts.
@@ -163,6 +170,11 @@ func CheckProfileField(key string, v *automerge.Value) error {
 	case ProfileQuiet:
 		if !validQuiet(v.Str) {
 			return fmt.Errorf("quiet hours %.20q: want HH:MM-HH:MM", v.Str)
+		}
+		return nil
+	case ProfileBoards:
+		if v.Str != BoardsOn && v.Str != BoardsOff {
+			return fmt.Errorf("boards %.20q: want %s or %s", v.Str, BoardsOn, BoardsOff)
 		}
 		return nil
 	}

@@ -177,20 +177,6 @@ func decodeTally(t *ranking.Tally, b []byte) bool {
 // touchKinds are the kinds for which crdt.Kind.IsTouch holds, as SQL.
 const touchKinds = `('call','text','email','meet','ask')`
 
-// goalAct translates an entry; its day and minute are those of the home calendar.
-func (t *tx) goalAct(id crdt.EntryID, e *crdt.Entry) ranking.Act {
-	at := e.Time().UnixMilli()
-	day, minute := t.home.At(at)
-	a := ranking.Act{
-		ID: ranking.ActID(id), At: at, Day: day, Minute: int16(minute), Kind: string(e.Kind), Contact: ranking.ContactID(e.Contact),
-		Touch: e.Kind.IsTouch() && !e.Contact.IsZero(), Event: e.Event != "", Evidence: uint8(e.Evidence), About: ranking.ActID(e.About),
-	}
-	if v := e.Value; v != nil {
-		a.Seconds, a.Pieces = v.Minutes*60+v.Seconds, v.Count
-	}
-	return a
-}
-
 // leaveGoals notes what changes when the row of an entry is written again or goes. It runs before that.
 func (t *tx) leaveGoals(id crdt.EntryID) error {
 	var kind crdt.Kind
@@ -241,7 +227,7 @@ func (t *tx) enterGoals(id crdt.EntryID, e *crdt.Entry) (about crdt.ContactID, e
 	if t.goals.all {
 		return about, nil
 	}
-	a := t.goalAct(id, e)
+	a := t.home.Act(id, e)
 	t.goals.note(a.Day, false)
 	t.goals.acts[id] = &a
 	var slip int
@@ -400,7 +386,7 @@ func (t *tx) readActs(d ranking.Day) (acts []ranking.Act, err error) {
 		if err != nil {
 			return err // it was readable when it was projected
 		}
-		a := t.goalAct(crdt.EntryID(id), &e)
+		a := t.home.Act(crdt.EntryID(id), &e)
 		a.First = a.Touch && first.Bool
 		acts = append(acts, a)
 		return nil
@@ -442,7 +428,7 @@ func (t *tx) countAll() error {
 		if err != nil {
 			return err
 		}
-		a := t.goalAct(crdt.EntryID(id), &e)
+		a := t.home.Act(crdt.EntryID(id), &e)
 		if len(day) > 0 && day[0].Day != a.Day {
 			flush()
 		}
@@ -463,47 +449,21 @@ func (t *tx) countAll() error {
 
 // loadPlan reads what the member committed to.
 func (t *tx) loadPlan() error {
-	var p ranking.Plan
-	var keys []string // of what is at the end of Goals, Rest and Weekly: of several values of a key the last wins
+	var fields []book.Field
 	err := t.query(func(rows *sql.Rows) error {
-		var key string
-		var kind automerge.Kind
-		var num int64
-		if err := rows.Scan(&key, &kind, &num); err != nil {
+		var f book.Field
+		if err := rows.Scan(&f.Key, &f.Value.Kind, &f.Value.Num); err != nil {
 			return err
 		}
-		again := len(keys) > 0 && keys[0] == key
-		keys = append(keys[:0], key)
-		if dim, date, ok := crdt.SplitGoalKey(key); ok && kind == automerge.KindInt {
-			if again && len(p.Goals) > 0 {
-				p.Goals = p.Goals[:len(p.Goals)-1]
-			}
-			from, err := ranking.ParseDay(date)
-			m, known := t.rules().Metric(string(dim))
-			if !known || err != nil { // of other rules
-				keys = keys[:0]
-				return nil
-			}
-			p.Goals = append(p.Goals, ranking.Commitment{From: from, Metric: m, Want: int32(min(max(num, 0), crdt.MaxGoal))})
-		} else if date, ok := crdt.SplitRestKey(key); ok && kind == automerge.KindTrue {
-			if from, err := ranking.ParseDay(date); err == nil && !again {
-				p.Rest = append(p.Rest, from)
-			}
-		} else if date, ok := crdt.SplitWeeklyRestKey(key); ok && kind == automerge.KindInt {
-			if again && len(p.Weekly) > 0 {
-				p.Weekly = p.Weekly[:len(p.Weekly)-1]
-			}
-			if from, err := ranking.ParseDay(date); err == nil {
-				p.Weekly = append(p.Weekly, ranking.WeeklyRest{From: from, Days: uint8(num & 127)})
-			}
-		} else {
-			keys = keys[:0]
+		if n := len(fields); n > 0 && fields[n-1].Key == f.Key { // of several values of a key the last wins
+			fields = fields[:n-1]
 		}
+		fields = append(fields, f)
 		return nil
 	}, `SELECT key, kind, num FROM registers g JOIN documents d ON d.id=g.doc JOIN actors a ON a.id=g.actor WHERE d.name=?
 		AND (key>='goal/' AND key<'goal0' OR key>='rest/' AND key<'rest0' OR key>='weekly/' AND key<'weekly0')
 		ORDER BY key, ctr, a.actor`, string(crdt.ProfileDoc))
-	p.Sort()
+	p := book.NewPlan(t.rules(), fields)
 	t.goals.plan = &p
 	return err
 }

@@ -175,6 +175,7 @@ var (
 	modeNames    = []string{"off", "suggest", "automate"}
 	pieceNames   = []string{"article", "testimony", "story", "video", "lesson", "webinar", "page"}
 	stepNames    = []string{"do", "learn"}
+	nameForms    = []string{"first_and_initial", "full"}
 )
 
 // firstCount is the first quantity that is a count; those before are days since something.
@@ -211,7 +212,7 @@ func fresh() *Doc {
 	pb.Shared = ranking.Shared{}
 	g := ranking.DefaultGoalRules()
 	g.Metrics, g.Badges = nil, nil
-	return &Doc{Ranking: pb, Goals: g}
+	return &Doc{Ranking: pb, Goals: g, Boards: Boards{Places: UsualPlaces}}
 }
 
 // document visits a whole document.
@@ -256,6 +257,8 @@ func document(v visitor, d *Doc) {
 			str(v, "piece", quiet, &d.Sharing.Piece, &paramKind)
 		})
 		object(v, "newcomer", quiet, len(d.Newcomer.Commitments)+len(d.Newcomer.Steps) == 0, func() { newcomer(v, &d.Newcomer) })
+		b := &d.Boards
+		object(v, "boards", quiet, !b.Off && !b.TeamOff && len(b.Metrics) == 0 && b.Places == UsualPlaces && b.Names == FirstAndInitial, func() { boards(v, b) })
 		object(v, "reorder", shown, false, func() { reorder(v, &d.Ranking.Reorder) })
 		object(v, "learning", shown, false, func() { learning(v, d.Ranking) })
 	})
@@ -481,6 +484,14 @@ func piece(v visitor, p *Piece) {
 	integer(v, "minutes", quiet, &p.Minutes, 0, 24*60)
 	truth(v, "share", &p.Share)
 	choices(v, "triggers", quiet, &p.Triggers, 0, triggerNames)
+}
+
+func boards(v visitor, b *Boards) {
+	truth(v, "off", &b.Off)
+	truth(v, "team_off", &b.TeamOff)
+	list(v, "metrics", quiet, &b.Metrics, 0, ranking.MaxBoards, "", func(s *string) { v.str(s, &slugKind) })
+	integer(v, "places", shown, &b.Places, LeastPlaces, MostPlaces)
+	choice(v, "names", shown, &b.Names, nameForms)
 }
 
 func newcomer(v visitor, n *Newcomer) {

@@ -35,6 +35,7 @@ type Doc struct {
 	Pieces    []Piece // content that a promoter may send or share, and lessons; by name
 	Sharing   Sharing
 	Newcomer  Newcomer
+	Boards    Boards
 }
 
 // Brand is what a company puts on the screens in place of ours (R3). What is empty is ours.
@@ -103,6 +104,31 @@ func (d *Doc) Target(p *Piece, sharer, share string) string {
 	}
 	return address
 }
+// Boards are what a company shows members of each other: who did most of what, who was recognised, and to sponsors how their team
+// stands. A member who wants to be on none is on none, whatever stands here.
+type Boards struct {
+	Off     bool     // no boards and no recognition
+	TeamOff bool     // sponsors get no report of their team
+	Metrics []string // names of metrics, or ranking.GoalDaysMetric; none: the usual ones, see ranking.GoalRules.Boards
+	Places  int32    // of a board; who shares the last one's is on it too
+	Names   NameForm
+}
+
+// NameForm says how boards name people.
+type NameForm uint8
+
+// Forms of names.
+const (
+	FirstAndInitial NameForm = iota // Maya T.
+	FullName
+)
+
+// Bounds of Boards.Places, and what a document that says nothing means.
+const (
+	LeastPlaces = 3
+	UsualPlaces = 10
+	MostPlaces  = 50
+)
 
 // Newcomer is a member's first 90 days. The first day is 1.
 type Newcomer struct {
