@@ -42,6 +42,7 @@ func (c *checker) check(d *Doc) {
 	}
 	c.goals(d.Goals)
 	c.newcomer(d)
+	c.boards(d)
 }
 
 // sharing looks whether each of the names is one of its own.
@@ -305,6 +306,21 @@ func (c *checker) noPiece(d *Doc, path, name string) {
 		remedy = "did you mean \"" + near + "\"?"
 	}
 	c.wrong(path, "\""+name+"\" is no piece of \"pieces\"", remedy)
+}
+
+func (c *checker) boards(d *Doc) {
+	names := []string{ranking.GoalDaysMetric}
+	for i := range d.Goals.Metrics {
+		names = append(names, d.Goals.Metrics[i].Name)
+	}
+	for i, name := range d.Boards.Metrics {
+		path := at("boards.metrics", i)
+		if has(d.Boards.Metrics[:i], name) {
+			c.wrong(path, "\""+name+"\" is there twice", "keep one of the two")
+		} else if !has(names, name) {
+			c.noMetric(names, path, name)
+		}
+	}
 }
 
 func (c *checker) newcomer(d *Doc) {

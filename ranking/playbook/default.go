@@ -7,7 +7,7 @@ import "trio/ranking"
 func Default() *Doc {
 	d := &Doc{
 		Name: "First playbook", Languages: []string{"en", "es"}, Ranking: ranking.DefaultPlaybook(), Goals: ranking.DefaultGoalRules(),
-		Pieces: samplePieces(), Sharing: Sharing{Sharer: "ref", Share: "share"}, Newcomer: firstDays(),
+		Pieces: samplePieces(), Sharing: Sharing{Sharer: "ref", Share: "share"}, Newcomer: firstDays(), Boards: Boards{Places: UsualPlaces},
 	}
 	d.Version = d.Ranking.Version
 	d, err := Parse(d.Encode())

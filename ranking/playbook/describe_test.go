@@ -179,6 +179,13 @@ var descriptions = map[string]string{
 	"newcomer.steps.piece":                "What to look at, by its name in pieces.",
 	"newcomer.steps.metric":               "The metric that doing it counts for.",
 
+	"boards":          "What members are shown of each other. A member who wants to be on no board is on none. Corporate, by its keys, is shown the same.",
+	"boards.off":      "No boards and no recognition.",
+	"boards.team_off": "Sponsors get no report of how the commitments of their direct team stand.",
+	"boards.metrics":  "Names of goals.metrics, or goal-days for days on which all goals were reached. None: calls, share, learn and goal-days, as far as goals.metrics has them.",
+	"boards.places":   "How many places a board has. One's own is always shown besides.",
+	"boards.names":    "How a board names people. first_and_initial: Maya T.",
+
 	"reorder":                 "What is known of reordering before a customer is known. trio fits these.",
 	"reorder.median_gap_days": "Days between the orders of a typical customer.",
 	"reorder.prior":           "How many of a customer's own gaps weigh as much as the typical one, in 1/256.",

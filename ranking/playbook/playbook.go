@@ -104,6 +104,7 @@ func (d *Doc) Target(p *Piece, sharer, share string) string {
 	}
 	return address
 }
+
 // Boards are what a company shows members of each other: who did most of what, who was recognised, and to sponsors how their team
 // stands. A member who wants to be on none is on none, whatever stands here.
 type Boards struct {

@@ -110,6 +110,7 @@ func full(t *testing.T) *Doc {
 		s := &d.Newcomer.Steps[i]
 		s.Day, s.Metric, s.Piece = int32(i+1), "metric-1", "piece-0"
 	}
+	d.Boards.Metrics = []string{"metric-1", ranking.GoalDaysMetric}
 	d.settle()
 	return d
 }
