@@ -213,6 +213,7 @@ type writer struct {
 	keptBy, keptOf                      *stmt
 	waiting, discard                    *stmt
 	bookHead, addBook, takeBook         *stmt
+	foldRow, dropFold, addFold          *stmt
 	skipVersions                        *stmt
 	probeSave, probe, probeUndo, probed *stmt
 	dataVersion                         *stmt
@@ -343,6 +344,9 @@ func (w *writer) texts() []text {
 		{&w.bookHead, bookHead},
 		{&w.addBook, "INSERT INTO playbooks (tenant, version, hash, fitted, published, author, size, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&w.takeBook, "UPDATE tenants SET playbook_taken = max(playbook_taken, ?) WHERE id = ?"},
+		{&w.foldRow, "SELECT m.id, m.tenant, f.seq, f.form FROM members m LEFT JOIN folds f ON f.member = m.id WHERE m.uid = ?"},
+		{&w.dropFold, "DELETE FROM folds WHERE member = ?"},
+		{&w.addFold, "INSERT INTO folds (tenant, member, seq, form, data) VALUES (?, ?, ?, ?, ?)"},
 		{&w.skipVersions, skipVersions},
 		{&w.probeSave, "SAVEPOINT probe"},
 		{&w.probe, "INSERT INTO meta VALUES ('probe', zeroblob(20000))"},

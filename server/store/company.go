@@ -266,6 +266,34 @@ type Playbooks interface {
 	TakePlaybook(ctx context.Context, t Tenant, version uint32) error
 }
 
+// MaxFoldBytes bounds a fold, and MaxFoldsPage how many one call of Folds returns.
+const (
+	MaxFoldBytes = 1 << 20
+	MaxFoldsPage = 256
+)
+
+// Fold is what somebody made of a member's documents, so that they need not be read again until the member has done something. The
+// store does not read it, and it may be thrown away at any time.
+type Fold struct {
+	Member crdt.MemberID
+	Seq    uint64   // of the member's order, up to which it was read
+	Form   [16]byte // names how it was made: one that was made in another way is to be made anew
+	Data   []byte
+}
+
+// Folds are what was made of members' documents.
+type Folds interface {
+	// SaveFolds keeps folds in place of those of before, all or none. One that was read less far than what is kept of the same
+	// form is left out, so that of several processes none takes back what another has done. A member that is not there is left
+	// out. Invalid: one is larger than MaxFoldBytes.
+	SaveFolds(ctx context.Context, folds []Fold) error
+	// Folds returns the folds of a company that were saved after a mark, in the order in which they were saved, at most limit
+	// and MaxFoldsPage, and the mark after the last one; 0 is the mark before all. A company that is not there has none.
+	Folds(ctx context.Context, t Tenant, after int64, limit int) (list []Fold, next int64, err error)
+	// FoldOf returns a member's fold; ErrNotFound for none.
+	FoldOf(ctx context.Context, m crdt.MemberID) (Fold, error)
+}
+
 // NewestWritten returns the number of the newest version before one, or for 0 of all, that people wrote; ErrNotFound for none.
 func NewestWritten(ctx context.Context, st interface {
 	PlaybookHistory(ctx context.Context, t Tenant, before uint32, limit int) ([]Playbook, error)

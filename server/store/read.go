@@ -32,6 +32,7 @@ type reader struct {
 	invites, inviteByHash    *stmt
 	parked                   *stmt
 	bookHead, bookOf, books  *stmt
+	folds, foldOf            *stmt
 }
 
 func (s *SQLite) openReader() (*reader, error) {
@@ -90,6 +91,8 @@ func (r *reader) texts() []text {
 		{&r.bookHead, bookHead},
 		{&r.bookOf, "SELECT " + bookColumns + ", size, data FROM playbooks WHERE tenant = ? AND version = ?"},
 		{&r.books, "SELECT " + bookColumns + " FROM playbooks WHERE tenant = ? AND version < ? ORDER BY version DESC LIMIT 0 + ?"},
+		{&r.folds, "SELECT f.id, m.uid, f.seq, f.form, f.data FROM folds f JOIN members m ON m.id = f.member WHERE f.tenant = ? AND f.id > ? ORDER BY f.id LIMIT 0 + ?"},
+		{&r.foldOf, "SELECT f.id, m.uid, f.seq, f.form, f.data FROM folds f JOIN members m ON m.id = f.member WHERE m.uid = ?"},
 		{&r.parked, "SELECT id, doc, arrived, taken, size, data FROM parked WHERE device = ? AND id > ? ORDER BY id LIMIT 0 + ?"},
 	}...)
 }

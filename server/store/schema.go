@@ -19,7 +19,8 @@ const applicationID = 0x5472696f
 //	3  quotas, teams, sponsors, scopes of keys, invitations, what is known of devices, what is kept of revoked ones;
 //	   documents of many writers
 //	4  playbooks
-const schemaVersion = 4
+//	5  folds
+const schemaVersion = 5
 
 // layouts bring a database from each version to the next; a new one goes through all of them.
 var layouts = [schemaVersion]func(*conn) error{
@@ -41,6 +42,7 @@ var layouts = [schemaVersion]func(*conn) error{
 		return countSegments(c)
 	},
 	func(c *conn) error { return c.exec(layout4) },
+	func(c *conn) error { return c.exec(layout5) },
 }
 
 // A change's id is its member's row shifted by seqBits plus its number in the member's order: the rows of a member lie
@@ -263,6 +265,21 @@ CREATE TABLE playbooks (
 	data      BLOB NOT NULL,
 	UNIQUE (tenant, version)
 ) STRICT;
+`
+
+// A fold is made of a member's documents and can be made anew, so nothing is lost with the table. A fold that is saved again gets
+// a new id, so that the ids of a company say what was saved since.
+const layout5 = `
+CREATE TABLE folds (
+	id     INTEGER PRIMARY KEY AUTOINCREMENT,
+	tenant INTEGER NOT NULL REFERENCES tenants,
+	member INTEGER NOT NULL UNIQUE REFERENCES members,
+	seq    INTEGER NOT NULL,
+	form   BLOB NOT NULL,
+	data   BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX folds_tenant ON folds (tenant, id);
 `
 
 // crowds has the documents of more than fewWriters writers: how many they are, how many of them nothing builds on, and the

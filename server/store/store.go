@@ -149,6 +149,9 @@ type Store interface {
 	// Playbooks are what companies have published.
 	Playbooks
 
+	// Folds are what was made of members' documents.
+	Folds
+
 	// Nodes are the processes that serve one store.
 	Nodes
 

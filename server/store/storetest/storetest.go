@@ -88,6 +88,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("TooMuch", func(t *testing.T) { h.tooMuch(t) })
 	t.Run("Playbooks", func(t *testing.T) { h.playbooks(t) })
 	t.Run("Publishers", func(t *testing.T) { h.publishers(t) })
+	t.Run("Folds", func(t *testing.T) { h.folds(t) })
 	t.Run("Cursors", func(t *testing.T) { h.cursors(t) })
 	t.Run("Close", func(t *testing.T) { h.closing(t) })
 	t.Run("Full", func(t *testing.T) { h.full(t) })
