@@ -9,10 +9,16 @@ import (
 // Act is a log entry as goals count it: its day and minute are those of the home calendar. Whether it is a contact's first touch
 // is the caller's to find out.
 func (c Calendar) Act(id crdt.EntryID, e *crdt.Entry) ranking.Act {
-	at := e.Time().UnixMilli()
-	day, minute := c.At(at)
+	a := UndatedAct(id, e)
+	day, minute := c.At(a.At)
+	a.Day, a.Minute = day, int16(minute)
+	return a
+}
+
+// UndatedAct is Act without day and minute, of somebody whose home is not known yet.
+func UndatedAct(id crdt.EntryID, e *crdt.Entry) ranking.Act {
 	a := ranking.Act{
-		ID: ranking.ActID(id), At: at, Day: day, Minute: int16(minute), Kind: string(e.Kind), Contact: ranking.ContactID(e.Contact),
+		ID: ranking.ActID(id), At: e.Time().UnixMilli(), Kind: string(e.Kind), Contact: ranking.ContactID(e.Contact),
 		Touch: e.Kind.IsTouch() && !e.Contact.IsZero(), Event: e.Event != "", Evidence: uint8(e.Evidence), About: ranking.ActID(e.About),
 	}
 	if v := e.Value; v != nil {

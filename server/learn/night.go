@@ -12,12 +12,13 @@ import (
 	"trio/ranking"
 	"trio/ranking/playbook"
 	"trio/server/fit"
+	"trio/server/ledger"
 	"trio/server/store"
 )
 
 // Store is what a night reads.
 type Store interface {
-	Orders
+	ledger.Orders
 	Tenants(ctx context.Context) ([]store.Company, error)
 	Members(ctx context.Context, t store.Tenant, after crdt.MemberID, limit int) ([]store.Member, error)
 }

@@ -6,22 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/crdt/book"
-	"trio/crdt/wire"
 	"trio/ranking"
 	"trio/server/fit"
-	"trio/server/store"
+	"trio/server/ledger"
 )
-
-// Orders is what is read of a member.
-type Orders interface {
-	Head(ctx context.Context, m crdt.MemberID) (wire.Receipt, error)
-	Since(ctx context.Context, m crdt.MemberID, after uint64, limit, maxBytes int) (store.Page, error)
-}
 
 // Bounds of one member, far above what a person does in a life. Who is beyond is left out.
 const (
@@ -48,25 +40,8 @@ type member struct {
 	profile  map[string][]automerge.Entry
 	contacts map[crdt.ContactID]map[string][]automerge.Entry
 	fields   int
-	logs     map[logKey]version
-	notes    []book.Note
-	actors   map[automerge.ActorID]uint32
-	names    []automerge.ActorID // by number
-	months   []crdt.DocName      // by number
+	logs     ledger.Log[book.Note]
 	bad      map[crdt.DocName]string
-}
-
-// logKey is a key of a month's log.
-type logKey struct {
-	id    crdt.EntryID
-	month uint16
-}
-
-// version is the value that wins.
-type version struct {
-	counter uint64
-	actor   uint32
-	note    int32 // -1: it cannot be read, and hides what it won against all the same
 }
 
 // Person is somebody in a member's book, as a device has them.
@@ -91,44 +66,13 @@ func (p *Person) Contact(m crdt.MemberID) *fit.Contact {
 // Read calls f with everybody who is ranked in a member's book, in no order, each as a device shows them that holds what the
 // store held when Read began. Documents that cannot be read are left out and returned; an error says that nothing of the member
 // can be. An error of f ends it and is returned.
-func Read(ctx context.Context, st Orders, id crdt.MemberID, f func(*Person) error) (unread []Unread, err error) {
+func Read(ctx context.Context, st ledger.Orders, id crdt.MemberID, f func(*Person) error) (unread []Unread, err error) {
 	m := &member{
-		id: id, profile: map[string][]automerge.Entry{}, contacts: map[crdt.ContactID]map[string][]automerge.Entry{},
-		logs: map[logKey]version{}, actors: map[automerge.ActorID]uint32{}, bad: map[crdt.DocName]string{},
+		id: id, profile: map[string][]automerge.Entry{}, contacts: map[crdt.ContactID]map[string][]automerge.Entry{}, bad: map[crdt.DocName]string{},
 	}
-	head, err := st.Head(ctx, id)
+	_, err = ledger.Read(ctx, st, id, m.take, func(doc crdt.DocName, why string) { m.bad[doc] = why })
 	if err != nil {
 		return nil, err
-	}
-	for at := uint64(0); at < head.Seq; {
-		page, err := st.Since(ctx, id, at, 0, 0)
-		if err != nil {
-			return nil, err
-		}
-		if page.At.Seq <= at {
-			return nil, fmt.Errorf("nothing comes after change %d of %d: restore the database from a backup", at, head.Seq)
-		}
-		at = page.At.Seq
-		if page.Segment != nil {
-			items, err := page.Segment.Open()
-			if err != nil {
-				return nil, err
-			}
-			for i := range items {
-				m.take(items[i].Doc, items[i].Change)
-			}
-		}
-		for _, c := range page.Changes {
-			change, err := automerge.ParseChange(c.Raw)
-			if err != nil {
-				m.bad[c.Doc] = fmt.Sprintf("change %d: %v", c.Seq, err)
-				continue
-			}
-			m.take(c.Doc, change)
-		}
-		if max(len(m.notes), len(m.logs)) > maxEntries || m.fields > maxFields {
-			return nil, fmt.Errorf("%w: over %d entries, or %d fields of contacts", errTooMuch, maxEntries, maxFields)
-		}
 	}
 	if err := m.people(ctx, f); err != nil {
 		return nil, err
@@ -146,7 +90,7 @@ func Read(ctx context.Context, st Orders, id crdt.MemberID, f func(*Person) erro
 }
 
 // take applies a change.
-func (m *member) take(doc crdt.DocName, c *automerge.Change) {
+func (m *member) take(doc crdt.DocName, c *automerge.Change) error {
 	for i := range c.Ops {
 		op := &c.Ops[i]
 		if !op.Obj.IsRoot() || op.IsList {
@@ -160,28 +104,22 @@ func (m *member) take(doc crdt.DocName, c *automerge.Change) {
 		case doc == crdt.ContactsDoc:
 			m.field(c.OpID(i), op)
 		case doc.IsLog():
-			m.entry(doc, c.OpID(i), op)
+			m.logs.Take(doc, c.OpID(i), op, func(id crdt.EntryID, e *crdt.Entry) book.Note { return book.NewNote(id, e) })
 		}
 	}
+	if m.logs.Len() > maxEntries || m.fields > maxFields {
+		return fmt.Errorf("%w: over %d entries, or %d fields of contacts", errTooMuch, maxEntries, maxFields)
+	}
+	return nil
 }
 
 // put applies an operation to a register. Of its values only what is read is kept, and nothing of the change's bytes.
 func (m *member) put(registers map[string][]automerge.Entry, key string, id automerge.OpID, op *automerge.Op, read bool) {
-	o := automerge.Op{Action: op.Action, Pred: op.Pred, Value: op.Value}
-	o.Value.Str = ""
+	keep := 0
 	if read {
-		o.Value.Str = strings.Clone(op.Value.Str[:min(len(op.Value.Str), maxValue)])
+		keep = maxValue
 	}
-	id.Actor = m.names[m.actor(id.Actor)]
-	was, ok := registers[key]
-	is := automerge.ApplyOp(was, id, &o)
-	if !ok {
-		key = strings.Clone(key)
-	}
-	registers[key] = is
-	if m.fields += max(len(is)-len(was), 0); !ok {
-		m.fields++ // it is held even if all values of it are gone
-	}
+	m.fields += m.logs.Apply(registers, key, id, op, keep)
 }
 
 // field applies an operation to a contact's field.
@@ -203,43 +141,6 @@ func (m *member) field(id automerge.OpID, op *automerge.Op) {
 		read = true
 	}
 	m.put(m.contacts[c], field, id, op, read)
-}
-
-// entry takes a log entry in. Entries are written once, which the server sees to: of several writers of one the greatest
-// operation wins.
-func (m *member) entry(doc crdt.DocName, id automerge.OpID, op *automerge.Op) {
-	entry, err := crdt.ParseEntryID(op.Key)
-	if err != nil || op.Action != automerge.Put {
-		return
-	}
-	month := slices.Index(m.months, doc) // the last one, nearly always
-	if month < 0 {
-		month = len(m.months)
-		m.months = append(m.months, doc)
-	}
-	k := logKey{entry, uint16(month)}
-	v := version{id.Counter, m.actor(id.Actor), -1}
-	was, ok := m.logs[k]
-	if ok && (automerge.OpID{Counter: was.counter, Actor: m.names[was.actor]}).Compare(id) > 0 {
-		return
-	}
-	if e, err := crdt.ParseEntry(op.Value.Str); err == nil && op.Value.Kind == automerge.KindString {
-		v.note = int32(len(m.notes))
-		m.notes = append(m.notes, book.NewNote(entry, &e))
-	}
-	m.logs[k] = v
-}
-
-// actor returns the number of a writer.
-func (m *member) actor(a automerge.ActorID) uint32 {
-	n, ok := m.actors[a]
-	if !ok {
-		a = automerge.ActorID(strings.Clone(string(a)))
-		n = uint32(len(m.names))
-		m.actors[a] = n
-		m.names = append(m.names, a)
-	}
-	return n
 }
 
 // people folds what was read, until ctx ends or f fails.
@@ -333,30 +234,16 @@ func (m *member) cards() (cards map[crdt.ContactID]book.Card, merged map[crdt.Co
 // log returns the notes that count, by contact: each entry once, of two months the earlier one that can be read, without slips
 // and what is about nobody.
 func (m *member) log(home book.Calendar) []book.Note {
-	type won struct {
-		note  int32
-		month uint16
-	}
-	all := make([]won, 0, len(m.logs))
-	for k, v := range m.logs {
-		if _, bad := m.bad[m.months[k.month]]; v.note >= 0 && !bad {
-			all = append(all, won{v.note, k.month})
-		}
-	}
-	slices.SortFunc(all, func(a, b won) int {
-		x, y := &m.notes[a.note].ID, &m.notes[b.note].ID
-		return cmp.Or(slices.Compare(x[:], y[:]), cmp.Compare(m.months[a.month], m.months[b.month]))
-	})
-	all = slices.CompactFunc(all, func(a, b won) bool { return m.notes[a.note].ID == m.notes[b.note].ID })
+	var all []*book.Note
 	slips := map[crdt.EntryID]bool{}
-	for _, w := range all {
-		if n := &m.notes[w.note]; n.What == book.Slip {
+	m.logs.All(func(doc crdt.DocName) bool { _, bad := m.bad[doc]; return bad }, func(_ crdt.EntryID, n *book.Note) {
+		if all = append(all, n); n.What == book.Slip {
 			slips[n.About] = true
 		}
-	}
+	})
 	log := make([]book.Note, 0, len(all))
-	for _, w := range all {
-		n := m.notes[w.note]
+	for _, one := range all {
+		n := *one
 		if n.Contact.IsZero() || n.What == book.Nothing || n.What == book.Slip || slips[n.ID] {
 			continue
 		}

@@ -21,7 +21,7 @@ import (
 func TestManyMerged(t *testing.T) {
 	const n = 8000
 	m := &member{
-		contacts: map[crdt.ContactID]map[string][]automerge.Entry{}, logs: map[logKey]version{}, months: []crdt.DocName{"log-2026-11"},
+		contacts: map[crdt.ContactID]map[string][]automerge.Entry{},
 	}
 	text := func(s string) []automerge.Entry {
 		return []automerge.Entry{{Action: automerge.Put, Value: automerge.Value{Kind: automerge.KindString, Str: s}}}
@@ -35,8 +35,9 @@ func TestManyMerged(t *testing.T) {
 	for i := range n {
 		m.contacts[id(i+1)] = map[string][]automerge.Entry{crdt.FieldMergedInto: text(id(0).String())}
 		entry := crdt.EntryID(id(i))
-		m.logs[logKey{entry, 0}] = version{note: int32(len(m.notes))}
-		m.notes = append(m.notes, book.NewNote(entry, &crdt.Entry{Kind: crdt.Call, Contact: id(i + 1), At: 1795341600000 + int64(i), Evidence: crdt.E1}))
+		m.logs.Put("log-2026-11", entry, automerge.OpID{Counter: uint64(i)}, func() (book.Note, bool) {
+			return book.NewNote(entry, &crdt.Entry{Kind: crdt.Call, Contact: id(i + 1), At: 1795341600000 + int64(i), Evidence: crdt.E1}), true
+		})
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
