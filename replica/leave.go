@@ -103,6 +103,9 @@ func (r *Replica) empty(ctx context.Context, l *leaving, at time.Time) (bool, er
 				return err
 			}
 		}
+		if err := t.exec(`DELETE FROM meta WHERE key IN ('boards','boards.at','boards.tag','team','team.at','team.tag')`); err != nil {
+			return err
+		}
 		t.cursor, t.folded, t.left = wire.Receipt{}, 0, at
 		return t.exec(`INSERT INTO meta VALUES('left', ?)`, at.UnixMilli())
 	})

@@ -89,6 +89,8 @@ type args struct {
 	Content, P0, P1, Playbook                 int64
 	Key, Value, Dimension, Date, Zone, Code   string
 	Piece, Text                               string
+	Tag                                       string
+	Body                                      string // JSON
 	Count                                     int64
 	Rest                                      bool
 }
@@ -101,7 +103,7 @@ func (a *args) read(s string) error {
 		"id": &a.ID, "contact": &a.Contact, "list": &a.List, "lang": &a.Lang, "search": &a.Search, "trigger": &a.Trigger, "channel": &a.Channel,
 		"reason": &a.Reason, "outcome": &a.Outcome, "choice": &a.Choice, "key": &a.Key, "value": &a.Value,
 		"piece": &a.Piece, "text": &a.Text,
-		"dimension": &a.Dimension, "date": &a.Date, "zone": &a.Zone, "code": &a.Code,
+		"dimension": &a.Dimension, "date": &a.Date, "zone": &a.Zone, "code": &a.Code, "tag": &a.Tag,
 	}
 	number := map[string]*int64{"offset": &a.Offset, "limit": &a.Limit, "content": &a.Content, "p0": &a.P0, "p1": &a.P1, "playbook": &a.Playbook, "count": &a.Count}
 	r := leanjson.NewReader(s)
@@ -118,6 +120,8 @@ func (a *args) read(s string) error {
 			r.Object(func(field string) { a.Fields[field] = r.String() })
 		case key == "entry":
 			a.Entry = r.Raw()
+		case key == "body":
+			a.Body = r.Raw()
 		default:
 			r.Fail(fmt.Errorf("%.40q is not an argument of any call", key))
 		}
@@ -164,6 +168,8 @@ var methods = map[string]method{
 	"card":     {false, false, (*call).card},
 	"readCard": {false, false, (*call).readCard},
 	"steps":    {false, false, (*call).steps},
+	"boards":   {false, false, (*call).boards},
+	"team":     {false, false, (*call).team},
 
 	"add":        {true, false, (*call).add},
 	"capture":    {true, false, (*call).capture},
@@ -181,6 +187,7 @@ var methods = map[string]method{
 	"rest":       {true, true, (*call).rest},
 	"moveHome":   {true, true, (*call).moveHome},
 	"setProfile": {true, true, (*call).setProfile},
+	"keepBoards": {true, false, (*call).keepBoards},
 }
 
 func (c *call) status() error {

@@ -47,7 +47,7 @@ func (c *call) member() error {
 		c.close('}')
 		return nil
 	}
-	for _, key := range []string{crdt.ProfileName, crdt.ProfileLanguage} {
+	for _, key := range []string{crdt.ProfileName, crdt.ProfileLanguage, crdt.ProfileBoards} {
 		s, err := c.d.R.Profile(c.ctx, key)
 		if err != nil {
 			return err
