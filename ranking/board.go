@@ -1,6 +1,9 @@
 package ranking
 
-import "slices"
+import (
+	"errors"
+	"slices"
+)
 
 // GoalDaysMetric names the board of goal days, which is no metric of its own: what counts is what a member committed to.
 const GoalDaysMetric = "goal-days"
@@ -63,4 +66,44 @@ func (k *Keeper) GoalDays(from, today Day) []Day {
 		}
 	}
 	return all
+}
+
+var (
+	errWeek  = errors.New("a week is written year-Wweek, as in 2026-W47")
+	errMonth = errors.New("a month is written year-month, as in 2026-11")
+)
+
+// ParseWeek returns the Monday of an ISO week, as Week writes it. It refuses weeks that the year does not have.
+func ParseWeek(s string) (Day, error) {
+	if len(s) != 8 || s[4:6] != "-W" {
+		return 0, errWeek
+	}
+	y, ok1 := digits(s[:4])
+	w, ok2 := digits(s[6:])
+	if !ok1 || !ok2 {
+		return 0, errWeek
+	}
+	d := monday(fromCivil(y, 1, 4)).plus((w - 1) * 7) // the fourth of January is in the first week
+	if d.Week() != s {
+		return 0, errWeek
+	}
+	return d, nil
+}
+
+// Week returns a day's ISO week, as 2026-W47.
+func (d Day) Week() string {
+	thursday := monday(d).plus(3)
+	y, _, _ := thursday.civil()
+	b := appendPadded(nil, y, 4)
+	b = append(b, "-W"...)
+	return string(appendPadded(b, thursday.since(fromCivil(y, 1, 1))/7+1, 2))
+}
+
+// ParseMonth returns the first day of a month that is written as 2026-11.
+func ParseMonth(s string) (Day, error) {
+	d, err := ParseDay(s + "-01")
+	if err != nil {
+		return 0, errMonth
+	}
+	return d, nil
 }

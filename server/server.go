@@ -16,6 +16,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"trio/server/admin"
+	"trio/server/board"
 	"trio/server/feed"
 	"trio/server/hub"
 	"trio/server/links"
@@ -38,6 +39,7 @@ type Config struct {
 	// PublicURL is how devices reach the server, in the links of invitations: http://localhost:8787.
 	PublicURL string
 	QR        func(link string) (svg string, err error) // draws the links of invitations; nil: they come without
+	Boards    *board.Boards                             // one of its own, which reads nobody: boards are as others left them
 	App       fs.FS                                     // the app of phones, see OpenApp; nil: none is served
 }
 
@@ -45,6 +47,7 @@ type Config struct {
 type Server struct {
 	hub    *hub.Hub
 	repo   *repo.Door
+	board  *board.Boards
 	health *ops.Health
 	router *mux.Router
 	stop   context.CancelFunc // ends requests that wait
@@ -59,13 +62,16 @@ func New(cfg Config) *Server {
 	if cfg.Metrics == nil {
 		cfg.Metrics = ops.NewMetrics()
 	}
+	if cfg.Boards == nil {
+		cfg.Boards = &board.Boards{Store: cfg.Store, Now: cfg.Now}
+	}
 	cfg.Limits = cfg.Limits.Default()
 	st := ops.Meter(cfg.Store, cfg.Metrics)
 	pacer := ops.NewPacer(cfg.Limits)
 	stopping, stop := context.WithCancel(context.Background())
 	s := &Server{
 		// A path that is not clean is not known: the redirect would pass the guard by, and repeat a token of the query.
-		stop: stop, health: ops.NewHealth(st, cfg.Log), router: mux.NewRouter().SkipClean(true),
+		stop: stop, board: cfg.Boards, health: ops.NewHealth(st, cfg.Log), router: mux.NewRouter().SkipClean(true),
 		hub: hub.New(hub.Config{
 			Store: st, Now: cfg.Now, Member: cfg.Limits.Member, Log: cfg.Log,
 			Caller: caller, Pace: pacer.Turn, Refused: cfg.Metrics.CountRefusal,
@@ -93,6 +99,9 @@ func New(cfg Config) *Server {
 	routes := append([]admin.Route{
 		get("/v1/sync", ops.Route{Name: "sync", Access: ops.Devices, Token: hub.Token}, s.hub),
 		get("/v1/device", ops.Route{Name: "device", Access: ops.Devices}, http.HandlerFunc(device)),
+		get(boardsPath, ops.Route{Name: "boards", Access: ops.Devices}, s.boards()),
+		get(teamPath, ops.Route{Name: "team", Access: ops.Devices}, s.team()),
+		get(companyPath, ops.Route{Name: "admin-boards", Access: ops.Companies, Scope: store.ScopeRead}, http.HandlerFunc(s.companyBoards)),
 		get(repo.Path, ops.Route{Name: "repo", Access: ops.Devices, Token: repo.Token}, s.repo),
 		get(repo.DocumentsPath, ops.Route{Name: "documents", Access: ops.Devices, Token: repo.Token, Share: s.repo.Share}, http.HandlerFunc(s.repo.Documents)),
 		{Method: http.MethodOptions, Path: repo.DocumentsPath, Route: ops.Route{Name: "documents", Share: s.repo.Share}, Handler: http.HandlerFunc(s.repo.Preflight)},

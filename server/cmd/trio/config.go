@@ -42,7 +42,8 @@ type config struct {
 
 	Limits ops.Limits
 
-	FitAt time.Duration // after midnight; below zero: never
+	FitAt       time.Duration // after midnight; below zero: never
+	BoardsEvery time.Duration // 0: never
 
 	LogLevel  slog.Level
 	LogFormat string
@@ -140,6 +141,17 @@ func settings(c *config) []setting {
 		{
 			"learning", "fit-at", "HH:MM", "of the night, by this machine's clock, at which each company's playbook learns from what its members logged; off: never",
 			"a time of day such as 03:30, or off", clock(&c.FitAt), "03:30",
+		},
+
+		{
+			"boards", "boards-every", "DURATION", "from one look at what members did to the next, for leaderboards and reports to sponsors; 0: only what trio board reads",
+			"a duration from 10s to 24h, such as 5m, or 0", func(s string) bool {
+				if s == "0" {
+					c.BoardsEvery = 0
+					return true
+				}
+				return duration(&c.BoardsEvery, 10*time.Second, 24*time.Hour)(s)
+			}, "5m",
 		},
 
 		{"logs", "log-level", "LEVEL", "debug, info, warn or error", "debug, info, warn or error", level(&c.LogLevel), "info"},

@@ -38,6 +38,7 @@ usage: trio COMMAND [FLAG ...]
   restore  puts a backup back
   verify   says what is wrong with the server's data, or a backup
   admin    companies, members, invitations, devices and keys of a data folder
+  board    who did most in a week and a month, and how a team stands
   playbook what a company tells its promoters' devices: begin, check, compare, publish
   pull     append a company's new activity to a file
   device   a promoter's book on this computer
@@ -59,7 +60,7 @@ func main() {
 func run(ctx context.Context, args []string) int {
 	commands := map[string]func(context.Context, []string) error{
 		"serve": serve, "config": configure, "health": health, "version": version, "demo": demo, "admin": administer, "bench": measure,
-		"backup": backup, "restore": restore, "verify": verify, "playbook": playbooks,
+		"backup": backup, "restore": restore, "verify": verify, "playbook": playbooks, "board": boards,
 	}
 	if len(args) == 0 {
 		fmt.Fprint(os.Stderr, usage)
@@ -252,13 +253,17 @@ newest three are kept.
 	c := &config{}
 	settings(c) // all of them as they are by default, and no listener for an operator
 	c.Data, c.Listen, c.Operator, c.App = dir, *listen, "", *phones
-	r, err := start(st, c, now, slog.Default())
+	boards := newBoards(st.SQLite, now)
+	r, err := start(st, boards, c, now, slog.Default())
 	if err != nil {
 		c.Listen = "127.0.0.1:0"
-		if r, err = start(st, c, now, slog.Default()); err != nil {
+		if r, err = start(st, boards, c, now, slog.Default()); err != nil {
 			return err
 		}
 	}
+	looking, end := context.WithCancel(ctx)
+	defer end()
+	go keepBoards(looking, boards, c, slog.Default())
 	url := "http://" + r.addr.String()
 	fmt.Printf("Server at %s, data in %s\n\n", url, dir)
 	tenant, err := st.CreateTenant(ctx, "Demo")

@@ -20,6 +20,7 @@ import (
 	"trio/clients/phone"
 	"trio/clients/qr"
 	"trio/server"
+	"trio/server/board"
 	"trio/server/ops"
 	"trio/server/store"
 )
@@ -62,7 +63,7 @@ func appOf(setting string) (fs.FS, error) {
 }
 
 // start serves a store as c says, on clock now.
-func start(st store.Store, c *config, now func() time.Time, log *slog.Logger) (*running, error) {
+func start(st store.Store, b *board.Boards, c *config, now func() time.Time, log *slog.Logger) (*running, error) {
 	t, err := tlsConfig(c, log)
 	if err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func start(st store.Store, c *config, now func() time.Time, log *slog.Logger) (*
 	counted := ops.Listen(l, m, ops.ListenConfig{Connections: c.Connections, Unknown: c.Limits.Unknown, Proxies: c.Proxies})
 	s := server.New(server.Config{
 		Store: st, Log: log, Now: now, Metrics: m, Limits: c.Limits, Proxies: c.Proxies, Origins: c.Origins, HSTS: t != nil, Crowded: counted.Crowded,
-		PublicURL: c.publicURL(l.Addr().String()), QR: qr.SVG, App: phones,
+		PublicURL: c.publicURL(l.Addr().String()), QR: qr.SVG, Boards: b, App: phones,
 	})
 	// Of a caller's mistakes, TLS handshakes of strangers mostly: nothing that an operator can mend.
 	quiet := slog.NewLogLogger(log.Handler(), slog.LevelDebug)
@@ -182,13 +183,15 @@ func serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	r, err := start(st, c, time.Now, log)
+	b := newBoards(st.SQLite, time.Now)
+	r, err := start(st, b, c, time.Now, log)
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
 	nights, endNights := context.WithCancel(ctx)
 	defer endNights()
 	go learnNightly(nights, st.SQLite, c, r.metrics, log)
+	go keepBoards(nights, b, c, log)
 	log.Info("serving", "addr", r.addr.String(), "tls", c.tls(), "data", c.Data, "version", ops.ThisBuild().Version)
 	err = r.wait(ctx)
 	endNights() // a night that is cut short has published nothing
