@@ -43,7 +43,7 @@ type Boards struct {
 }
 
 // fresh is how old the view of a company may be that a request is answered from.
-const fresh = 20 * time.Second
+const fresh = 10 * time.Second
 
 // company is what is in memory of one: some hundred bytes a member, and 8 a metric and day of the last weeks on which the member
 // did something.

@@ -39,7 +39,8 @@ type Teammate struct {
 	Of      int               `json:"averageOf,omitempty"` // weeks that are averaged, whole ones; average is in tenths of goal days
 	Streak  int32             `json:"streak,omitempty"`
 	Today   bool              `json:"today,omitempty"`  // today is a goal day
-	Line    map[string]string `json:"line,omitempty"`   // what a coach would say: only what the log proves
+	Line    map[string]string `json:"line,omitempty"`   // what a coach is told: only what the log proves
+	Say     map[string]string `json:"say,omitempty"`    // … and the same as it is said to the member
 	Badges  []Recognised      `json:"badges,omitempty"` // of the last days
 	Cheer   string            `json:"cheer,omitempty"`  // why to cheer: badge, line, today; the strongest
 }
@@ -133,6 +134,7 @@ func teammate(doc *playbook.Doc, m *store.Member, s *Sheet, now int64) Teammate 
 	if h.Line.Code != ranking.NoLine {
 		first, _, _ := strings.Cut(strings.TrimSpace(m.Name), " ")
 		row.Line = map[string]string{"en": h.Line.ForCoach("en", first), "es": h.Line.ForCoach("es", first)}
+		row.Say = map[string]string{"en": h.Line.Sentence("en"), "es": h.Line.Sentence("es")}
 	}
 	for _, a := range s.Awards {
 		g, ok := r.Recognition(a)

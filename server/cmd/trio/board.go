@@ -158,9 +158,9 @@ func (p *boardPrinter) view(v *board.View) {
 		for _, row := range b.Rows {
 			told := ""
 			if n := row[2] - row[3]; n > 0 {
-				told = fmt.Sprintf("  (%d of it told by the member)", n)
+				told = fmt.Sprintf("  and %d told by the member", n)
 			}
-			p.line("%4d  %-32s %8d%s", row[0], v.People[row[1]], row[2], told)
+			p.line("%4d  %-32s %8d%s", row[0], v.People[row[1]], row[3], told)
 		}
 		if len(b.Rows) == 0 {
 			p.line("      nobody yet")

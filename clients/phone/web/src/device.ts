@@ -119,8 +119,45 @@ export interface Sync {
   newer?: number // a playbook that this build cannot read
 }
 
+/** Words are a text in the languages of the playbook. */
+export type Words = Record<string, string>
+/** Kept is what the server last said, and when. */
+export interface Kept<T> { at?: number; body?: T }
+
+export interface Recognised { person: number; badge: string; label: Words; measure: string; level: number; count: number; day: string; near?: boolean }
+/** Place is a rank, a number in people, how much was done, and how much of it was captured rather than reported. */
+export type Place = [rank: number, person: number, done: number, captured: number]
+export type Scope = 'company' | 'team' | 'downline'
+export interface Boards {
+  off?: boolean
+  hidden?: boolean // the member is on none
+  today: string
+  me: number
+  metrics: { name: string; label: Words; unit: string; capture: Words }[]
+  periods: { kind: 'week' | 'month'; from: string; to: string }[]
+  people: string[]
+  boards: { scope: Scope; period: number; metric: number; of: number; rows: Place[]; me?: Place }[]
+  recognised: Recognised[]
+}
+export interface Teammate {
+  name: string
+  private?: boolean
+  waiting?: boolean
+  goals?: { metric: string; label: Words; capture: Words; daily: number; want: number; done: number; captured: number }[]
+  weeks?: { monday: string; met: number; asked: number; full?: boolean }[]
+  average?: number
+  averageOf?: number
+  streak?: number
+  today?: boolean
+  line?: Words // for the sponsor
+  say?: Words // the same, for the member
+  badges?: Omit<Recognised, 'person'>[]
+  cheer?: 'badge' | 'line' | 'today'
+}
+export interface Team { off?: boolean; more?: boolean; people: Teammate[] }
+
 /** Member is whose book this is; joined is false while it is nobody's. */
-export interface Member { joined: boolean; name?: string; language?: string; zone?: string; member?: string; device?: string; left?: number /* ms, when the phone was emptied as its access was taken back */ }
+export interface Member { joined: boolean; name?: string; language?: string; zone?: string; boards?: string; member?: string; device?: string; left?: number /* ms, when the phone was emptied as its access was taken back */ }
 
 export interface Device {
   /** call asks. A command that writes takes effect once for a key, which is drawn anew when none is given. */

@@ -44,3 +44,6 @@ export function ago(ms: number, now = Date.now()): string {
   if (Math.abs(minutes) < 24 * 60) return f.format(Math.round(minutes / 60), 'hour')
   return f.format(Math.round(minutes / (24 * 60)), 'day')
 }
+
+/** said is a text that came in the languages of the company. */
+export const said = (words: Record<string, string> = {}) => words[language.value] ?? words['en'] ?? Object.values(words)[0] ?? ''

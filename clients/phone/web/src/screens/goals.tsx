@@ -4,6 +4,7 @@ import { day, number, t } from '../i18n'
 import { ask, habit } from '../state'
 import { Sheet } from '../ui/bits'
 import { Icon } from '../ui/icon'
+import { Together } from './boards'
 
 const colours = ['var(--brand)', 'var(--ember)', 'light-dark(#5b4bb7, #b6a8ff)', 'light-dark(#0d6c93, #7fd0f2)', 'light-dark(#8a6a00, #e6c65a)', 'var(--soft)']
 
@@ -52,6 +53,7 @@ export function Goals() {
           </li>
         ))}</ul>
       </section>
+      <section><Together /></section>
       {setting && <Setting h={h} onClose={() => set(false)} />}
     </>
   )

@@ -4,6 +4,7 @@ import { type Key } from '../i18n'
 import { later } from '../later'
 import { list, three } from '../state'
 import { Again } from './again'
+import { BoardsScreen } from './boards'
 import { Data } from './data'
 import { Goals } from './goals'
 import { Import } from './import'
@@ -13,6 +14,7 @@ import { Person } from './person'
 import { Review } from './review'
 import { Share } from './share'
 import { Syncing } from './sync'
+import { TeamScreen } from './team'
 import { Today } from './today'
 import { Welcome } from './welcome'
 
@@ -33,6 +35,7 @@ export const screens: Record<string, Screen> = {
   '': today,
   add: today, // a sheet over it
   again: { show: Again, tab: 'more', title: () => 'again.title', deep: true },
+  boards: { show: BoardsScreen, tab: 'goals', title: () => 'boards.title', deep: true },
   card: { show: later(() => import('./card')), tab: 'more', title: () => 'card.title', deep: true },
   data: { show: Data, tab: 'more', title: () => 'data.title', deep: true },
   goals: { show: Goals, tab: 'goals', title: () => 'goals.title' },
@@ -43,6 +46,7 @@ export const screens: Record<string, Screen> = {
   review: { show: Review, tab: 'today', title: () => 'review.title', deep: true },
   share: { show: Share, tab: 'goals', title: () => 'share.head', deep: true },
   sync: { show: Syncing, tab: 'more', title: () => 'sync.title', deep: true },
+  team: { show: TeamScreen, tab: 'goals', title: () => 'team.title', deep: true },
   welcome: { show: Welcome, tab: 'today', alone: true },
 }
 export const screenAt = (where: string): Screen => screens[where] ?? today

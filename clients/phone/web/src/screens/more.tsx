@@ -7,6 +7,7 @@ import { remember } from '../keep'
 import { touring } from '../tour'
 import { Segments, Sheet } from '../ui/bits'
 import { Icon } from '../ui/icon'
+import { Together } from './boards'
 import { Leave } from './leave'
 
 const themes = ['auto', 'light', 'dark', 'sun'] as const
@@ -28,6 +29,14 @@ export function More() {
           <p class="soft small">{t('more.zone')}: {(me?.zone || Intl.DateTimeFormat().resolvedOptions().timeZone).replace(/_/g, ' ')}</p>
         </div>
       </section>
+      {!touring.value && <section><h2 class="part">{t('boards.together')}</h2>
+        <Together />
+        <div class="card list" style={{ marginTop: '12px' }}>
+          <button class="line-link" role="switch" aria-checked={me?.boards !== 'off'} style={{ width: '100%', minHeight: '72px', textAlign: 'start' }} onClick={() => void ask('setProfile', { key: 'boards', value: me?.boards === 'off' ? 'on' : 'off' }).then(refresh)}>
+            <span>{t('more.boards')}<small class="soft small" style={{ display: 'block' }}>{t(me?.boards === 'off' ? 'more.boards.off' : 'more.boards.on')}</small></span><i class="switch" aria-hidden="true" />
+          </button>
+        </div>
+      </section>}
       <section><h2 class="part">{t('more.language')}</h2>
         <Segments label={t('more.language')} value={language.value as 'en' | 'es'} onPick={talk} all={[{ value: 'en', label: 'English' }, { value: 'es', label: 'Español' }]} />
       </section>
