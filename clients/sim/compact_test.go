@@ -22,7 +22,7 @@ const compactDir = "TRIO_TEST_COMPACT_DIR"
 
 // foldingDevice opens the server's store and the one device of TestDeviceKilledWhileItFolds.
 func foldingDevice(t *testing.T, dir string) (*rig, store.Device, *replica.Replica) {
-	g := &rig{T: t, ctx: t.Context(), path: filepath.Join(dir, "s.db")}
+	g := &rig{T: t, ctx: t.Context(), path: filepath.Join(dir, "s.db"), clock: time.Now}
 	g.open()
 	t.Cleanup(func() { g.st.Close() })
 	b, err := os.ReadFile(filepath.Join(dir, "device"))

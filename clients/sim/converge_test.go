@@ -1,8 +1,10 @@
 package sim_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -20,6 +22,7 @@ import (
 	"trio/ranking/playbook"
 	"trio/replica"
 	"trio/replica/importer"
+	"trio/server/board"
 	"trio/server/hub"
 	"trio/server/learn"
 	"trio/server/store"
@@ -610,6 +613,9 @@ func (w *world) check() {
 	if got, want := serverReads(w.ctx, w.store, first.id.Member, w.must), factsOf(want); got != want {
 		w.must(fmt.Errorf("the server reads other facts than devices:\n%s", diff(want, got)))
 	}
+	if got, want := serverCounts(w.ctx, w.store, first.r, w.must), habitOf(w.ctx, first.r, w.must); got != want {
+		w.must(fmt.Errorf("the server counts goals as\n%s\na device as\n%s", got, want))
+	}
 
 	// The feed: every action once, in the order of the cursor, whatever the size of a page.
 	count := map[crdt.EntryID]int{}
@@ -703,6 +709,37 @@ func serverReads(ctx context.Context, st *store.SQLite, m crdt.MemberID, must fu
 	}
 	slices.Sort(rows)
 	return strings.Join(rows, "\n")
+}
+
+// habitOf is what a device shows of goals and of the badges that were given.
+func habitOf(ctx context.Context, r *replica.Replica, must func(error)) string {
+	h, err := r.Habit(ctx)
+	must(err)
+	return fmt.Sprintf("%+v\n%v", h.Habit, h.Held)
+}
+
+// serverCounts is the same as the server counts it from its store, for boards, after a sheet was kept and read again.
+func serverCounts(ctx context.Context, st *store.SQLite, r *replica.Replica, must func(error)) string {
+	h, err := r.Habit(ctx)
+	must(err)
+	made, _, err := board.ReadSheet(ctx, st, h.Rules, r.Member(), 0)
+	must(err)
+	s, err := board.DecodeSheet(made.Encode())
+	must(err)
+	if !slices.Equal(made.Days, s.Days) || !slices.Equal(made.Awards, s.Awards) {
+		must(errors.New("a sheet that was kept is another one"))
+	}
+	is := s.Keeper(h.Rules).At(h.Now)
+	held := slices.Clone(is.Awards)
+	for _, a := range s.Awards {
+		if !slices.ContainsFunc(held, func(o ranking.Award) bool { return o.Badge == a.Badge && o.Level == a.Level }) {
+			held = append(held, a)
+		}
+	}
+	slices.SortStableFunc(held, func(a, b ranking.Award) int {
+		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Badge, b.Badge), cmp.Compare(a.Level, b.Level))
+	})
+	return fmt.Sprintf("%+v\n%v", is, held)
 }
 
 func diff(a, b string) string {

@@ -36,10 +36,11 @@ type rig struct {
 	st     *store.SQLite
 	tenant store.Tenant
 	member crdt.MemberID
+	clock  func() time.Time // the server's
 }
 
 func newRig(t *testing.T) *rig {
-	g := &rig{T: t, ctx: t.Context(), path: filepath.Join(t.TempDir(), "s.db")}
+	g := &rig{T: t, ctx: t.Context(), path: filepath.Join(t.TempDir(), "s.db"), clock: time.Now}
 	g.open()
 	var err error
 	g.tenant, err = g.st.CreateTenant(g.ctx, "A")
@@ -81,7 +82,7 @@ func (g *rig) replica(d store.Device, path string) *replica.Replica {
 
 // sync runs one connection until nothing moves; down is told before each frame to the device.
 func (g *rig) sync(r *replica.Replica, d store.Device, down func(wire.Frame)) error {
-	dv, sv := r.NewSession("t"), hub.NewSession(g.st, d, "c", time.Now)
+	dv, sv := r.NewSession("t"), hub.NewSession(g.st, d, "c", g.clock)
 	b, err := dv.Hello(g.ctx)
 	g.ok(err)
 	up := [][]byte{b}
