@@ -32,7 +32,8 @@ usage: trio device [--data DIR] [--name NAME] COMMAND [ARGUMENT ...]
                       with --name before it, under another name than the computer's own
   join URL CODE       the same with the code of the invitation; or with a device token
   profile [KEY=VALUE ...]
-                      show the member's profile, or set name=Maya, zone=Europe/Madrid, language=es
+                      show the member's profile, or set name=Maya, zone=Europe/Madrid, language=es, boards=off: your
+                      numbers are then for you alone
   top                 what is due right now, the next three to do of prospects and of members, with numbers, and
                       the reminder that is due
   did N [OUTCOME]     log that you did what top shows as number N; OUTCOME is no_answer, not_ready, answered,
@@ -57,6 +58,9 @@ usage: trio device [--data DIR] [--name NAME] COMMAND [ARGUMENT ...]
   goal DIMENSION N    commit to N a day: outreach, followup, learn (minutes), share, …; 0 ends it. From today on, or
                       from tomorrow where it would undo a day that is done
   goals               how today, this week and the streak stand, and the reminder that is due
+  boards              who did most of what this week and month, your own place, and who was recognised; without the
+                      server as it last said
+  team                how the commitments of those stand whom you sponsor, likewise
   rest [DATE|DAYS]    a rest day: today, a date, or days of each week such as sa su; rest none ends the weekly ones,
                       rest off DATE makes a date a day like others
   import FILE [CODE]  bring a vCard file, a table of contacts or an export of orders in; CODE is the calling
@@ -174,6 +178,7 @@ var commands = map[string]struct {
 	"snooze": {2, 100, "words that find the contact, and a date or days"}, "stage": {2, 100, "words that find the contact, and prospect, customer or promoter"},
 	"consent": {2, 100, "words that find the contact, and given, opted_out or unknown"}, "undo": {0, 0, "no argument"},
 	"done": {1, 100, "what a goal counts, and minutes, a number or words that find a contact"}, "goal": {2, 2, "a dimension and a number, such as outreach 3"}, "goals": {0, 0, "no argument"},
+	"boards": {0, 0, "no argument"}, "team": {0, 0, "no argument"},
 	"rest":   {0, 7, "a date, or days of the week"},
 	"import": {1, 2, "one file, and maybe a calling code such as +34"}, "sync": {0, 0, "no argument"}, "status": {0, 0, "no argument"},
 	"export": {1, 2, "a file to write, and maybe all, people.vcf, people.csv, log.csv or book.json"}, "bring": {1, 1, "one file"},
@@ -422,6 +427,10 @@ func (a *app) do(ctx context.Context, command string, args []string) error {
 		return a.rest(ctx, args)
 	case "goals":
 		return a.goals(ctx)
+	case "boards":
+		return a.boards(ctx)
+	case "team":
+		return a.team(ctx)
 	case "import":
 		return a.importFile(ctx, args)
 	case "pair":
@@ -454,13 +463,13 @@ func (a *app) pull(ctx context.Context) error {
 }
 
 // shown are the fields of the profile that the command line knows.
-var shown = []string{crdt.ProfileName, crdt.ProfileZone, crdt.ProfileLanguage}
+var shown = []string{crdt.ProfileName, crdt.ProfileZone, crdt.ProfileLanguage, crdt.ProfileBoards}
 
 func (a *app) profile(ctx context.Context, args []string) error {
 	for _, arg := range args {
 		key, value, ok := strings.Cut(arg, "=")
 		if !ok || !slices.Contains(shown, key) {
-			return wrong("want name=…, zone=… or language=…", "%q is not a field of the profile", arg)
+			return wrong("want name=…, zone=…, language=… or boards=…", "%q is not a field of the profile", arg)
 		}
 		if key == crdt.ProfileLanguage {
 			tongue, _, _ := strings.Cut(strings.ReplaceAll(strings.TrimSpace(value), "_", "-"), "-")

@@ -45,6 +45,9 @@ type Boards struct {
 // fresh is how old the view of a company may be that a request is answered from.
 const fresh = 10 * time.Second
 
+// stale is after how long standings are sorted anew though nobody did anything: a day may have begun.
+const stale = 10 * time.Minute
+
 // company is what is in memory of one: some hundred bytes a member, and 8 a metric and day of the last weeks on which the member
 // did something.
 type company struct {
@@ -59,7 +62,8 @@ type company struct {
 	at      time.Time
 	all     []*person // in the order in which they were made
 	of      map[crdt.MemberID]*person
-	cache   map[span][][]standing // of the whole company
+	cache   map[span][][]standing // of the whole company …
+	cached  time.Time             // … since then
 }
 
 // person is a member as boards need one.
@@ -149,12 +153,14 @@ func (c *company) refresh(ctx context.Context, st Store, now time.Time) error {
 			p.up.below = append(p.up.below, p)
 		}
 	}
+	same := slices.Equal(c.all, all)
 	c.all = all
 	for {
 		list, next, err := st.Folds(ctx, c.id, c.mark, 0)
 		if err != nil {
 			return err
 		}
+		same = same && len(list) == 0
 		for i := range list {
 			f := &list[i]
 			p := c.of[f.Member]
@@ -171,7 +177,10 @@ func (c *company) refresh(ctx context.Context, st Store, now time.Time) error {
 			break
 		}
 	}
-	c.at, c.cache = now, map[span][][]standing{}
+	c.at = now
+	if age := now.Sub(c.cached); !same || c.cache == nil || age < 0 || age > stale {
+		c.cache, c.cached = map[span][][]standing{}, now
+	}
 	return nil
 }
 
@@ -347,10 +356,10 @@ func (b *Boards) Fold(ctx context.Context, t store.Tenant) (r Report, err error)
 	c := b.company(t)
 	c.turn.Lock()
 	err = c.refresh(ctx, b.Store, b.now())
-	var stale []crdt.MemberID
+	var behind []crdt.MemberID
 	for _, p := range c.all {
 		if p.seq != p.changes {
-			stale = append(stale, p.id)
+			behind = append(behind, p.id)
 		}
 	}
 	rules, f := c.doc, c.form
@@ -361,7 +370,7 @@ func (b *Boards) Fold(ctx context.Context, t store.Tenant) (r Report, err error)
 	}
 	var done []store.Fold
 	worked := time.Now()
-	for i, id := range stale {
+	for i, id := range behind {
 		s, seq, err := ReadSheet(ctx, b.Store, rules.Goals, id, b.now().UnixMilli())
 		if ctx.Err() != nil {
 			return r, ctx.Err()
@@ -382,7 +391,7 @@ func (b *Boards) Fold(ctx context.Context, t store.Tenant) (r Report, err error)
 			r.Folded++
 			done = append(done, store.Fold{Member: id, Seq: seq, Form: f, Data: s.Encode()})
 		}
-		if len(done) == batch || i == len(stale)-1 {
+		if len(done) == batch || i == len(behind)-1 {
 			if err := b.Store.SaveFolds(ctx, done); err != nil {
 				return r, err
 			}
@@ -395,7 +404,7 @@ func (b *Boards) Fold(ctx context.Context, t store.Tenant) (r Report, err error)
 			worked = time.Now()
 		}
 	}
-	if len(stale) > 0 {
+	if len(behind) > 0 {
 		c.turn.Lock()
 		err = c.refresh(ctx, b.Store, b.now())
 		c.turn.Unlock()

@@ -353,7 +353,11 @@ func DecodeSheet(b []byte) (*Sheet, error) {
 		s.Met = append(s.Met, last)
 	}
 	last = 0
-	for i := range many(2) {
+	days := many(2)
+	if days > 0 {
+		s.Days = make([]ranking.Tally, 0, days)
+	}
+	for i := range days {
 		last = next(last, i == 0)
 		t := ranking.Tally{Day: last}
 		for range many(4) {

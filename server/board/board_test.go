@@ -1,0 +1,268 @@
+package board
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"trio/crdt"
+	"trio/crdt/automerge"
+	"trio/crdt/book"
+	"trio/crdt/crdttest"
+	"trio/ranking"
+	"trio/ranking/playbook"
+	"trio/server/store"
+)
+
+func some() *Sheet {
+	s := &Sheet{
+		Off:    true,
+		Zones:  []book.Field{{Key: crdt.ProfileZone, Value: automerge.Value{Kind: automerge.KindString, Str: "Europe/Madrid"}}, {Key: crdt.ZoneKey("2026-11-25"), Value: automerge.Value{Kind: automerge.KindString, Str: "UTC"}}},
+		Plan:   ranking.Plan{Goals: []ranking.Commitment{{From: 20000, Metric: 1, Want: 5}, {From: 20400, Metric: 3}}, Rest: []ranking.Day{20500}, Weekly: []ranking.WeeklyRest{{From: 20501, Days: 96}}},
+		Awards: []ranking.Award{{Badge: "streak", Level: 2, Day: 20502}},
+		Met:    []ranking.Day{20498, 20500, 20501},
+	}
+	for d := ranking.Day(20490); d < 20503; d += 3 {
+		t := ranking.Tally{Day: d}
+		t.Main[0], t.Early[2], t.Captured[15] = int32(d-20480), 1<<29, 7
+		s.Days = append(s.Days, t)
+	}
+	return s
+}
+
+// TestSheetIsKept: what is kept is what was made, and anything cut or altered in its frame is none.
+func TestSheetIsKept(t *testing.T) {
+	for _, s := range []*Sheet{{}, {Unread: true}, some()} {
+		b := s.Encode()
+		again, err := DecodeSheet(b)
+		if err != nil || !reflect.DeepEqual(again, s) {
+			t.Fatalf("%+v came back as %+v, %v", s, again, err)
+		}
+		for n := range b {
+			if _, err := DecodeSheet(b[:n]); err == nil {
+				t.Fatalf("cut after %d of %d bytes it is still one", n, len(b))
+			}
+		}
+		if _, err := DecodeSheet(append(b, 0)); err == nil {
+			t.Fatal("with a byte more it is still one")
+		}
+	}
+	rules := playbook.Default().Goals
+	f := form(rules)
+	rules.Metrics[0].Points++
+	if form(rules) != f {
+		t.Error("points do not change how days are summed")
+	}
+	if rules.GraceMinutes++; form(rules) == f {
+		t.Error("the grace does")
+	}
+}
+
+// FuzzDecodeSheet: what is read is written again as it was, and counts without harm.
+func FuzzDecodeSheet(f *testing.F) {
+	f.Add(some().Encode())
+	f.Add((&Sheet{}).Encode())
+	rules := playbook.Default().Goals
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := DecodeSheet(b)
+		if err != nil {
+			return
+		}
+		again, err := DecodeSheet(s.Encode())
+		if err != nil || !reflect.DeepEqual(again, s) {
+			t.Fatalf("%+v came back as %+v, %v", s, again, err)
+		}
+		if len(s.Days) < 100 {
+			s.Keeper(rules).At(ranking.Moment{Day: 20500})
+		}
+		if s.Home() == nil {
+			t.Fatal("nowhere at home")
+		}
+	})
+}
+
+// hall is a store with a company.
+type hall struct {
+	testing.TB
+	st     *store.SQLite
+	tenant store.Tenant
+	now    time.Time
+}
+
+func newHall(t testing.TB) *hall {
+	h := &hall{TB: t, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	var err error
+	h.st, err = store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "trio.db"), Logger: slog.New(slog.DiscardHandler)})
+	h.ok(err)
+	t.Cleanup(func() { h.st.Close() })
+	h.tenant, err = h.st.CreateTenant(t.Context(), "A")
+	h.ok(err)
+	return h
+}
+
+func (h *hall) ok(err error) {
+	if err != nil {
+		h.Helper()
+		h.Fatal(err)
+	}
+}
+
+// year makes a member with a year of so many entries a day, folded as a store has them.
+func (h *hall) year(n uint64, daily int) crdt.MemberID {
+	ctx := h.Context()
+	id, err := h.st.CreateMember(ctx, store.Member{Tenant: h.tenant, Name: "Maya Torres"})
+	h.ok(err)
+	d, _, err := h.st.CreateDevice(ctx, id, "desk")
+	h.ok(err)
+	b := crdttest.NewBook(h, n, 0)
+	b.Devices = []automerge.ActorID{crdt.NewActor(d.ID, 1)}
+	b.Now = h.now.AddDate(-1, 0, 0)
+	b.Entries(365*daily, 365, b.Import(200))
+	for from := 0; from < len(b.Items); from += 1000 {
+		var push []store.Item
+		for _, it := range b.Items[from:min(from+1000, len(b.Items))] {
+			push = append(push, store.Item{Doc: it.Doc, Change: it.Change})
+		}
+		_, err := h.st.Append(ctx, id, push)
+		h.ok(err)
+	}
+	for {
+		n, err := h.st.Compact(ctx, id, 64)
+		h.ok(err)
+		if n == 0 {
+			return id
+		}
+	}
+}
+
+// TestEverySheetIsKeptOnce: two that look at a company at the same time keep the same, and rules that count in another way have
+// all read again.
+func TestEverySheetIsKeptOnce(t *testing.T) {
+	h := newHall(t)
+	ctx := t.Context()
+	ids := []crdt.MemberID{h.year(1, 1), h.year(2, 1)}
+	clock := func() time.Time { return h.now }
+	a, b := &Boards{Store: h.st, Now: clock}, &Boards{Store: h.st, Now: clock}
+	var both sync.WaitGroup
+	for _, by := range []*Boards{a, b} {
+		both.Go(func() {
+			if _, err := by.Fold(ctx, h.tenant); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	both.Wait()
+	first := map[crdt.MemberID][]byte{}
+	for _, id := range ids {
+		f, err := h.st.FoldOf(ctx, id)
+		h.ok(err)
+		first[id] = f.Data
+	}
+	d := playbook.Default()
+	d.Version, d.Goals.GraceMinutes = 9, 1
+	h.publish(d)
+	if r, err := a.Fold(ctx, h.tenant); err != nil || r.Folded != 2 {
+		t.Errorf("by other rules: %+v, %v", r, err)
+	}
+	d.Version, d.Boards = 10, playbook.Boards{Metrics: []string{"texts"}, Places: 3, Names: playbook.FullName}
+	h.publish(d)
+	r, err := a.Fold(ctx, h.tenant)
+	v, verr := a.Company(ctx, h.tenant, Choice{})
+	if err != nil || verr != nil || r.Folded != 0 || len(v.Metrics) != 1 || v.Metrics[0].Name != "texts" || len(v.Boards[1].Rows) == 0 || v.People[0] != "Maya Torres" {
+		t.Errorf("other boards of the same rules: %+v, %v %v: %+v", r, err, verr, v)
+	}
+	d.Version, d.Boards.Off, d.Boards.TeamOff = 11, true, true
+	h.publish(d)
+	h.now = h.now.Add(time.Minute)
+	if v, err := a.View(ctx, h.tenant, ids[0]); err != nil || !v.Off || v.Boards != nil || v.Recognised != nil {
+		t.Errorf("of a company that has none: %+v, %v", v, err)
+	}
+	if v, err := a.Team(ctx, h.tenant, ids[0]); err != nil || !v.Off || len(v.Rows) > 0 {
+		t.Errorf("of a company that has none: %+v, %v", v, err)
+	}
+	if _, err := a.View(ctx, h.tenant, crdt.MemberID{1}); !errors.Is(err, ErrMember) {
+		t.Errorf("for nobody: %v", err)
+	}
+	if bytes.Equal(first[ids[0]], nil) {
+		t.Error("nothing was kept")
+	}
+}
+
+func (h *hall) publish(d *playbook.Doc) {
+	h.Helper()
+	doc, err := playbook.Parse(d.Encode())
+	h.ok(err)
+	heads, err := h.st.PlaybookHeads(h.Context(), []store.Tenant{h.tenant})
+	h.ok(err)
+	_, err = h.st.PublishPlaybook(h.Context(), store.Playbook{Tenant: h.tenant, Version: doc.Version, Hash: doc.Hash(), By: "a test", Doc: doc.Encode()}, heads[h.tenant].Version)
+	h.ok(err)
+}
+
+// BenchmarkBoard measures what a member who acted costs a look, and what 10,000 cost of whom nobody did.
+//
+//	go test -run '^$' -bench Board -benchtime 1x ./server/board
+func BenchmarkBoard(b *testing.B) {
+	for name, daily := range map[string]int{"member of 20 a day": 20, "member of 100 a day": 100} {
+		b.Run(name, func(b *testing.B) {
+			h := newHall(b)
+			id := h.year(1, daily)
+			rules := playbook.Default().Goals
+			size := 0
+			for b.Loop() {
+				s, _, err := ReadSheet(b.Context(), h.st, rules, id, h.now.UnixMilli())
+				h.ok(err)
+				size = len(s.Encode())
+			}
+			b.ReportMetric(float64(size), "bytes-kept")
+		})
+	}
+	b.Run("10,000 members", func(b *testing.B) {
+		h := newHall(b)
+		ctx := b.Context()
+		rules := playbook.Default().Goals
+		s, _, err := ReadSheet(ctx, h.st, rules, h.year(1, 20), h.now.UnixMilli())
+		h.ok(err)
+		data := s.Encode()
+		const members = 10_000
+		var many sync.WaitGroup
+		ids := make([]crdt.MemberID, members)
+		for w := range 100 {
+			many.Go(func() {
+				for i := w; i < members; i += 100 {
+					id, err := h.st.CreateMember(ctx, store.Member{Tenant: h.tenant, Name: "Maya Torres"})
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					ids[i] = id
+				}
+			})
+		}
+		many.Wait()
+		for from := 0; from < members; from += 500 {
+			var folds []store.Fold
+			for _, id := range ids[from : from+500] {
+				folds = append(folds, store.Fold{Member: id, Form: form(rules), Data: data})
+			}
+			h.ok(h.st.SaveFolds(ctx, folds))
+		}
+		boards := &Boards{Store: h.st, Now: func() time.Time { return h.now }}
+		took := func(what string, f func()) {
+			began := time.Now()
+			f()
+			b.ReportMetric(time.Since(began).Seconds()*1000, "ms-"+what)
+		}
+		for b.Loop() {
+			boards.companies = nil
+			took("first-look", func() { _, err := boards.Fold(ctx, h.tenant); h.ok(err) })
+			took("next-look", func() { _, err := boards.Fold(ctx, h.tenant); h.ok(err) })
+			took("first-view", func() { _, err := boards.View(ctx, h.tenant, ids[7]); h.ok(err) })
+			took("next-view", func() { _, err := boards.View(ctx, h.tenant, ids[8]); h.ok(err) })
+		}
+	})
+}
