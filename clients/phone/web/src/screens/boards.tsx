@@ -10,7 +10,7 @@ import { Hexagon } from '../ui/hexagon'
 /** What this screen was last set to; it stays while the app is open. */
 const span = signal<'week' | 'month'>('week')
 const scope = signal<Scope>('company')
-const metric = signal(0)
+const metric = signal('') // by name; "": the first one on which somebody stands
 
 /** useKept is what the phone keeps of a server's answer, again whenever it may be another. */
 export function useKept<T>(what: 'boards' | 'team'): Kept<T> | null {
@@ -34,8 +34,10 @@ export function BoardsScreen() {
   if (!b || b.off) return <Empty title={t(b?.off ? 'boards.none' : 'boards.empty')} hint={b?.off ? '' : t('boards.empty.hint')} />
   const scopes = (['company', 'team', 'downline'] as const).filter(s => b.boards.some(x => x.scope === s))
   const among = scopes.includes(scope.value) ? scope.value : 'company'
-  const at = Math.min(metric.value, b.metrics.length - 1)
   const period = b.periods.findIndex((p, i) => p.kind === span.value && (before ? i > 0 && b.periods[i - 1]!.kind === p.kind : true))
+  const picked = b.metrics.findIndex(m => m.name === metric.value)
+  const lively = b.boards.find(x => x.scope === among && x.period === period && x.rows.length > 0)
+  const at = picked >= 0 ? picked : lively?.metric ?? 0
   const board = b.boards.find(x => x.scope === among && x.period === period && x.metric === at)
   const when = b.periods[period]
   return (
@@ -47,7 +49,7 @@ export function BoardsScreen() {
       <div class="lists">
         <section>
           <div class="chips" role="radiogroup" aria-label={t('boards.what')}>{b.metrics.map((m, i) => (
-            <button key={m.name} role="radio" aria-checked={i === at} onClick={() => { metric.value = i }}>{capital(said(m.label))}</button>
+            <button key={m.name} role="radio" aria-checked={i === at} onClick={() => { metric.value = m.name }}>{capital(said(m.label))}</button>
           ))}</div>
           {when && <div class="span">
             <button class="round" disabled={before} aria-label={t('boards.earlier')} onClick={() => setBefore(true)}><Icon name="back" /></button>
@@ -56,7 +58,7 @@ export function BoardsScreen() {
           </div>}
           {board && <Ranking key={`${among} ${period} ${at}`} b={b} rows={board.rows} unit={b.metrics[at]!.unit} />}
           {board?.me && <Mine b={b} me={board.me} of={board.of} unit={b.metrics[at]!.unit} />}
-          <p class="soft small note">{t('boards.counted')}: {said(b.metrics[at]?.capture)}.</p>
+          <p class="soft small note">{capital(said(b.metrics[at]?.capture))}.</p>
         </section>
         <section>
           <Recognition b={b} />
