@@ -102,7 +102,7 @@ function Mine({ b, me, of, unit }: { b: Boards; me: Place; of: number; unit: str
 /** Score is how much was captured as it happened, and how much more is the member's word. */
 function Score({ done, captured, unit }: { done: number; captured: number; unit: string }) {
   const told = t('boards.told', { n: amount(done - captured, unit) })
-  return <span class="score"><b class="num">{amount(captured, unit)}</b>{done > captured && <small title={told}><span aria-hidden="true">{t('boards.told.short', { n: number(done - captured) })}</span><span class="hide">{told}</span></small>}</span>
+  return <span class="score"><b class={`num ${captured > 0 || done === 0 ? '' : 'word'}`}>{amount(captured || done, unit)}</b>{done > captured && <small title={told}><span aria-hidden="true">{captured > 0 ? t('boards.told.short', { n: number(done - captured) }) : t('boards.told.all')}</span><span class="hide">{told}</span></small>}</span>
 }
 
 function Recognition({ b }: { b: Boards }) {
