@@ -1,6 +1,7 @@
 // Boards on a phone: brought by the server, shown as last known when it is gone, one's own place in sight, somebody recognised to be
 // cheered, a team for who sponsors one, and a member who wants to be seen by nobody.
 import path from 'node:path'
+import axe from 'axe-core'
 import { admin, atDesk, base, code, field, kill, must, play, profile, run, safe, serve, shot, tmp, join } from './lib.mjs'
 
 await play(async () => {
@@ -63,6 +64,22 @@ await play(async () => {
   must(/Ben Okafor/.test(text) && /Rosa Delgado/.test(text), 'a sponsor sees the direct team')
   must(/Ben: the first goal day is done/.test(text), 'with what the log proves, and nothing of what was not done')
   await shot(phone, 'team')
+
+  // Everybody can use them, with somebody on the board and in the team, in every theme.
+  await phone.emulateMedia({ reducedMotion: 'reduce' })
+  for (const theme of ['light', 'dark', 'sun']) {
+    await phone.evaluate(t => { document.documentElement.dataset.theme = t }, theme)
+    for (const [screen, there] of [['boards', '.ranks'], ['team', '.mate']]) {
+      await go(screen)
+      await phone.locator(there).first().waitFor()
+      await phone.waitForTimeout(150)
+      await phone.evaluate(`${axe.source}; 0`)
+      const { violations } = await phone.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'], resultTypes: ['violations'] }))
+      for (const v of violations) console.error(`  ${screen} ${theme}: ${v.id}: ${v.nodes[0].html.slice(0, 160)} ${v.nodes[0].any[0]?.message ?? ''}`)
+      must(violations.length === 0, `axe finds nothing on ${screen}, ${theme}`)
+    }
+  }
+  await phone.evaluate(() => { document.documentElement.dataset.theme = 'light' })
 
   await phone.evaluate(() => navigator.serviceWorker.ready)
   await phone.waitForFunction(async () => { // all that the app needs lies on the phone

@@ -111,7 +111,7 @@ function Recognition({ b }: { b: Boards }) {
   if (people.size === 0) return null
   return (
     <>
-      <h3>{t('boards.recognised')}</h3>
+      <h2 class="part">{t('boards.recognised')}</h2>
       <ul class="card list cheers">{[...people].map(([who, all]) => {
         const name = b.people[who] ?? ''
         const best = all.find(r => r.measure === 'streak') ?? all[0]!

@@ -17,8 +17,8 @@ export function TeamScreen() {
   return (
     <>
       <p class="soft note">{t('team.people', { n: team.people.length })}</p>
-      {first.length > 0 && <section><h3>{t('team.who')}</h3><ul class="mates">{first.map((p, i) => <Mate key={`${p.name} ${i}`} p={p} />)}</ul></section>}
-      {rest.length > 0 && <section>{first.length > 0 && <h3>{t('team.others')}</h3>}<ul class="mates">{rest.map((p, i) => <Mate key={`${p.name} ${i}`} p={p} />)}</ul></section>}
+      {first.length > 0 && <section><h2 class="part">{t('team.who')}</h2><ul class="mates">{first.map((p, i) => <Mate key={`${p.name} ${i}`} p={p} />)}</ul></section>}
+      {rest.length > 0 && <section>{first.length > 0 && <h2 class="part">{t('team.others')}</h2>}<ul class="mates">{rest.map((p, i) => <Mate key={`${p.name} ${i}`} p={p} />)}</ul></section>}
       {team.more && <p class="soft small note">{t('team.more')}</p>}
       <AsOf at={kept.at} />
     </>
@@ -33,7 +33,7 @@ function Mate({ p }: { p: Teammate }) {
     : p.cheer === 'line' ? `${name}: ${said(p.say)}` : t('team.cheer.words.today', { name })
   return (
     <li class="card mate">
-      <div class="who"><Face name={p.name} /><div><h2>{p.name}</h2>
+      <div class="who"><Face name={p.name} /><div><h3>{p.name}</h3>
         <p class="soft small">{p.private ? <><Icon name="lock" />{t('team.private')}</> : p.waiting ? t('team.waiting')
           : [p.averageOf && p.average ? t('team.average', { n: number((p.average ?? 0) / 10) }) : '', p.streak ? t('team.streak', { n: p.streak }) : ''].filter(Boolean).join(' · ')}</p></div></div>
       {p.weeks && <Weeks weeks={p.weeks} />}
