@@ -44,7 +44,12 @@ func TestBoardCommand(t *testing.T) {
 		t.Errorf("%+v, %v", v, err)
 	}
 	for _, args := range [][]string{
-		{}, {"x"}, {"99"}, {company, "more"}, {company, "--week", "2026-W54"}, {company, "--team", "somebody"},
+		{},
+		{"x"},
+		{"99"},
+		{company, "more"},
+		{company, "--week", "2026-W54"},
+		{company, "--team", "somebody"},
 		{company, "--team", "00000000-0000-7000-8000-000000000000"},
 	} {
 		cmd := program(append([]string{"board", "--data", c.data}, args...)...)
