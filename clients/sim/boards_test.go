@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +127,7 @@ func rows(v *board.View, scope, kind, from, metric string) (all []string, me boa
 			me = *b.Me
 		}
 	}
+	slices.Sort(all) // who shares a rank stands in the order of ids
 	return all, me
 }
 
