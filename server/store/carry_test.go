@@ -39,7 +39,7 @@ func TestCarryOver(t *testing.T) {
 	must(err)
 	phone, phoneToken, err := s.CreateDevice(ctx, maya, "phone")
 	must(err)
-	_, laptopToken, err := s.CreateDevice(ctx, maya, "laptop")
+	laptop, laptopToken, err := s.CreateDevice(ctx, maya, "laptop")
 	must(err)
 	key, secret, err := s.CreateAPIKey(ctx, tenant, "reports", store.ScopeFeed)
 	must(err)
@@ -58,7 +58,21 @@ func TestCarryOver(t *testing.T) {
 	}
 	publish(s, 1, 0, "one")
 
+	subscribe := func(d store.Device) {
+		t.Helper()
+		must(s.Subscribe(ctx, store.Subscription{Device: d.ID, Endpoint: "https://push.example.net/" + d.Name, Public: make([]byte, 65), Secret: make([]byte, 16)}))
+	}
+	subscribe(phone)
+	subscribe(laptop)
 	must(store.Backup(ctx, path, copied, nil))
+	webPush, err := s.WebPushKey(ctx, []byte("a key"))
+	must(err)
+	given := time.UnixMilli(1_800_000_000_000)
+	for _, r := range []bool{true, false} {
+		if ok, err := s.SetReminder(ctx, store.Reminder{Member: maya, Next: given, Given: given}, time.Time{}); ok != r || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
 	publish(s, 2, 1, "two")
 	must(s.TakePlaybook(ctx, tenant, 7))
 	must(s.RevokeDevice(ctx, phone.ID))
@@ -110,6 +124,15 @@ func TestCarryOver(t *testing.T) {
 	}
 	if heads, err := s.PlaybookHeads(ctx, []store.Tenant{tenant}); err != nil || heads[tenant].Taken != 7 {
 		t.Errorf("playbooks: %+v, %v", heads, err)
+	}
+	if key, err := s.WebPushKey(ctx, []byte("another")); err != nil || string(key) != string(webPush) {
+		t.Errorf("the key for web push: %q, %v", key, err)
+	}
+	if list, err := s.Subscriptions(ctx, maya); err != nil || len(list) != 1 || list[0].Device != laptop.ID {
+		t.Errorf("subscribed: %+v, %v", list, err)
+	}
+	if list, err := s.Reminders(ctx, given, store.Reminder{}, 0); err != nil || len(list) != 1 || !list[0].Given.Equal(given) {
+		t.Errorf("the reminder, which was given since: %+v, %v", list, err)
 	}
 	if c, err := s.TenantByID(ctx, tenant); err != nil || c.Members != 2 || c.Devices != 4 {
 		t.Errorf("the company: %+v, %v", c, err)

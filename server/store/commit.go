@@ -215,6 +215,12 @@ type writer struct {
 	bookHead, addBook, takeBook         *stmt
 	foldRow, dropFold, addFold          *stmt
 	skipVersions                        *stmt
+	webPushKey, setWebPushKey           *stmt
+	subscribe, unsubscribe, endpointOf  *stmt
+	byEndpoint, subscribed, failures    *stmt
+	remind, reminded, setReminder       *stmt
+	noReminder, hasReminder, memberRow  *stmt
+	claim, forgetClaims                 *stmt
 	probeSave, probe, probeUndo, probed *stmt
 	dataVersion                         *stmt
 }
@@ -348,6 +354,22 @@ func (w *writer) texts() []text {
 		{&w.dropFold, "DELETE FROM folds WHERE member = ?"},
 		{&w.addFold, "INSERT INTO folds (tenant, member, seq, form, data) VALUES (?, ?, ?, ?, ?)"},
 		{&w.skipVersions, skipVersions},
+		{&w.webPushKey, webPushKey},
+		{&w.setWebPushKey, "INSERT INTO meta VALUES ('web push', ?)"},
+		{&w.subscribe, "INSERT OR REPLACE INTO subscriptions VALUES (?, ?, ?, ?, ?, ?, 0)"},
+		{&w.endpointOf, "SELECT member, endpoint, failures FROM subscriptions WHERE device = ?"},
+		{&w.byEndpoint, "SELECT device FROM subscriptions WHERE endpoint = ?"},
+		{&w.unsubscribe, "DELETE FROM subscriptions WHERE device = ?"},
+		{&w.subscribed, "SELECT 1 FROM subscriptions WHERE member = ? LIMIT 1"},
+		{&w.failures, "UPDATE subscriptions SET failures = ? WHERE device = ?"},
+		{&w.hasReminder, "SELECT 1 FROM reminders WHERE member = ?"},
+		{&w.remind, "INSERT INTO reminders VALUES (?, 0, 0, 0, 0)"},
+		{&w.noReminder, "DELETE FROM reminders WHERE member = ?"},
+		{&w.reminded, "SELECT m.id, r.next FROM members m JOIN reminders r ON r.member = m.id WHERE m.uid = ?"},
+		{&w.setReminder, "UPDATE reminders SET next = ?, given = ?, ignored = ?, head = ? WHERE member = ?"},
+		{&w.memberRow, "SELECT id FROM members WHERE uid = ?"},
+		{&w.claim, "INSERT INTO notices VALUES (?, ?, ?) ON CONFLICT DO NOTHING"},
+		{&w.forgetClaims, "DELETE FROM notices WHERE (member, key) IN (SELECT member, key FROM notices WHERE until < ? LIMIT 100)"},
 		{&w.probeSave, "SAVEPOINT probe"},
 		{&w.probe, "INSERT INTO meta VALUES ('probe', zeroblob(20000))"},
 		{&w.probeUndo, "ROLLBACK TO probe"},

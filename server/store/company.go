@@ -330,6 +330,69 @@ func (h PlaybookHead) Counts(version uint32) uint32 {
 	return uint32(max(taken, min(uint64(version), taken+MaxPlaybookAhead, uint64(h.Version)+maxClaimed)))
 }
 
+// Subscription is where a device's browser is sent notices.
+type Subscription struct {
+	Device   crdt.DeviceID
+	Member   crdt.MemberID
+	Tenant   Tenant
+	Endpoint string // a secret: who knows it, and the server's key, can make the device ring
+	Public   []byte // p256dh
+	Secret   []byte // auth
+	Created  time.Time
+	Failures int // deliveries that failed one after the other
+}
+
+// MaxEndpoint bounds the bytes of an endpoint, those of browsers have some 200. MaxFailures is how many deliveries fail one after the
+// other before a subscription is given up.
+const (
+	MaxEndpoint = 1024
+	MaxFailures = 10
+)
+
+// Reminder says how a member with subscriptions stands with the notice of the day.
+type Reminder struct {
+	Member  crdt.MemberID
+	Tenant  Tenant
+	Next    time.Time // when it is to be looked at again; zero: now
+	Given   time.Time // the last notice; zero: none yet
+	Ignored int       // notices one after the other upon which nothing was done
+	Head    uint64    // the member's newest change when it was looked at last
+}
+
+// MaxNoticeKey bounds the bytes of a notice's key.
+const MaxNoticeKey = 128
+
+// Notices are whom to tell of what is due, and what was told.
+type Notices interface {
+	// WebPushKey returns the store's private key for web push. The first caller's offer is kept for good, and all others get
+	// that one, at whichever node: it is durable before anybody is shown it.
+	WebPushKey(ctx context.Context, offer []byte) ([]byte, error)
+	// Subscribe keeps where a device is sent notices, in place of what it had, and takes it from whichever device had the same
+	// endpoint: the browser was made another device. Of s, Device, Endpoint, Public and Secret count. A member's first one
+	// makes a Reminder that is to be looked at now. ErrNotFound: no such device. Invalid for a revoked one, and for
+	// what is too long or empty.
+	Subscribe(ctx context.Context, s Subscription) error
+	// Unsubscribe forgets a device's subscription if it has that endpoint, or for "" any; that there is none is no error.
+	// Revoking a device and its leaving do so too, in the same write; with the last one of a member goes the Reminder.
+	Unsubscribe(ctx context.Context, d crdt.DeviceID, endpoint string) error
+	// Subscriptions returns those of a member's devices, in the order of the devices.
+	Subscriptions(ctx context.Context, m crdt.MemberID) ([]Subscription, error)
+	// Delivered notes how a delivery went: of a subscription that failed MaxFailures times one after the other nothing is kept. Of
+	// another endpoint than the device's, which is gone, nothing is noted.
+	Delivered(ctx context.Context, d crdt.DeviceID, endpoint string, ok bool) error
+
+	// Reminders returns those to be looked at until a time, the earliest first, behind one of the page before; the zero
+	// value begins. At most limit.
+	Reminders(ctx context.Context, until time.Time, after Reminder, limit int) ([]Reminder, error)
+	// SetReminder replaces a member's Reminder if its Next is still was, and says whether it did: of several who ask, at whichever
+	// node, one is told true, and what it is told is durable. It may then give the notice. Whoever gets an error
+	// does not know, and must not. A member without subscriptions has none.
+	SetReminder(ctx context.Context, r Reminder, was time.Time) (bool, error)
+	// ClaimNotice says whether the caller is the first to claim a notice of a member by its key, in the same way. A claim is
+	// kept until a time at least. ErrNotFound: no such member.
+	ClaimNotice(ctx context.Context, m crdt.MemberID, key string, until time.Time) (bool, error)
+}
+
 // Hint says that something about a member, or a company, may have changed. It may be lost, repeated or late: the store is
 // the truth.
 type Hint struct {

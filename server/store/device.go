@@ -145,6 +145,9 @@ func (s *SQLite) RevokeDevice(ctx context.Context, d crdt.DeviceID) error {
 			return noDevice(d), err
 		}
 		w.hint(Hint{Member: uid[crdt.MemberID](row[7]), People: true})
+		if err := w.dropSubscription(row[0], row[1]); err != nil {
+			return nil, err
+		}
 		// Written the second time too: who hears of it may rely on it.
 		if _, err := w.revoke.exec(w.now.UnixMilli(), row[0]); err != nil || row[2].(int64) != 0 {
 			return nil, err
@@ -284,6 +287,9 @@ func (s *SQLite) LeaveDevice(ctx context.Context, d crdt.DeviceID) error {
 			return notRevoked(d), nil
 		}
 		w.hint(Hint{Member: uid[crdt.MemberID](row[7]), People: true})
+		if err := w.dropSubscription(row[0], row[1]); err != nil {
+			return nil, err
+		}
 		_, err = w.leave.exec(w.now.UnixMilli(), row[0])
 		return nil, err
 	})

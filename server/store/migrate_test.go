@@ -62,7 +62,7 @@ func openOld(t *testing.T, layout int) (dir string, old oldDB) {
 // Databases of every layout that there was open, keep all that they hold, and what they hold goes on: it can be
 // overwritten, folded, counted.
 func TestMigration(t *testing.T) {
-	for _, layout := range []int{1, 2, 3} {
+	for _, layout := range []int{1, 2, 3, 4} {
 		t.Run(fmt.Sprint(layout), func(t *testing.T) {
 			dir, old := openOld(t, layout)
 			// Without room for it nothing is touched.
@@ -88,6 +88,7 @@ func TestMigration(t *testing.T) {
 			}
 			migratedPeople(t, s, old, began)
 			migratedPlaybooks(t, s, old)
+			migratedNotices(t, s, old)
 			migratedChanges(t, s, old)
 		})
 	}
@@ -185,6 +186,19 @@ func migratedPlaybooks(t *testing.T, s *store.SQLite, old oldDB) {
 	doc := []byte("{}")
 	if _, err := s.PublishPlaybook(t.Context(), store.Playbook{Tenant: old.Company, Version: 1, Hash: sha256.Sum256(doc), By: "Ann", Doc: doc}, 0); err != nil {
 		t.Error(err)
+	}
+}
+
+// migratedNotices: nobody asked for any, and now they can.
+func migratedNotices(t *testing.T, s *store.SQLite, old oldDB) {
+	t.Helper()
+	ctx := t.Context()
+	sub := store.Subscription{Device: old.Phone, Endpoint: "https://push.example.net/1", Public: make([]byte, 65), Secret: make([]byte, 16)}
+	if err := s.Subscribe(ctx, sub); err != nil {
+		t.Error(err)
+	}
+	if list, err := s.Subscriptions(ctx, old.Maya); err != nil || len(list) != 1 || list[0].Endpoint != sub.Endpoint {
+		t.Errorf("subscriptions %+v, %v", list, err)
 	}
 }
 

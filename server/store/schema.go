@@ -19,7 +19,7 @@ const applicationID = 0x5472696f
 //	3  quotas, teams, sponsors, scopes of keys, invitations, what is known of devices, what is kept of revoked ones;
 //	   documents of many writers
 //	4  playbooks
-//	5  folds
+//	5  folds; what browsers gave to be sent notices by, and which were given
 const schemaVersion = 5
 
 // layouts bring a database from each version to the next; a new one goes through all of them.
@@ -267,6 +267,10 @@ CREATE TABLE playbooks (
 ) STRICT;
 `
 
+// A device has one subscription, and an endpoint is one device's. reminders has a row for each member who has one, and none for others:
+// reminders.next is what processes compare and set, so that one of them gives a day's notice. A row of notices is one that was given; it
+// is of no use once the notice would be given no more. The key for web push is a row of meta.
+//
 // A fold is made of a member's documents and can be made anew, so nothing is lost with the table. A fold that is saved again gets
 // a new id, so that the ids of a company say what was saved since.
 const layout5 = `
@@ -280,6 +284,37 @@ CREATE TABLE folds (
 ) STRICT;
 
 CREATE INDEX folds_tenant ON folds (tenant, id);
+
+CREATE TABLE subscriptions (
+	device   INTEGER PRIMARY KEY REFERENCES devices,
+	member   INTEGER NOT NULL REFERENCES members,
+	endpoint TEXT NOT NULL UNIQUE,
+	public   BLOB NOT NULL,
+	secret   BLOB NOT NULL,
+	created  INTEGER NOT NULL,
+	failures INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX subscriptions_member ON subscriptions (member);
+
+CREATE TABLE reminders (
+	member  INTEGER PRIMARY KEY REFERENCES members,
+	next    INTEGER NOT NULL,
+	given   INTEGER NOT NULL,
+	ignored INTEGER NOT NULL,
+	head    INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX reminders_next ON reminders (next, member);
+
+CREATE TABLE notices (
+	member INTEGER NOT NULL REFERENCES members,
+	key    TEXT NOT NULL,
+	until  INTEGER NOT NULL,
+	PRIMARY KEY (member, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX notices_until ON notices (until);
 `
 
 // crowds has the documents of more than fewWriters writers: how many they are, how many of them nothing builds on, and the

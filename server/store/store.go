@@ -152,6 +152,9 @@ type Store interface {
 	// Folds are what was made of members' documents.
 	Folds
 
+	// Notices are whom to tell of what, and what was told.
+	Notices
+
 	// Nodes are the processes that serve one store.
 	Nodes
 

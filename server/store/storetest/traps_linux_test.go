@@ -45,9 +45,23 @@ const sound = "sound"
 
 var traps = []trap{
 	{
-		name: sound, tests: "Random|Nodes|Retain|Crash|PowerCut|Close",
+		name: sound, tests: "Random|Nodes|Retain|Crash|PowerCut|Close|Claims|Reminders",
 		make: func(*harness) func(store.Store, string) store.Store {
 			return func(s store.Store, _ string) store.Store { return s }
+		},
+	},
+	{
+		name: "own claims", what: "each node remembers which notices it gave, and none asks the others",
+		tests: "Claims", says: `was claimed by \d`,
+		make: func(*harness) func(store.Store, string) store.Store {
+			return func(s store.Store, _ string) store.Store { return &alone{Store: s, claimed: map[string]bool{}} }
+		},
+	},
+	{
+		name: "late claims", what: "a reminder is read, compared and written, and somebody else may write in between",
+		tests: "Reminders", says: `was set \d times`,
+		make: func(*harness) func(store.Store, string) store.Store {
+			return func(s store.Store, _ string) store.Store { return late{s} }
 		},
 	},
 	{
@@ -354,4 +368,41 @@ func (c *credulous) Heads(_ context.Context, ms []crdt.MemberID) (map[crdt.Membe
 		}
 	}
 	return heads, nil
+}
+
+// alone claims notices by itself.
+type alone struct {
+	store.Store
+	mu      sync.Mutex
+	claimed map[string]bool
+}
+
+func (a *alone) ClaimNotice(ctx context.Context, m crdt.MemberID, key string, until time.Time) (bool, error) {
+	if ok, err := a.Store.ClaimNotice(ctx, m, key+" ", until); err != nil {
+		return ok, err // what is refused is refused
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	k := string(m[:]) + key
+	ok := !a.claimed[k]
+	a.claimed[k] = true
+	return ok, nil
+}
+
+// late compares reminders before it sets them.
+type late struct{ store.Store }
+
+func (l late) SetReminder(ctx context.Context, r store.Reminder, was time.Time) (bool, error) {
+	list, err := l.Reminders(ctx, time.UnixMilli(1<<41), store.Reminder{}, 0)
+	if err != nil {
+		return false, err
+	}
+	for _, x := range list {
+		if x.Member == r.Member && x.Next.Equal(was) {
+			time.Sleep(time.Millisecond)
+			_, err := l.Store.SetReminder(ctx, r, was)
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
