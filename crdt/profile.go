@@ -21,6 +21,7 @@ const (
 	ProfilePhone    = "phone"    // of the member's own card, as typed
 	ProfileEmail    = "email"    // likewise
 	ProfileBoards   = "boards"   // BoardsOff: the member's numbers are shown to nobody else; BoardsOn, or nothing: as the company has it
+	ProfileRemind   = "remind"   // "09:00", in the home zone: when the day's notice comes; "off" for none
 	profileZone     = "zone/"
 	profileGoal     = "goal/"   // goal/<dimension>/<date>: how much a day, from the date on
 	profileRest     = "rest/"   // rest/<date>: the value is true
@@ -57,10 +58,52 @@ func (d Dimension) Valid() bool {
 // validQuiet reports whether s is "HH:MM-HH:MM".
 func validQuiet(s string) bool {
 	from, to, ok := strings.Cut(s, "-")
-	const form = "15:04"
-	_, err1 := time.Parse(form, from)
-	_, err2 := time.Parse(form, to)
-	return ok && err1 == nil && err2 == nil && len(from) == len(form) && len(to) == len(form)
+	_, ok1 := clock(from)
+	_, ok2 := clock(to)
+	return ok && ok1 && ok2
+}
+
+// RemindOff is the value of ProfileRemind that wants no notice of the day.
+const RemindOff = "off"
+
+// Remind returns at which minute of the day a member wants the day's notice by the value of ProfileRemind: at nine when none is set.
+// ok is false for none, and for what cannot be read.
+func Remind(value string) (minute int, ok bool) {
+	if value == "" {
+		return 9 * 60, true
+	}
+	return clock(value)
+}
+
+// clock reads "HH:MM" as a minute of the day.
+func clock(s string) (minute int, ok bool) {
+	if len(s) != 5 || s[2] != ':' {
+		return 0, false
+	}
+	for _, i := range []int{0, 1, 3, 4} {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+	}
+	h, m := int(s[0]-'0')*10+int(s[1]-'0'), int(s[3]-'0')*10+int(s[4]-'0')
+	return h*60 + m, h < 24 && m < 60
+}
+
+// QuietLeft returns how many minutes of quiet hours ("21:00-08:00", and where a member set none) are left at a minute of the day;
+// 0: it lies outside. What cannot be read are none.
+func QuietLeft(quiet string, minute int) int {
+	if quiet == "" {
+		quiet = "21:00-08:00"
+	}
+	a, b, _ := strings.Cut(quiet, "-")
+	begin, ok := clock(a)
+	end, ok2 := clock(b)
+	if !ok || !ok2 {
+		return 0
+	}
+	const day = 24 * 60
+	length, since := (end-begin+day)%day, (minute-begin+day)%day
+	return max(length-since, 0)
 }
 
 // GoalKey is the register of a commitment.
@@ -175,6 +218,11 @@ func CheckProfileField(key string, v *automerge.Value) error {
 	case ProfileBoards:
 		if v.Str != BoardsOn && v.Str != BoardsOff {
 			return fmt.Errorf("boards %.20q: want %s or %s", v.Str, BoardsOn, BoardsOff)
+		}
+		return nil
+	case ProfileRemind:
+		if _, ok := clock(v.Str); !ok && v.Str != RemindOff {
+			return fmt.Errorf("hour of the day's notice %.20q: want HH:MM, or off", v.Str)
 		}
 		return nil
 	}

@@ -32,8 +32,8 @@ const maxNews = 200
 // promoter, nor is what was followed by a touch. In quiet hours there are none, at home as where the contact lives (QuietUntil): what is
 // still news at their end is given then.
 func (r *Replica) Alerts(ctx context.Context, lang string) ([]Alert, error) {
-	quiet, err := r.quietHours(ctx)
-	if err != nil || quietLeft(quiet, r.moment().Minute) > 0 {
+	quiet, err := r.Profile(ctx, crdt.ProfileQuiet)
+	if err != nil || crdt.QuietLeft(quiet, r.moment().Minute) > 0 {
 		return nil, err
 	}
 	pb := r.Playbook().Ranking

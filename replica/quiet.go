@@ -3,7 +3,6 @@ package replica
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"trio/crdt"
@@ -12,24 +11,12 @@ import (
 	"trio/replica/sql"
 )
 
-// defaultQuiet are the quiet hours of a member who set none.
-const defaultQuiet = "21:00-08:00"
-
-// quietHours returns the member's quiet hours.
-func (r *Replica) quietHours(ctx context.Context) (string, error) {
-	quiet, err := r.Profile(ctx, crdt.ProfileQuiet)
-	if quiet == "" {
-		quiet = defaultQuiet
-	}
-	return quiet, err
-}
-
 // QuietUntil returns when a contact may be called or written to again, where it is now too late or too early for that by
 // the contact's own clock: the field zone, or the member's home where that is not known. It is zero when now is fine. The
 // hours are the profile's, from 21:00 to 08:00 when none are set. They hold for now: today's list names the contact all
 // the same.
 func (r *Replica) QuietUntil(ctx context.Context, c crdt.ContactID) (time.Time, error) {
-	quiet, err := r.quietHours(ctx)
+	quiet, err := r.Profile(ctx, crdt.ProfileQuiet)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -47,7 +34,7 @@ func (r *Replica) QuietUntil(ctx context.Context, c crdt.ContactID) (time.Time, 
 	}
 	const minute = 60_000
 	shown := now + int64(z.Offset(now))*1000
-	left := quietLeft(quiet, int(shown/minute%(24*60)))
+	left := crdt.QuietLeft(quiet, int(shown/minute%(24*60)))
 	if left == 0 {
 		return time.Time{}, nil
 	}
@@ -63,21 +50,6 @@ func (r *Replica) contactText(ctx context.Context, c crdt.ContactID, field strin
 		return "", nil
 	}
 	return s, err
-}
-
-// quietLeft returns how many minutes of quiet hours ("21:00-08:00") are left at a minute of the day; 0: it lies outside.
-// What cannot be read are none.
-func quietLeft(quiet string, minute int) int {
-	a, b, _ := strings.Cut(quiet, "-")
-	from, err := time.Parse("15:04", a)
-	until, err2 := time.Parse("15:04", b)
-	if err != nil || err2 != nil {
-		return 0
-	}
-	const day = 24 * 60
-	begin, end := from.Hour()*60+from.Minute(), until.Hour()*60+until.Minute()
-	length, since := (end-begin+day)%day, (minute-begin+day)%day
-	return max(length-since, 0)
 }
 
 // Ends returns what would take a suggestion off the list: see ranking.Playbook.Ends. It is none where the suggestion does not

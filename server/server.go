@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -20,6 +21,7 @@ import (
 	"trio/server/feed"
 	"trio/server/hub"
 	"trio/server/links"
+	"trio/server/notice"
 	"trio/server/ops"
 	"trio/server/repo"
 	"trio/server/store"
@@ -41,6 +43,8 @@ type Config struct {
 	QR        func(link string) (svg string, err error) // draws the links of invitations; nil: they come without
 	Boards    *board.Boards                             // one of its own, which reads nobody: boards are as others left them
 	App       fs.FS                                     // the app of phones, see OpenApp; nil: none is served
+	// Notices says how devices are told what is due; of it Subject, Hosts and what is for tests count. nil: they are not.
+	Notices *notice.Config
 }
 
 // Server answers devices and corporate over HTTP.
@@ -51,10 +55,11 @@ type Server struct {
 	health *ops.Health
 	router *mux.Router
 	stop   context.CancelFunc // ends requests that wait
+	tasks  sync.WaitGroup     // of the rooms that have none of their own
 }
 
 // New returns a server on a store, which stays the caller's to close, after Shutdown. It panics when PublicURL is not one
-// that admin.ParsePublicURL takes.
+// that admin.ParsePublicURL takes, or Notices cannot be (see notice.New).
 func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -110,6 +115,23 @@ func New(cfg Config) *Server {
 		get("/healthz", ops.Route{Name: "healthz", Quiet: true}, http.HandlerFunc(s.health.Alive)),
 		get("/readyz", ops.Route{Name: "readyz", Quiet: true}, http.HandlerFunc(s.health.Ready)),
 	}, people.Routes(cfg.Log)...)
+	if cfg.Notices != nil {
+		n := *cfg.Notices
+		n.Store, n.Log, n.Now, n.Connected, n.Count = st, cfg.Log, cfg.Now, s.hub.Connected, cfg.Metrics.Noticed
+		notices, err := notice.New(n)
+		if err != nil {
+			panic(err)
+		}
+		cfg.Metrics.NoticeOutcomes([]string{string(notice.Alert), string(notice.Due)}, notice.Outcomes)
+		cfg.Metrics.Watch("notices_waiting", "Notices that wait to be sent, or to be sent again.", func() float64 { return float64(notices.Waiting()) })
+		cfg.Metrics.Watch("notices_members", "Members of whom a device asked for notices.", func() float64 { return float64(notices.Members()) })
+		look := notice.Route
+		look.Body = 0
+		routes = append(routes, get(notice.Path, look, notices),
+			admin.Route{Method: http.MethodPut, Path: notice.Path, Route: notice.Route, Handler: notices},
+			admin.Route{Method: http.MethodDelete, Path: notice.Path, Route: look, Handler: notices})
+		s.tasks.Go(func() { notices.Run(stopping) })
+	}
 	if cfg.App != nil {
 		routes = append(routes, get(AppPath+"{file:.*}", ops.Route{Name: "app", Public: true}, app(cfg.App)))
 	}
@@ -165,5 +187,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	door := make(chan error, 1)
 	go func() { door <- s.repo.Shutdown(ctx) }()
-	return errors.Join(s.hub.Shutdown(ctx), <-door)
+	err := errors.Join(s.hub.Shutdown(ctx), <-door)
+	s.tasks.Wait()
+	return err
 }

@@ -310,6 +310,16 @@ func (h *Hub) Devices() (n int) {
 	return n
 }
 
+// Connected says whether a member's device is connected.
+func (h *Hub) Connected(m crdt.MemberID, d crdt.DeviceID) bool {
+	for _, c := range h.of(m) {
+		if c.session.dev.ID == d {
+			return true
+		}
+	}
+	return false
+}
+
 // Shutdown tells every device to come back and waits until all connections have ended, or until ctx does. What was seen of
 // devices is written before it returns.
 func (h *Hub) Shutdown(ctx context.Context) error {

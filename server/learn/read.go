@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"trio/crdt"
@@ -42,13 +43,22 @@ type member struct {
 	fields   int
 	logs     ledger.Log[book.Note]
 	bad      map[crdt.DocName]string
+	head     uint64
+
+	// What is noted for Book alone.
+	since   int64 // ms since 1970
+	now     int64
+	brought map[crdt.EntryID]bool
+	acted   int64
 }
 
 // Person is somebody in a member's book, as a device has them.
 type Person struct {
 	book.Person
 	Events []ranking.Event
-	Spent  []Spent // the orders that have an amount, by day
+	Spent  []Spent     // the orders that have an amount, by day
+	Notes  []book.Note // that these come from, by time; to be kept by nobody
+	Zone   string      // the contact's own time zone; "": not known
 }
 
 // Spent is what one order cost.
@@ -67,16 +77,48 @@ func (p *Person) Contact(m crdt.MemberID) *fit.Contact {
 // store held when Read began. Documents that cannot be read are left out and returned; an error says that nothing of the member
 // can be. An error of f ends it and is returned.
 func Read(ctx context.Context, st ledger.Orders, id crdt.MemberID, f func(*Person) error) (unread []Unread, err error) {
-	m := &member{
-		id: id, profile: map[string][]automerge.Entry{}, contacts: map[crdt.ContactID]map[string][]automerge.Entry{}, bad: map[crdt.DocName]string{},
-	}
-	_, err = ledger.Read(ctx, st, id, m.take, func(doc crdt.DocName, why string) { m.bad[doc] = why })
+	b, err := Open(ctx, st, id, math.MaxInt64, 0)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.people(ctx, f); err != nil {
+	if err := b.People(ctx, f); err != nil {
 		return nil, err
 	}
+	return b.Unread(), nil
+}
+
+// Book is all that is read of a member's documents, as a device has them that holds what the store held when Open began.
+type Book struct{ m *member }
+
+// Open reads a member's documents; an error says that nothing of the member can be. What systems brought (see Brought) is
+// noted from since on, and what the member did (see Acted) until now; ms since 1970.
+func Open(ctx context.Context, st ledger.Orders, id crdt.MemberID, since, now int64) (*Book, error) {
+	m := &member{
+		since: since, now: now, brought: map[crdt.EntryID]bool{},
+		id: id, profile: map[string][]automerge.Entry{}, contacts: map[crdt.ContactID]map[string][]automerge.Entry{}, bad: map[crdt.DocName]string{},
+	}
+	upto, err := ledger.Read(ctx, st, id, m.take, func(doc crdt.DocName, why string) { m.bad[doc] = why })
+	if err != nil {
+		return nil, err
+	}
+	m.head = upto
+	for doc := range m.bad { // half a document says what is not so
+		switch doc {
+		case crdt.ProfileDoc:
+			clear(m.profile)
+		case crdt.ContactsDoc:
+			clear(m.contacts)
+		}
+	}
+	return &Book{m}, nil
+}
+
+// People calls f with everybody who is ranked, in no order. An error of f ends it and is returned.
+func (b *Book) People(ctx context.Context, f func(*Person) error) error { return b.m.people(ctx, f) }
+
+// Unread are the documents that could not be read.
+func (b *Book) Unread() (unread []Unread) {
+	m := b.m
 	for _, doc := range slices.Sorted(func(yield func(crdt.DocName) bool) {
 		for d := range m.bad {
 			if !yield(d) {
@@ -84,10 +126,53 @@ func Read(ctx context.Context, st ledger.Orders, id crdt.MemberID, f func(*Perso
 			}
 		}
 	}) {
-		unread = append(unread, Unread{id, doc, m.bad[doc]})
+		unread = append(unread, Unread{m.id, doc, m.bad[doc]})
 	}
-	return unread, nil
+	return unread
 }
+
+// Head is the member's newest change that was read.
+func (b *Book) Head() uint64 { return b.m.head }
+
+// Home is the member's calendar.
+func (b *Book) Home() book.Calendar { return b.m.home() }
+
+// Setting is a text of the profile, "" for none; it is cut to what ranking reads of one.
+func (b *Book) Setting(key string) string {
+	v, ok := automerge.Winner(b.m.profile[key])
+	if !ok || v.Value.Kind != automerge.KindString {
+		return ""
+	}
+	return v.Value.Str
+}
+
+// Rests says whether a day is one of the member's rest days.
+func (b *Book) Rests(d ranking.Day) bool {
+	if v, ok := automerge.Winner(b.m.profile[crdt.RestKey(d.String())]); ok && v.Value.Kind == automerge.KindTrue {
+		return true
+	}
+	newest, days := "", int64(0)
+	for key, vs := range b.m.profile {
+		date, ok := crdt.SplitWeeklyRestKey(key)
+		if !ok || date > d.String() || date < newest {
+			continue
+		}
+		if v, ok := automerge.Winner(vs); ok && v.Value.Kind == automerge.KindInt {
+			newest, days = date, v.Value.Num
+		}
+	}
+	const thursday = 3 // the first day of 1970; Monday is 0
+	return days>>((int(d)%7+7+thursday)%7)&1 == 1
+}
+
+// Brought says whether systems brought an entry: it is of since or later, and its evidence says so.
+func (b *Book) Brought(e crdt.EntryID) bool { return b.m.brought[e] }
+
+// Has says whether there is an entry.
+func (b *Book) Has(e crdt.EntryID) bool { return b.m.logs.Has(e) }
+
+// Acted is when the member last logged something, or decided on a suggestion, ms since 1970; 0: never.
+func (b *Book) Acted() int64 { return b.m.acted }
 
 // take applies a change.
 func (m *member) take(doc crdt.DocName, c *automerge.Change) error {
@@ -98,13 +183,14 @@ func (m *member) take(doc crdt.DocName, c *automerge.Change) error {
 		}
 		switch {
 		case doc == crdt.ProfileDoc:
-			if _, ok := crdt.SplitZoneKey(op.Key); ok {
-				m.put(m.profile, op.Key, c.OpID(i), op, true)
-			}
+			m.put(m.profile, op.Key, c.OpID(i), op, true)
 		case doc == crdt.ContactsDoc:
 			m.field(c.OpID(i), op)
 		case doc.IsLog():
-			m.logs.Take(doc, c.OpID(i), op, func(id crdt.EntryID, e *crdt.Entry) book.Note { return book.NewNote(id, e) })
+			m.logs.Take(doc, c.OpID(i), op, func(id crdt.EntryID, e *crdt.Entry) book.Note {
+				m.note(id, e)
+				return book.NewNote(id, e)
+			})
 		}
 	}
 	if m.logs.Len() > maxEntries || m.fields > maxFields {
@@ -137,22 +223,36 @@ func (m *member) field(id automerge.OpID, op *automerge.Op) {
 	field := op.Key[37:]
 	read := false
 	switch family, _ := book.Family(field); family {
-	case crdt.FieldStage, crdt.FieldConsent, crdt.FieldSnooze, crdt.FieldSource, crdt.FieldCreated, crdt.FieldDeleted, crdt.FieldHousehold, crdt.FieldMergedInto:
+	case crdt.FieldStage, crdt.FieldConsent, crdt.FieldSnooze, crdt.FieldSource, crdt.FieldCreated, crdt.FieldDeleted, crdt.FieldHousehold, crdt.FieldMergedInto, crdt.FieldZone:
 		read = true
 	}
 	m.put(m.contacts[c], field, id, op, read)
 }
 
-// people folds what was read, until ctx ends or f fails.
-func (m *member) people(ctx context.Context, f func(*Person) error) error {
-	for doc := range m.bad { // half a document says what is not so
-		switch doc {
-		case crdt.ProfileDoc:
-			clear(m.profile)
-		case crdt.ContactsDoc:
-			clear(m.contacts)
+// note takes in what an entry tells of when somebody did something.
+func (m *member) note(id crdt.EntryID, e *crdt.Entry) {
+	at := e.Time().UnixMilli()
+	if e.Evidence >= crdt.E3 {
+		if at >= m.since {
+			m.brought[id] = true
+		}
+		return
+	}
+	switch e.Kind {
+	case crdt.Award, crdt.Nudge, crdt.Void: // the app's, or they take something back
+		return
+	case crdt.Suggestion:
+		if e.Choice == crdt.Shown {
+			return
 		}
 	}
+	if at <= m.now { // a clock that was ahead proves nothing
+		m.acted = max(m.acted, at)
+	}
+}
+
+// people folds what was read, until ctx ends or f fails.
+func (m *member) people(ctx context.Context, f func(*Person) error) error {
 	home := m.home()
 	cards, merged := m.cards()
 	into := book.Merges(func(c crdt.ContactID) (crdt.ContactID, error) { return cards[c].Into, nil })
@@ -190,7 +290,11 @@ func (m *member) people(ctx context.Context, f func(*Person) error) error {
 				spent = append(spent, Spent{n.Event.Day, n.Paid, n.Event.Cents})
 			}
 		}
-		if err := f(&Person{Person: *card.Person(home, events), Events: events, Spent: spent}); err != nil {
+		p := Person{Person: *card.Person(home, events), Events: events, Spent: spent, Notes: notes}
+		if v, ok := automerge.Winner(m.contacts[c][crdt.FieldZone]); ok && v.Value.Kind == automerge.KindString {
+			p.Zone = v.Value.Str
+		}
+		if err := f(&p); err != nil {
 			return err
 		}
 	}

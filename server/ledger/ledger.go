@@ -162,6 +162,16 @@ func (l *Log[T]) Put(doc crdt.DocName, entry crdt.EntryID, id automerge.OpID, re
 	l.of[k] = v
 }
 
+// Has says whether there is an entry, one that cannot be read too.
+func (l *Log[T]) Has(entry crdt.EntryID) bool {
+	for month := range l.months {
+		if _, ok := l.of[key{entry, uint16(month)}]; ok {
+			return true
+		}
+	}
+	return false
+}
+
 // All calls f with each entry, ascending by id: of two months the earlier one that can be read. Months that without names count as
 // not there.
 func (l *Log[T]) All(without func(crdt.DocName) bool, f func(crdt.EntryID, *T)) {

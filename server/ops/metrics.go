@@ -37,6 +37,7 @@ type Metrics struct {
 	fits        *prometheus.CounterVec // outcome
 	night       prometheus.Gauge
 	nightAt     prometheus.Gauge
+	notices     *prometheus.CounterVec // kind, outcome
 }
 
 // NewMetrics returns metrics that are all zero, beside those of the Go runtime and of the process.
@@ -64,6 +65,7 @@ func NewMetrics() *Metrics {
 		refused:     counters("changes_refused_total", "Changes that the store refused, by the protocol's code.", "code"),
 		pushFailed:  counters("pushes_failed_total", "Pushes that the store did not take, by reason; devices push them again.", "reason"),
 		served:      counter("feed_records_total", "Feed records read for companies."),
+		notices:     counters("notices_total", "Notices to devices, by kind and by what became of them.", "kind", "outcome"),
 		fits:        counters("playbook_fits_total", "Companies whose playbook a night looked at, by what became of it.", "outcome"),
 		night: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "trio_playbook_night_seconds", Help: "How long the last night took that fitted playbooks, all companies.",
@@ -100,7 +102,7 @@ func NewMetrics() *Metrics {
 	info.Set(1)
 	m.registry.MustRegister(
 		m.sockets, m.turnedAway, m.silent, m.received, m.sent, m.requests, m.seconds, m.limited, m.connRefused, m.stored, m.duplicates,
-		m.refused, m.push, m.pushFailed, m.served, m.fits, m.night, m.nightAt, info,
+		m.refused, m.push, m.pushFailed, m.served, m.fits, m.night, m.nightAt, m.notices, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -167,6 +169,18 @@ func (m *Metrics) NightEnded(took time.Duration) {
 	m.night.Set(took.Seconds())
 	m.nightAt.SetToCurrentTime()
 }
+
+// NoticeOutcomes says what notices there are and what can become of one, so that what has happened never is told as zero.
+func (m *Metrics) NoticeOutcomes(kinds, outcomes []string) {
+	for _, k := range kinds {
+		for _, o := range outcomes {
+			m.notices.WithLabelValues(k, o)
+		}
+	}
+}
+
+// Noticed counts what became of a notice to a device.
+func (m *Metrics) Noticed(kind, outcome string) { m.notices.WithLabelValues(kind, outcome).Inc() }
 
 // Handler serves the metrics in Prometheus' text format.
 func (m *Metrics) Handler() http.Handler {

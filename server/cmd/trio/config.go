@@ -22,6 +22,7 @@ import (
 
 	"trio/crdt/wire"
 	"trio/server/admin"
+	"trio/server/notice"
 	"trio/server/ops"
 )
 
@@ -44,6 +45,10 @@ type config struct {
 
 	FitAt       time.Duration // after midnight; below zero: never
 	BoardsEvery time.Duration // 0: never
+
+	Notices, NoticePrivate string // on or off
+	NoticeSubject          string
+	NoticeHosts            []string
 
 	LogLevel  slog.Level
 	LogFormat string
@@ -154,6 +159,23 @@ func settings(c *config) []setting {
 			}, "5m",
 		},
 
+		{
+			"notices", "notices", "on|off", "devices whose members ask for it are told what is due, by the push services of their browsers",
+			"on or off", choice(&c.Notices, "on", "off"), "on",
+		},
+		{
+			"notices", "notice-subject", "URL", "where push services may write to you, mailto: or https:; empty is public-url, and no notices where that is not https",
+			"mailto:somebody@example.com or https://example.com", subject(&c.NoticeSubject), "",
+		},
+		{
+			"notices", "notice-hosts", "NAMES", "of push services that notices may be sent to, separated by commas; *.example.net for what ends so, * for any",
+			"names such as push.example.net or *.example.net, separated by commas", pushHosts(&c.NoticeHosts), strings.Join(notice.DefaultHosts, ","),
+		},
+		{
+			"notices", "notice-private", "on|off", "push services may have private addresses, and other ports than 443: only for ones of your own",
+			"on or off", choice(&c.NoticePrivate, "on", "off"), "off",
+		},
+
 		{"logs", "log-level", "LEVEL", "debug, info, warn or error", "debug, info, warn or error", level(&c.LogLevel), "info"},
 		{"logs", "log-format", "FORMAT", "text or json", "text or json", choice(&c.LogFormat, "text", "json"), "text"},
 
@@ -252,6 +274,29 @@ func publicURL(p *string) func(string) bool {
 		_, err := admin.ParsePublicURL(s)
 		return s == "" || err == nil
 	}
+}
+
+func subject(p *string) func(string) bool {
+	return func(s string) bool { *p = s; return s == "" || notice.CheckSubject(s) == "" }
+}
+
+func pushHosts(p *[]string) func(string) bool {
+	return func(s string) bool {
+		*p = parts(s)
+		return !slices.ContainsFunc(*p, func(h string) bool { return notice.CheckHost(h) != "" })
+	}
+}
+
+// notices says how devices are told what is due; nil: they are not.
+func (c *config) notices() *notice.Config {
+	to := c.NoticeSubject
+	if to == "" && strings.HasPrefix(c.PublicURL, "https://") && notice.CheckSubject(c.PublicURL) == "" {
+		to = c.PublicURL
+	}
+	if c.Notices != "on" || to == "" {
+		return nil
+	}
+	return &notice.Config{Subject: to, Hosts: notice.Hosts{Names: c.NoticeHosts, Private: c.NoticePrivate == "on"}}
 }
 
 // parts splits a list at its commas.

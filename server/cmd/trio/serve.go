@@ -82,7 +82,7 @@ func start(st store.Store, b *board.Boards, c *config, now func() time.Time, log
 	counted := ops.Listen(l, m, ops.ListenConfig{Connections: c.Connections, Unknown: c.Limits.Unknown, Proxies: c.Proxies})
 	s := server.New(server.Config{
 		Store: st, Log: log, Now: now, Metrics: m, Limits: c.Limits, Proxies: c.Proxies, Origins: c.Origins, HSTS: t != nil, Crowded: counted.Crowded,
-		PublicURL: c.publicURL(l.Addr().String()), QR: qr.SVG, Boards: b, App: phones,
+		PublicURL: c.publicURL(l.Addr().String()), QR: qr.SVG, Boards: b, App: phones, Notices: c.notices(),
 	})
 	// Of a caller's mistakes, TLS handshakes of strangers mostly: nothing that an operator can mend.
 	quiet := slog.NewLogLogger(log.Handler(), slog.LevelDebug)

@@ -1,0 +1,156 @@
+package notice
+
+import (
+	"context"
+	"time"
+
+	"trio/crdt"
+	"trio/server/store"
+)
+
+// daily gives the notices of the day for which it is time, and reads the documents of those whose hour comes next, until it is
+// time for somebody else. What is read beforehand is used only if nothing was committed since.
+func (s *Service) daily(ctx context.Context) {
+	began := time.Now()
+	now := s.cfg.Now()
+	soon := map[crdt.MemberID]ready{}
+	worked := time.Duration(0)
+	busy := func() bool { return ctx.Err() != nil || time.Since(began) > s.cfg.Tick }
+	for after := (store.Reminder{}); ; {
+		page, err := s.cfg.Store.Reminders(ctx, now.Add(lead), after, 100)
+		if err != nil || len(page) == 0 {
+			if err != nil {
+				s.failed(ctx, "reminders not read", err)
+			}
+			break
+		}
+		after = page[len(page)-1]
+		var members []crdt.MemberID
+		for _, r := range page {
+			members = append(members, r.Member)
+		}
+		heads, err := s.cfg.Store.Heads(ctx, members)
+		if err != nil {
+			s.failed(ctx, "heads not read", err)
+			break
+		}
+		for _, r := range page {
+			at := time.Now()
+			early := r.Next.After(now)
+			has, ok := s.ready[r.Member]
+			if ok && (has.head != heads[r.Member] || !has.next.Equal(r.Next)) {
+				ok = false
+			}
+			if early && (ok || busy() || paused(&r, heads[r.Member])) {
+				if ok {
+					soon[r.Member] = has
+				}
+				continue
+			}
+			if !ok && !paused(&r, heads[r.Member]) {
+				when := now
+				if early {
+					when = r.Next
+				}
+				x, err := s.look(ctx, r.Member, r.Tenant, when)
+				if err != nil {
+					s.failed(ctx, "reminder not looked at", err)
+					x = nil // who cannot be read is told nothing, today
+				}
+				has = ready{x, r.Next}
+			} else if !ok {
+				has = ready{}
+			}
+			if early {
+				if has.news != nil {
+					soon[r.Member] = has
+				}
+			} else if err := s.remind(ctx, &r, has.news, now); err != nil {
+				s.failed(ctx, "reminder not set", err)
+			}
+			worked = time.Since(at)
+			if !ok && has.news != nil && s.cfg.Rest(ctx, worked) != nil {
+				return
+			}
+			now = s.cfg.Now()
+		}
+	}
+	s.ready = soon
+}
+
+// paused says whether a member let so many notices pass that they stopped, and has committed nothing since: then there is nothing
+// to look at.
+func paused(r *store.Reminder, head uint64) bool {
+	return !r.Next.IsZero() && r.Ignored >= MaxIgnored && r.Head == head
+}
+
+// remind decides whether a member is given the notice of the day and when to look again, and gives it, if it was this process
+// that decided. Without news the member is looked at again the next day.
+func (s *Service) remind(ctx context.Context, r *store.Reminder, x *news, now time.Time) error {
+	next, give := decide(r, x, now)
+	var n Notice
+	var to []store.Subscription
+	if give {
+		_, ends := x.hours(now)
+		var ok bool
+		if n, ok = newDue(x.due, earlier(ends, now.Add(12*time.Hour))); ok {
+			var err error
+			if to, err = s.cfg.Store.Subscriptions(ctx, r.Member); err != nil {
+				return err
+			}
+		}
+	}
+	ok, err := s.cfg.Store.SetReminder(ctx, next, r.Next)
+	if err != nil || !ok {
+		return err
+	}
+	s.noted(next)
+	s.give(to, n)
+	return nil
+}
+
+// decide is the rule: see the package comment. It returns the reminder as it is to be from now on.
+func decide(r *store.Reminder, x *news, now time.Time) (next store.Reminder, give bool) {
+	next = *r
+	next.Next = now.Add(24 * time.Hour)
+	if x == nil {
+		return next, false
+	}
+	next.Head = x.head
+	if x.acted >= r.Given.UnixMilli() || r.Given.IsZero() {
+		next.Ignored = 0
+	}
+	if !x.wanted {
+		return next, false // a change of the profile brings the member here sooner
+	}
+	last, hour := x.hours(now)
+	next.Next = hour
+	today := x.home.Day(now.UnixMilli())
+	switch {
+	case r.Next.IsZero(): // has just subscribed, or changed the hour: the next one is the first
+	case now.Sub(last) >= window || x.home.Day(last.UnixMilli()) != today: // nobody looked in time
+	case !r.Given.IsZero() && x.home.Day(r.Given.UnixMilli()) >= today:
+	case next.Ignored >= MaxIgnored:
+	case x.resting(today):
+	case x.acted != 0 && x.home.Day(x.acted) >= today:
+	case len(x.due[0])+len(x.due[1]) == 0:
+	default:
+		if end := quietNow(x.quiet, x.home.On(today), now.UnixMilli()); !end.IsZero() {
+			if end.Sub(last) < window {
+				next.Next = end
+			}
+			return next, false
+		}
+		next.Given = now
+		next.Ignored++
+		return next, true
+	}
+	return next, false
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
