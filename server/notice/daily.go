@@ -14,10 +14,9 @@ func (s *Service) daily(ctx context.Context) {
 	began := time.Now()
 	now := s.cfg.Now()
 	soon := map[crdt.MemberID]ready{}
-	worked := time.Duration(0)
 	busy := func() bool { return ctx.Err() != nil || time.Since(began) > s.cfg.Tick }
 	for after := (store.Reminder{}); ; {
-		page, err := s.cfg.Store.Reminders(ctx, now.Add(lead), after, 100)
+		page, err := s.cfg.Store.Reminders(ctx, now.Add(lead), after, 500)
 		if err != nil || len(page) == 0 {
 			if err != nil {
 				s.failed(ctx, "reminders not read", err)
@@ -25,9 +24,11 @@ func (s *Service) daily(ctx context.Context) {
 			break
 		}
 		after = page[len(page)-1]
-		var members []crdt.MemberID
+		var members []crdt.MemberID // whose time it is
 		for _, r := range page {
-			members = append(members, r.Member)
+			if !r.Next.After(now) {
+				members = append(members, r.Member)
+			}
 		}
 		heads, err := s.cfg.Store.Heads(ctx, members)
 		if err != nil {
@@ -35,47 +36,47 @@ func (s *Service) daily(ctx context.Context) {
 			break
 		}
 		for _, r := range page {
-			at := time.Now()
-			early := r.Next.After(now)
 			has, ok := s.ready[r.Member]
-			if ok && (has.head != heads[r.Member] || !has.next.Equal(r.Next)) {
-				ok = false
-			}
-			if early && (ok || busy() || paused(&r, heads[r.Member])) {
+			ok = ok && has.next.Equal(r.Next)
+			if r.Next.After(now) {
+				if !ok && r.Ignored < MaxIgnored && !busy() { // who let them pass is looked at only if something was committed
+					has, ok = ready{s.mustLook(ctx, &r, r.Next), r.Next}, true
+				}
 				if ok {
 					soon[r.Member] = has
 				}
 				continue
 			}
-			if !ok && !paused(&r, heads[r.Member]) {
-				when := now
-				if early {
-					when = r.Next
+			if ok = ok && has.news != nil && has.head == heads[r.Member]; !ok {
+				has.news = nil
+				if !paused(&r, heads[r.Member]) {
+					has.news = s.mustLook(ctx, &r, now)
 				}
-				x, err := s.look(ctx, r.Member, r.Tenant, when)
-				if err != nil {
-					s.failed(ctx, "reminder not looked at", err)
-					x = nil // who cannot be read is told nothing, today
-				}
-				has = ready{x, r.Next}
-			} else if !ok {
-				has = ready{}
 			}
-			if early {
-				if has.news != nil {
-					soon[r.Member] = has
-				}
-			} else if err := s.remind(ctx, &r, has.news, now); err != nil {
+			if err := s.remind(ctx, &r, has.news, now); err != nil {
 				s.failed(ctx, "reminder not set", err)
 			}
-			worked = time.Since(at)
-			if !ok && has.news != nil && s.cfg.Rest(ctx, worked) != nil {
+			if ctx.Err() != nil {
 				return
 			}
 			now = s.cfg.Now()
 		}
 	}
 	s.ready = soon
+}
+
+// mustLook looks at a member, and rests. Who cannot be read is told nothing that day: nil.
+func (s *Service) mustLook(ctx context.Context, r *store.Reminder, at time.Time) *news {
+	began := time.Now()
+	x, err := s.look(ctx, r.Member, r.Tenant, at)
+	if err != nil {
+		s.failed(ctx, "reminder not looked at", err)
+		return nil
+	}
+	if s.cfg.Rest(ctx, time.Since(began)) != nil {
+		return nil
+	}
+	return x
 }
 
 // paused says whether a member let so many notices pass that they stopped, and has committed nothing since: then there is nothing
