@@ -147,6 +147,7 @@ var methods = map[string]method{
 	"top":      {false, false, (*call).top},
 	"ends":     {false, false, (*call).ends},
 	"alerts":   {false, false, (*call).alerts},
+	"notices":  {false, false, (*call).notices},
 	"contacts": {false, false, (*call).contacts},
 	"contact":  {false, false, (*call).contact},
 	"timeline": {false, false, (*call).timeline},
@@ -313,6 +314,17 @@ func (c *call) alerts() error {
 		c.close('}')
 	}
 	c.close(']')
+	return nil
+}
+
+// notices are what notices say while no app is open that could name anybody, by trigger.
+func (c *call) notices() error {
+	pb := c.d.R.Playbook().Ranking
+	c.open('{')
+	for t := range ranking.NumTriggers {
+		c.text(t.String(), pb.NoticeWords(t, c.Lang, ""))
+	}
+	c.close('}')
 	return nil
 }
 

@@ -47,7 +47,7 @@ func (c *call) member() error {
 		c.close('}')
 		return nil
 	}
-	for _, key := range []string{crdt.ProfileName, crdt.ProfileLanguage, crdt.ProfileBoards} {
+	for _, key := range []string{crdt.ProfileName, crdt.ProfileLanguage, crdt.ProfileBoards, crdt.ProfileRemind} {
 		s, err := c.d.R.Profile(c.ctx, key)
 		if err != nil {
 			return err

@@ -30,3 +30,50 @@ addEventListener('fetch', event => {
 })
 
 /* unpack */
+
+// Notices. What comes says how many steps are due, on which list and upon which trigger; the words lie on this phone, where the
+// app left them in the member's language (src/reminders.ts). One of a kind takes the place of the one before.
+const plain = { due: [], now: [], trigger: {} }
+const kept = async name => (await caches.open('trio-notices')).match(`/app/notices/${name}`).then(r => r?.json()).catch(() => undefined)
+
+addEventListener('push', event => event.waitUntil(told(event.data)))
+addEventListener('notificationclick', event => {
+  event.notification.close()
+  event.waitUntil(show(event.notification.data?.list))
+})
+addEventListener('pushsubscriptionchange', event => event.waitUntil(subscribe(event)))
+
+async function told(data) {
+  let it = {}
+  try { it = data.json() } catch { /* of a newer server: that something is due is still so */ }
+  const count = Number.isSafeInteger(it?.count) && it.count > 0 ? Math.min(it.count, 99) : 1
+  const alert = it?.kind === 'alert'
+  const [words = plain, badge] = await Promise.all([kept('words'), kept('badge')])
+  const due = alert ? Math.max(count, badge?.n ?? 0) : count
+  await navigator.setAppBadge?.(due).catch(() => {})
+  const pages = await clients.matchAll({ type: 'window', includeUncontrolled: true })
+  if (pages.some(p => p.visibilityState === 'visible')) return // it shows what is due by itself
+  const by = alert ? words.now : words.due
+  await registration.showNotification(by[Math.min(count, by.length - 1)] ?? `Trio: ${count}`, {
+    body: (alert && Object.hasOwn(words.trigger, it.trigger) && words.trigger[it.trigger]) || words.body || '',
+    tag: `trio-${alert ? 'alert' : 'due'}`, renotify: alert, icon: '/app/icon.svg', lang: words.lang ?? '', data: { list: it?.list === 'members' ? 'members' : 'prospects' },
+  })
+}
+
+/** show brings the app to the front, on a list. */
+async function show(list) {
+  const [page] = await clients.matchAll({ type: 'window', includeUncontrolled: true })
+  if (!page) return clients.openWindow(`/app/#/due/${list}`)
+  page.postMessage({ show: list })
+  return page.focus().catch(() => {}) // the browser wants a tap for it
+}
+
+/** subscribe tells the server where this browser is reached now: the push service gave it another address. */
+async function subscribe({ newSubscription }) {
+  const folder = await navigator.storage.getDirectory()
+  const { token } = JSON.parse(await (await (await folder.getFileHandle('trio-access.json')).getFile()).text())
+  const headers = { Authorization: `Bearer ${token}` }
+  const { key } = await (await fetch('/v1/push', { headers })).json()
+  const sub = newSubscription ?? await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key })
+  await fetch('/v1/push', { method: 'PUT', headers, body: JSON.stringify(sub) })
+}

@@ -8,6 +8,7 @@ import { dress } from './brand'
 import { speak } from './i18n'
 import { start, theme } from './state'
 import { connect } from './connect'
+import { attend } from './reminders'
 import { leads, look, other } from './update'
 
 speak(navigator.language)
@@ -17,5 +18,5 @@ void start(connect('trio', told => {
   if ('leads' in told) { leads.value = true; other.value = '' }
   if ('other' in told && !leads.value) other.value = told.other
   if ('other' in told && leads.value && told.other === 'newer') other.value = 'newer'
-}))
+})).then(attend)
 void look() // the app itself lies on the phone after the first visit; a new one is found, and waits

@@ -147,6 +147,7 @@ async function device() {
       throw new Refusal('join.nobody', 'join.unknown.hint')
     }
     await joined
+    if (method === 'push') return await push(args as Push)
     const { core: c } = await ready
     if (method === 'wake') { c.wake(); return '{}' }
     if (method === 'import') {
@@ -193,6 +194,21 @@ async function release(a: Access): Promise<boolean> {
     return res.ok
   } catch {
     return false
+  }
+}
+
+interface Push { method: 'GET' | 'PUT' | 'DELETE'; body?: object }
+
+/** push asks the server about this device's notices; status 0 is no signal. */
+async function push({ method, body }: Push): Promise<string> {
+  const a = await keep.read()
+  if (!a) return '{"status":0}'
+  try {
+    const res = await fetch('/v1/push', { method, headers: { Authorization: `Bearer ${a.token}` }, ...(body && { body: JSON.stringify(body) }) })
+    const text = method === 'GET' && res.ok ? await res.text() : '{}'
+    return `{"status":${res.status},"answer":${text}}`
+  } catch {
+    return '{"status":0}'
   }
 }
 

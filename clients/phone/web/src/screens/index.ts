@@ -11,6 +11,7 @@ import { Import } from './import'
 import { More } from './more'
 import { People } from './people'
 import { Person } from './person'
+import { Reminders } from './reminders'
 import { Review } from './review'
 import { Share } from './share'
 import { Syncing } from './sync'
@@ -43,6 +44,7 @@ export const screens: Record<string, Screen> = {
   more: { show: More, tab: 'more', title: () => 'more.title' },
   people: { show: People, tab: 'people', title: () => 'app.people' },
   person: { show: Person, tab: 'people', deep: true },
+  reminders: { show: Reminders, tab: 'more', title: () => 'more.reminders', deep: true },
   review: { show: Review, tab: 'today', title: () => 'review.title', deep: true },
   share: { show: Share, tab: 'goals', title: () => 'share.head', deep: true },
   sync: { show: Syncing, tab: 'more', title: () => 'sync.title', deep: true },

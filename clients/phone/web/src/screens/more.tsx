@@ -4,6 +4,7 @@ import { ask, member, refresh, sync, theme } from '../state'
 import { appName } from '../brand'
 import { install, installed, kept, persist, way } from '../install'
 import { remember } from '../keep'
+import { standing } from '../reminders'
 import { touring } from '../tour'
 import { Segments, Sheet } from '../ui/bits'
 import { Icon } from '../ui/icon'
@@ -48,6 +49,7 @@ export function More() {
           {!touring.value && <li><a class="line-link" href="#/card"><Icon name="qr" /><span>{t('more.card')}</span></a></li>}
           <li><a class="line-link" href="#/share"><Icon name="share" /><span>{t('share.title')}</span></a></li>
           <li><a class="line-link" href="#/review"><Icon name="moon" /><span>{t('more.review')}</span></a></li>
+          {!touring.value && <li><a class="line-link" href="#/reminders"><Icon name="clock" /><span>{t('more.reminders')}</span><span class="chip">{t(standing.value === 'on' ? 'reminders.short.on' : 'reminders.short.off')}</span></a></li>}
           <li><a class="line-link" href="#/import"><Icon name="file" /><span>{t('more.import')}</span></a></li>
           {!touring.value && <li><a class="line-link" href="#/sync"><Icon name={sync.value?.unsent ? 'phone' : 'cloud'} /><span>{t('more.sync')}</span>{!!sync.value?.unsent && <span class="chip brand">{sync.value.unsent}</span>}</a></li>}
           {!touring.value && <li><a class="line-link" href="#/data"><Icon name="heart" /><span>{t('data.title')}</span></a></li>}
