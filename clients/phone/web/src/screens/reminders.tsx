@@ -10,9 +10,15 @@ const hours = Array.from({ length: 17 }, (_, i) => `${String(i + 6).padStart(2, 
 /** Reminders says what they are before the browser asks, and is asked from a tap alone. */
 export function Reminders() {
   const [busy, setBusy] = useState(false)
-  useEffect(() => { void settle().catch(() => {}) }, []) // the person may come back from the browser's settings
+  useEffect(() => {
+    const look = () => { if (document.visibilityState === 'visible') void settle().catch(() => {}) }
+    look()
+    document.addEventListener('visibilitychange', look) // the person may come back from the browser's settings
+    return () => document.removeEventListener('visibilitychange', look)
+  }, [])
+  if (!member.value) return null
   const is = standing.value
-  const hour = member.value?.remind || '09:00'
+  const hour = member.value.remind || '09:00'
   const all = [...new Set([...hours, ...(hour === never ? [] : [hour])])].sort()
   const on = async () => {
     setBusy(true)
