@@ -322,8 +322,8 @@ func (s *Service) listen(ctx context.Context) {
 			s.failed(ctx, "changes not looked at", err)
 			continue
 		}
-		if brought {
-			due[m] = due[m]
+		if _, again := due[m]; brought && !again {
+			due[m] = false
 		}
 	}
 	for m, all := range due {

@@ -187,7 +187,7 @@ await play(async () => {
     Object.defineProperty(navigator, 'userAgent', { value: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X)' })
   })
   await page.reload()
-  await page.getByText('En un iPhone').waitFor()
+  await page.getByText(/(On an|En un) iPhone/).waitFor()
   must(await page.locator('.button.main').count() === 0, 'an iPhone is told to put the app on the home screen first')
   await shot(page, 'push-iphone')
 })

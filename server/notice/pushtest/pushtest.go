@@ -157,7 +157,7 @@ func proof(header, origin string) error {
 	enc := base64.RawURLEncoding
 	raw, err := enc.DecodeString(key)
 	if !ok || len(part) != 3 || err != nil {
-		return fmt.Errorf("Authorization is %q", header)
+		return fmt.Errorf("the header Authorization is %q", header)
 	}
 	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), raw)
 	if err != nil {

@@ -40,7 +40,7 @@ export function Reminders() {
           <p class="soft small">{t('reminders.next')}</p>
         </>}
         {is === 'on' && <>
-          <p class="why" role="status"><Icon name="check" /><span>{t('reminders.on')}</span></p>
+          <p role="status" style={{ display: 'flex', gap: '10px', alignItems: 'center' }}><Icon name="check" /><span>{t('reminders.on')}</span></p>
           <button class="button quiet wide" disabled={busy} onClick={() => void turnOff().catch(() => {})}>{t('reminders.turnOff')}</button>
         </>}
       </section>
