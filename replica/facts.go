@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"sync"
@@ -14,18 +13,23 @@ import (
 
 // projectionForm names how projections are made from the changes; a build with another one makes them anew. The first
 // number rises with every change of a rule; the others follow the layout of facts.
-var projectionForm = fmt.Sprintf("4:%d:%d:%d", crdt.EntryVersion, binary.Size(ranking.Facts{}), binary.Size(ranking.Attempt{}))
+var projectionForm = fmt.Sprintf("4:%d:%d:%d", crdt.EntryVersion, book.FactsSize, book.ActSize)
 
 // topThree holds every contact's facts, ready for ranking. They are numbers of fixed size, 256 bytes a contact and 12
 // an act on a suggestion; the rows of the facts table are their copy on disk, so that a start reads them instead of the log.
 type topThree struct {
 	sync.Mutex
-	facts  []ranking.Facts
-	acts   [][]ranking.Attempt // beside facts
+	people
 	at     map[ranking.ContactID]int
 	member ranking.Member
 	day    ranking.Day // the day on which the member's acts were counted
 	lists  [2]ranked   // by ranking.List
+}
+
+// people are contacts' facts, and beside them their acts.
+type people struct {
+	facts []ranking.Facts
+	acts  [][]ranking.Attempt
 }
 
 // ranked is what a list was ranked with the last time, so that a tap weighs one contact and not all.
@@ -96,8 +100,19 @@ func (s *topThree) count(acts []ranking.Attempt, n int64) {
 func (s *topThree) clear() {
 	s.Lock()
 	defer s.Unlock()
-	s.facts, s.acts, s.at, s.day, s.lists = nil, nil, nil, 0, [2]ranked{}
+	s.people, s.at, s.day, s.lists = people{}, nil, 0, [2]ranked{}
 	s.member = ranking.Member{}
+}
+
+// fill has exactly these people from now on.
+func (s *topThree) fill(all *people) {
+	s.clear()
+	s.Lock()
+	defer s.Unlock()
+	s.people, s.at = *all, make(map[ranking.ContactID]int, len(all.facts))
+	for i := range all.facts {
+		s.at[all.facts[i].Contact] = i
+	}
 }
 
 // on counts the member's own experience as it is on a day.
@@ -166,16 +181,17 @@ func (t *tx) refoldAll() error {
 
 // loadFacts reads the facts that are on disk into memory, through the commit of this transaction.
 func (t *tx) loadFacts() error {
+	t.stored = &people{}
 	return t.query(func(rows *sql.Rows) error {
 		var b []byte
+		var p book.Person
 		if err := rows.Scan(&b); err != nil {
 			return err
 		}
-		p, err := book.DecodePerson(b)
-		if err != nil {
+		if err := p.Decode(b); err != nil {
 			return err
 		}
-		t.people[crdt.ContactID(p.Facts.Contact)] = p
+		t.stored.facts, t.stored.acts = append(t.stored.facts, p.Facts), append(t.stored.acts, p.Acts)
 		return nil
 	}, `SELECT facts FROM facts`)
 }

@@ -375,11 +375,7 @@ func (t *tx) refold(roots rootCache, c crdt.ContactID) error {
 		return err
 	}
 	t.people[c] = p
-	b, err := p.Encode()
-	if err != nil {
-		return err
-	}
-	return t.exec(`INSERT INTO facts(contact, facts) VALUES(?,?) ON CONFLICT(contact) DO UPDATE SET facts=excluded.facts`, c[:], b)
+	return t.exec(`INSERT INTO facts(contact, facts) VALUES(?,?) ON CONFLICT(contact) DO UPDATE SET facts=excluded.facts`, c[:], p.Encode())
 }
 
 // events reads what the log tells of some contacts, as ranking wants it.

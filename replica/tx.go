@@ -47,6 +47,7 @@ type tx struct {
 	goals    goalWork
 	held     *held                           // the playbook to go by from now on; nil: as before
 	people   map[crdt.ContactID]*book.Person // nil: not to be ranked any more
+	stored   *people                         // all of them, as a start reads them; nil: only those above
 	lost     []lostOp                        // see fork
 	writer   automerge.ActorID
 	received received
@@ -143,7 +144,11 @@ func (r *Replica) commit(t *tx) error {
 	for a, id := range t.actors {
 		r.actors[a], r.byActor[id] = id, a
 	}
-	r.top.put(t.people)
+	if t.stored != nil {
+		r.top.fill(t.stored)
+	} else {
+		r.top.put(t.people)
+	}
 	r.habits.put(&t.goals)
 	r.committed.Store(&standing{cursor: t.cursor, skew: t.skew, home: t.home, folded: t.folded, forgets: t.forgets, left: t.left, waiting: t.waiting})
 	return nil
