@@ -13,7 +13,7 @@ WASM_TESTS = ./crdt/... ./ranking/... ./replica/importer
 # share in memory (pools, notes on changes) races in the rooms above, which share it for real.
 VALUES = ./crdt/... ./ranking/... ./replica/importer ./server/intake ./clients/qr ./clients/sim/gen
 
-.PHONY: run build test check still format vet staticcheck deadcode modules builds suite race wasm screens phone-core phone app app-same test-phone npm fuzz bench bench-engine bench-ranking bench-system bench-durability clean
+.PHONY: run build test check still format vet staticcheck deadcode modules builds suite race wasm screens phone-core phone app app-same test-phone bench-phone npm fuzz bench bench-engine bench-ranking bench-system bench-durability clean
 
 # A company's day on this machine; then the server stays up. On your own data:
 # make run ORDERS=file.csv CONTACTS=file.vcf [COLUMNS=customer=…,date=…,amount=…] [CODE=+34]
@@ -129,6 +129,11 @@ screens: $(if $(HAVE_NODE),app-same test-phone)
 
 test-phone: build phone $(PHONE_TEST_STAMP)
 	@cd clients/phone/test && for play in $(PLAY); do echo "$$play"; node $$play.mjs $(CURDIR)/bin/trio ../dist $(PEOPLE) || exit 1; done
+
+# What the app takes in a real browser, beside what it may take: with 5,000 contacts, or PEOPLE; RUNS=9 for more of each, ONLY=reload
+# for a part. As root the browser is capped by a cgroup too.
+bench-phone: build phone $(PHONE_TEST_STAMP)
+	@cd clients/phone/test && node bench/bench.mjs $(CURDIR)/bin/trio ../dist $(if $(filter file,$(origin PEOPLE)),5000,$(PEOPLE))
 
 # Every decoder, with bytes that grow out of its corpus (testdata/fuzz): a little each time, FUZZ=10m when one was changed.
 # A room's tests are built once for all of its decoders.

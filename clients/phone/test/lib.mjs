@@ -118,7 +118,8 @@ export function must(ok, what) {
   if (!ok) throw new Error(`not so: ${what}`)
   console.log(`ok  ${what}`)
 }
-export const three = page => page.locator('.three > li')
+/** three are the suggestions that the device made, and not those that a page shows again until it has. */
+export const three = page => page.locator('.three:not([data-kept]) > li')
 export const unsent = page => page.evaluate(() => document.querySelector('.glyph')?.className ?? '')
 export const safe = async page => { // nothing is only here, and the server's all is here
   await page.waitForFunction(() => document.querySelector('.glyph')?.dataset.sync === 'level', null, { timeout: 60_000 })

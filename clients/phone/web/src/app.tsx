@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks'
 import { appName, brand } from './brand'
 import { day, t } from './i18n'
-import { habit, joining, list, member, news, sync, three } from './state'
+import { asKept, habit, joining, list, member, news, sync, three } from './state'
 import { back, go, route } from './route'
 import { screenAt, type Tab } from './screens'
 import { Add } from './screens/add'
@@ -26,7 +26,7 @@ export function App() {
     <div class={`app ${alone ? 'alone' : ''}`}>
       {touring.value && <div class="ribbon" role="status"><Icon name="compass" /><span>{t('join.sample')}</span><button onClick={leave}>{t('tour.leave')}</button></div>}
       <header class="top">{deep && <button class="round" aria-label={t('app.back')} onClick={back}><Icon name="back" /></button>}<div>
-        {!deep && <p class="date">{brand.value.logo && <Mark size={18} />}{date && day(date, { weekday: 'long', day: 'numeric', month: 'long' })}</p>}
+        {!deep && <p class="date">{brand.value.logo && <Mark size={18} />}{date && day(date, { weekday: 'long', day: 'numeric', month: 'long' })}{asKept.value && <span class="kept">{t('app.kept')}</span>}</p>}
         {title && <h1>{t(title())}</h1>}
       </div>{!touring.value && <Glyph />}</header>
       <main class="screen" key={where} data-screen={where || 'today'} tabIndex={0}><Show id={id} /></main>

@@ -7,11 +7,14 @@ export const forget = () => { tour = true }
 
 export const recall = (key: string): string => (tour ? passing.get(key) : localStorage.getItem(key)) ?? ''
 
-export function remember(key: string, value: string) {
+/** remember keeps a text, or forgets it if it is empty. False: there is no room, and what was there before may still be. */
+export function remember(key: string, value: string): boolean {
   if (tour) passing.set(key, value)
-  else if (value) {
-    try { localStorage.setItem(key, value) } catch { /* no room: it is for comfort only */ }
-  } else localStorage.removeItem(key)
+  else if (!value) localStorage.removeItem(key)
+  else {
+    try { localStorage.setItem(key, value) } catch { return false } // it is for comfort only
+  }
+  return true
 }
 
 /** recallAs reads what was remembered as JSON; what cannot be read is as if it were not there. */

@@ -2,9 +2,10 @@
 // changed; while it is under way the last answer stays on screen.
 import { signal } from '@preact/signals'
 import { brand, type Brand, wear } from './brand'
-import { type Alert, type Award, type Captured, type Device, DeviceError, type Habit, type List, type Member, type Newcomer, type Suggestion, type Sync } from './device'
+import { type Alert, type Award, type Captured, type Device, DeviceError, type Habit, keyOf, type List, type Member, type Newcomer, type Suggestion, type Sync } from './device'
 import { didAct } from './install'
 import { recall, remember } from './keep'
+import { keep, kept, unkeep } from './kept'
 import { language, t } from './i18n'
 import { told } from './known'
 
@@ -18,6 +19,8 @@ export const newcomer = signal<Newcomer | null>(null)
 export const news = signal<Alert[]>([])
 /** met is whom the member captured on the last days; it is asked for when an evening comes or the review is open. */
 export const met = signal<Captured[]>([])
+/** asKept is while screens show what they showed last: the device has not answered yet. */
+export const asKept = signal(false)
 /** safe is when all was safe on the server, ms since 1970; 0: never yet. */
 export const safe = signal(Number(recall('safe')))
 export const trouble = signal<DeviceError | null>(null)
@@ -72,15 +75,18 @@ export async function refresh() {
   const lang = language.value
   const me = await ask<Member>('member')
   if (me) member.value = me
-  if (!me?.joined) { if (me) forget(); return }
-  if (me.left) return // there is nothing to show
+  if (!me?.joined) {
+    if (me) { forget(); asKept.value = false }
+    return
+  }
+  if (me.left) { unkeep(); return } // there is nothing to show
   /** take shows an answer as soon as it is here; a later turn has the newer ones. */
   const take = async <T>(got: Promise<T | undefined>, show: (v: T) => void) => {
     const v = await got
     if (v && turn === asked) show(v)
     return v
   }
-  const [p, m] = await Promise.all([
+  const [p, m, h, s] = await Promise.all([
     take(ask<Suggestion[]>('top', { list: 'prospects', lang }), v => { three.prospects.value = v }),
     take(ask<Suggestion[]>('top', { list: 'members', lang }), v => { three.members.value = v }),
     take(ask<Habit>('habit', { lang }), v => { habit.value = v }),
@@ -93,6 +99,12 @@ export async function refresh() {
     late() ? take(ask<Captured[]>('captured'), v => { met.value = v }) : undefined,
   ])
   if (turn !== asked) return
+  if (p && m && h && s) {
+    asKept.value = false
+    answered()
+    if (s.state === 'left' || s.state === 'ended') unkeep()
+    else keep({ lang, member: me, three: { prospects: p, members: m }, habit: h })
+  }
   const version = [...(p ?? []), ...(m ?? [])][0]?.playbook
   if (!dressed || (version && version !== brand.value.version)) {
     dressed = true
@@ -107,14 +119,35 @@ function forget() {
   three.prospects.value = three.members.value = habit.value = sync.value = newcomer.value = null
   news.value = []
   met.value = []
+  unkeep()
   safe.value = 0
   for (const key of ['safe', 'event', 'code']) remember(key, '')
+}
+
+let answered = () => {}
+const answer = new Promise<void>(done => { answered = done })
+
+/** stands waits until the device has answered, and returns whether it still suggests what was shown, perhaps as kept. */
+export async function stands(s: Suggestion): Promise<boolean> {
+  if (!asKept.value) return true
+  await answer
+  if ([three.prospects, three.members].some(l => l.value?.some(o => keyOf(o) === keyOf(s)))) return true
+  say(t('today.changed'))
+  return false
 }
 
 /** start has the screens live on a device, in place of the one before. */
 export async function start(d: Device) {
   if (device) device.close()
   device = d
+  const k = kept(language.value)
+  if (k) {
+    asKept.value = true
+    member.value = k.member
+    three.prospects.value = k.three.prospects
+    three.members.value = k.three.members
+    habit.value = k.habit
+  }
   let due = 0
   let last = 0
   d.changed(() => {

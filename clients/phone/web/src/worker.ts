@@ -19,9 +19,10 @@ interface Core {
   wake(): void
   onchange?: () => void
 }
-interface Go { importObject: WebAssembly.Imports; run(instance: WebAssembly.Instance): Promise<void>; _inst: { exports: { mem: WebAssembly.Memory } } }
+interface Go { env: Record<string, string>; importObject: WebAssembly.Imports; run(instance: WebAssembly.Instance): Promise<void>; _inst: { exports: { mem: WebAssembly.Memory } } }
 declare const self: DedicatedWorkerGlobalScope & { Go: new () => Go; trioCore: Core; sqlite3ApiConfig: object }
 
+performance.mark('worker')
 const me = crypto.randomUUID()
 const touring = self.name === tour
 const channel = touring ? null : new BroadcastChannel('trio-replica')
@@ -51,6 +52,7 @@ if (channel) channel.onmessage = ({ data }: MessageEvent<Between>) => {
 }
 
 async function leading() {
+  performance.mark('lock')
   lead = await device()
   tell({ leads: true })
   for (const ask of waiting.values()) void lead(ask).then(answer)
@@ -73,6 +75,7 @@ async function device() {
     const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/v1/sync`
     await c.open({ path: '/replica.db', member: a.member, device: a.device, url, token: a.token })
     look = looker((key, method, json) => c.call(key, method, json), a.token, changed)
+    performance.mark('open')
   }
   if (touring) joined = sample()
   const kept = touring ? null : await keep.read()
@@ -249,10 +252,13 @@ async function compiled(): Promise<WebAssembly.Module> {
 
 async function start(): Promise<{ core: Core; clear: () => Promise<void> }> {
   self.sqlite3ApiConfig = { disable: { vfs: { opfs: true, 'opfs-wl': true } } } // they need what a page without COOP has not
-  const [sqlite3, module] = await Promise.all([sqlite3InitModule(), compiled()])
+  const [sqlite3, module] = await Promise.all([sqlite3InitModule().then(x => (performance.mark('sqlite'), x)), compiled().then(x => (performance.mark('compiled'), x))])
   const pool = touring ? null : await sqlite3.installOpfsSAHPoolVfs({ name: 'trio', initialCapacity: 6 })
+  performance.mark('pool')
   const go = new self.Go()
+  go.env = { GOGC: '400' }
   go.importObject['trio'] = bridge(sqlite3, { memory: () => go._inst.exports.mem, vfs: pool?.vfsName ?? '' })
   void go.run(await WebAssembly.instantiate(module, go.importObject))
+  performance.mark('core')
   return { core: self.trioCore, clear: async () => { await pool?.wipeFiles() } }
 }

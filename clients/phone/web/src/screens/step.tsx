@@ -4,7 +4,7 @@ import { signal } from '@preact/signals'
 import { useState } from 'preact/hooks'
 import { type Outcome, shown as asShown, type Suggestion } from '../device'
 import { day, instant, type Key, t } from '../i18n'
-import { ask, celebrate, habit, news, say } from '../state'
+import { ask, celebrate, habit, news, say, stands } from '../state'
 import { recall, recallAs, remember } from '../keep'
 import { links } from '../links'
 import { touring } from '../tour'
@@ -57,6 +57,7 @@ const settle = () => { gone.value = null; remember('gone', '') }
 const over = (s: Suggestion) => { news.value = news.value.filter(a => a.contact !== s.contact) }
 
 export async function decline(s: Suggestion, choice: 'skipped' | 'dismissed') {
+  if (!await stands(s)) return
   const done = await ask('decline', { ...asShown(s), choice })
   if (!done) return
   used(s)
@@ -66,6 +67,7 @@ export async function decline(s: Suggestion, choice: 'skipped' | 'dismissed') {
 
 /** plan promises the step for a day: it is at the top then. Today it is off the list. */
 export async function plan(s: Suggestion, date: string) {
+  if (!await stands(s)) return
   const made = await ask<{ id: string }>('log', { entry: { kind: 'promise', contact: s.contact, due: date, evidence: 'E1' } })
   if (!made) return
   if (date > (habit.value?.date ?? '')) await ask('decline', { ...asShown(s), choice: 'skipped' })

@@ -2,7 +2,7 @@ import { effect, signal } from '@preact/signals'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { type Alert, asMessage, type Contact, type End, keyOf, type List, shown as asShown, type Suggestion } from '../device'
 import { day, language, t } from '../i18n'
-import { ask, habit, late, list, news, sync, three } from '../state'
+import { asKept, ask, habit, late, list, news, sync, three } from '../state'
 import { appName } from '../brand'
 import { way, offer, install, notNow } from '../install'
 import { go } from '../route'
@@ -99,7 +99,7 @@ function Three({ which, headed }: { which: List; headed?: boolean }) {
         <div class="nothing card"><Icon name="check" /><h2>{t('today.none')}</h2><p class="soft">{t('today.none.hint')}</p>
           <button class="button" onClick={() => go('add')}><Icon name="plus" />{t('app.add')}</button></div>
       ) : (
-        <ol class="three">{all.map((s, i) => <li key={keyOf(s)}>{s === shown ? <Open s={s} rank={i + 1} /> : <Closed s={s} rank={i + 1} />}</li>)}</ol>
+        <ol class="three" data-kept={asKept.value || undefined}>{all.map((s, i) => <li key={keyOf(s)}>{s === shown ? <Open s={s} rank={i + 1} /> : <Closed s={s} rank={i + 1} />}</li>)}</ol>
       )}
     </section>
   )
