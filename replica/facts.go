@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"sync"
@@ -12,8 +13,8 @@ import (
 )
 
 // projectionForm names how projections are made from the changes; a build with another one makes them anew. The first
-// number rises with every change of a rule; the others follow the layout of facts.
-var projectionForm = fmt.Sprintf("4:%d:%d:%d", crdt.EntryVersion, book.FactsSize, book.ActSize)
+// number rises with every change of a rule; the others follow the layout of facts, which are in the machine's order of bytes.
+var projectionForm = fmt.Sprintf("4:%d:%d:%d%s", crdt.EntryVersion, book.FactsSize, book.ActSize, map[bool]string{true: ":big"}[binary.NativeEndian.Uint16([]byte{0, 1}) == 1])
 
 // topThree holds every contact's facts, ready for ranking. They are numbers of fixed size, 256 bytes a contact and 12
 // an act on a suggestion; the rows of the facts table are their copy on disk, so that a start reads them instead of the log.
@@ -181,7 +182,11 @@ func (t *tx) refoldAll() error {
 
 // loadFacts reads the facts that are on disk into memory, through the commit of this transaction.
 func (t *tx) loadFacts() error {
-	t.stored = &people{}
+	var n int64
+	if _, err := t.one([]any{&n}, `SELECT count(*) FROM facts`); err != nil {
+		return err
+	}
+	t.stored = &people{make([]ranking.Facts, 0, n), make([][]ranking.Attempt, 0, n)}
 	return t.query(func(rows *sql.Rows) error {
 		var b []byte
 		var p book.Person

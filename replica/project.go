@@ -81,14 +81,18 @@ func (t *tx) project() error {
 			return fmt.Errorf("fold the facts of %s: %w", c, err)
 		}
 	}
-	for _, k := range sortedKeysFunc(t.edited, func(a, b contactField) int {
+	for _, k := range sortedKeysFunc(t.disputed, func(a, b contactField) int {
 		return cmp.Or(book.CompareContacts(a.contact, b.contact), cmp.Compare(a.field, b.field))
 	}) {
+		if _, ok := t.edited[k]; !ok {
+			continue
+		}
 		if err := t.noteConflict(k.contact, k.field); err != nil {
 			return err
 		}
 	}
 	clear(t.edited)
+	clear(t.disputed)
 	clear(t.contacts)
 	clear(t.entries)
 	if t.received != (received{}) {
@@ -273,6 +277,7 @@ func (t *tx) projectContact(id crdt.ContactID) (old, root crdt.ContactID, err er
 	card := book.NewCard(id)
 	for i, f := range fields {
 		if i+1 < len(fields) && fields[i+1].field == f.field {
+			t.disputed[contactField{id, f.field}] = struct{}{}
 			continue // the last one of a field wins
 		}
 		s := f.value.Str

@@ -41,6 +41,7 @@ type tx struct {
 	// what the projections have to look at again
 	contacts map[crdt.ContactID]struct{}
 	edited   map[contactField]struct{} // by others
+	disputed map[contactField]struct{} // have several values
 	entries  map[logKey]crdt.EntryID
 	rezone   bool
 	home     book.Calendar
@@ -93,7 +94,7 @@ func (r *Replica) update(ctx context.Context, f func(*tx) error) error {
 		ctx: ctx, r: r, now: r.now().UnixMilli(), writer: r.writer, cursor: st.cursor, skew: st.skew, home: st.home,
 		folded: st.folded, forgets: st.forgets, waiting: st.waiting,
 		docs: map[crdt.DocName]*document{}, actors: map[automerge.ActorID]int64{}, byID: map[int64]automerge.ActorID{},
-		contacts: map[crdt.ContactID]struct{}{}, edited: map[contactField]struct{}{}, entries: map[logKey]crdt.EntryID{}, people: map[crdt.ContactID]*book.Person{},
+		contacts: map[crdt.ContactID]struct{}{}, edited: map[contactField]struct{}{}, disputed: map[contactField]struct{}{}, entries: map[logKey]crdt.EntryID{}, people: map[crdt.ContactID]*book.Person{},
 	}
 	err := t.exec(`BEGIN IMMEDIATE`)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"trio/crdt"
 	"trio/ranking"
@@ -51,8 +52,14 @@ func FuzzFold(f *testing.F) {
 // FuzzPerson: what is no person is refused, and every field is in its place, as encoding/binary has it.
 func FuzzPerson(f *testing.F) {
 	b := (&Person{Acts: make([]ranking.Attempt, 2)}).Encode()
+	f.Add(bytes.Clone(b))
 	for i := range b {
 		b[i] = byte(i + 1)
+	}
+	f.Add(bytes.Clone(b)) // with a truth that is none
+	b[unsafe.Offsetof(ranking.Facts{}.Imported)] = 1
+	for i := range 2 {
+		b[FactsSize+i*ActSize+int(unsafe.Offsetof(ranking.Attempt{}.Won))] = byte(i)
 	}
 	f.Add(b)
 	f.Add(b[:len(b)-1])
@@ -61,20 +68,20 @@ func FuzzPerson(f *testing.F) {
 		if p.Decode(b) != nil {
 			return
 		}
-		want, err := binary.Append(nil, binary.LittleEndian, &p.Facts)
+		want, err := binary.Append(nil, binary.NativeEndian, &p.Facts)
 		if err == nil {
-			want, err = binary.Append(want, binary.LittleEndian, p.Acts)
+			want, err = binary.Append(want, binary.NativeEndian, p.Acts)
 		}
 		if again := p.Encode(); err != nil || !bytes.Equal(again, want) {
 			t.Fatalf("%x is written as %x: want %x, %v", b, again, want, err)
 		}
 		var facts ranking.Facts
-		n, err := binary.Decode(b, binary.LittleEndian, &facts)
+		n, err := binary.Decode(b, binary.NativeEndian, &facts)
 		if err != nil || n != FactsSize || facts != p.Facts {
 			t.Fatalf("%x is read as %+v: want %+v, %v", b, p.Facts, facts, err)
 		}
 		acts := make([]ranking.Attempt, len(p.Acts))
-		if _, err := binary.Decode(b[n:], binary.LittleEndian, acts); err != nil || !slices.Equal(acts, p.Acts) || len(b) != n+ActSize*len(acts) {
+		if _, err := binary.Decode(b[n:], binary.NativeEndian, acts); err != nil || !slices.Equal(acts, p.Acts) || len(b) != n+ActSize*len(acts) {
 			t.Fatalf("%x: acts are read as %+v: want %+v, %v", b[n:], p.Acts, acts, err)
 		}
 	})

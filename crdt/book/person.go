@@ -3,6 +3,7 @@ package book
 import (
 	"encoding/binary"
 	"errors"
+	"unsafe"
 
 	"trio/crdt"
 	"trio/ranking"
@@ -21,15 +22,16 @@ const (
 	ActSize   = 12
 )
 
-// Encode returns the facts and then the acts, all of fixed size, as encoding/binary would in little-endian order. That goes
-// over types at run time, which in a browser took a second of a first pull and a fifth of a start.
+// Encode returns the facts and then the acts, all of fixed size, one number after the other as they lie in memory, and in the
+// machine's own order of bytes, as nobody else reads them. A test holds it against encoding/binary.
 func (p *Person) Encode() []byte {
-	c := column{b: make([]byte, FactsSize+ActSize*len(p.Acts)), write: true}
-	c.facts(&p.Facts)
+	b := make([]byte, 0, FactsSize+ActSize*len(p.Acts))
+	head, tail := factsBytes(&p.Facts)
+	b = append(append(b, head...), tail...)
 	for i := range p.Acts {
-		c.act(&p.Acts[i])
+		b = append(b, actBytes(&p.Acts[i])...)
 	}
-	return c.b
+	return b
 }
 
 // Decode reads what Encode wrote. It keeps nothing of b.
@@ -37,137 +39,33 @@ func (p *Person) Decode(b []byte) error {
 	if len(b) < FactsSize || (len(b)-FactsSize)%ActSize != 0 {
 		return errors.New("facts of a contact cannot be read")
 	}
-	c := column{b: b}
-	c.facts(&p.Facts)
+	if b[unsafe.Offsetof(p.Facts.Imported)] > 1 { // no truth
+		return errors.New("facts of a contact are damaged")
+	}
+	head, tail := factsBytes(&p.Facts)
+	copy(tail, b[copy(head, b):])
 	p.Acts = nil
-	if n := (len(b) - FactsSize) / ActSize; n > 0 {
-		p.Acts = make([]ranking.Attempt, n)
-		for i := range p.Acts {
-			c.act(&p.Acts[i])
+	if b = b[FactsSize:]; len(b) > 0 {
+		p.Acts = make([]ranking.Attempt, len(b)/ActSize)
+	}
+	for i := range p.Acts {
+		if b[unsafe.Offsetof(p.Acts[i].Won)] > 1 {
+			return errors.New("acts of a contact are damaged")
 		}
+		b = b[copy(actBytes(&p.Acts[i]), b):]
 	}
 	return nil
 }
 
-// column goes over numbers of fixed size, reading or writing them. It is given as many bytes as all of them take.
-type column struct {
-	b     []byte
-	at    int
-	write bool
+// The bytes of numbers in memory. A start reads thousands of contacts: going over their fields one by one took a browser 60 ms
+// for 5,000, and encoding/binary three times as long.
+// There is one gap in memory, before what has two bytes again.
+func factsBytes(f *ranking.Facts) (head, tail []byte) {
+	b := unsafe.Slice((*byte)(unsafe.Pointer(f)), unsafe.Sizeof(*f))
+	return b[:unsafe.Offsetof(f.Live)+1], b[unsafe.Offsetof(f.Own):]
 }
 
-func (c *column) next(n int) []byte {
-	c.at += n
-	return c.b[c.at-n : c.at]
-}
-
-func (c *column) id(id *ranking.ContactID) {
-	if b := c.next(len(id)); c.write {
-		copy(b, id[:])
-	} else {
-		copy(id[:], b)
-	}
-}
-
-func (c *column) truth(v *bool) {
-	if b := c.next(1); !c.write {
-		*v = b[0] != 0
-	} else if *v {
-		b[0] = 1
-	}
-}
-
-func number1[T ~uint8](c *column, vs ...*T) {
-	b := c.next(len(vs))
-	for i, v := range vs {
-		if c.write {
-			b[i] = byte(*v)
-		} else {
-			*v = T(b[i])
-		}
-	}
-}
-
-func number2[T ~uint16 | ~int16](c *column, vs ...*T) {
-	for _, v := range vs {
-		if b := c.next(2); c.write {
-			binary.LittleEndian.PutUint16(b, uint16(*v))
-		} else {
-			*v = T(binary.LittleEndian.Uint16(b))
-		}
-	}
-}
-
-func number4[T ~uint32 | ~int32](c *column, v *T) {
-	if b := c.next(4); c.write {
-		binary.LittleEndian.PutUint32(b, uint32(*v))
-	} else {
-		*v = T(binary.LittleEndian.Uint32(b))
-	}
-}
-
-func (c *column) facts(f *ranking.Facts) {
-	c.id(&f.Contact)
-	c.id(&f.Household)
-	if b := c.next(8); c.write {
-		binary.LittleEndian.PutUint64(b, uint64(f.SpentCents))
-	} else {
-		f.SpentCents = int64(binary.LittleEndian.Uint64(b))
-	}
-	number4(c, &f.GapLog2Sum)
-	number4(c, &f.Used)
-	for i := range f.Pasts {
-		p := &f.Pasts[i]
-		number2(c, &p.Done, &p.Dismissed)
-		number1(c, &p.Sent, &p.Last)
-	}
-	number1(c, &f.Stage)
-	number1(c, &f.Consent)
-	number1(c, &f.Channels)
-	c.truth(&f.Imported)
-	number2(c, &f.Created, &f.StageDay, &f.Snooze, &f.Skipped, &f.Promised)
-	number2(c, &f.Orders)
-	number2(c, &f.FirstOrder)
-	for i := range f.OrderDays {
-		number2(c, &f.OrderDays[i])
-	}
-	number2(c, &f.TouchCount)
-	for i := range f.Touches {
-		number2(c, &f.Touches[i])
-	}
-	for i := range f.TouchOf {
-		number1(c, &f.TouchOf[i])
-	}
-	number1(c, &f.Marks)
-	number1(c, &f.Reached)
-	number2(c, &f.ReachedDay)
-	for i := range f.Tries {
-		number1(c, &f.Tries[i])
-	}
-	for i := range f.Answers {
-		number1(c, &f.Answers[i])
-	}
-	number2(c, &f.FormDay, &f.RegisteredDay, &f.WebinarDay, &f.AttendedDay, &f.WatchedDay, &f.ClickedDay, &f.VisitedDay, &f.JoinedDay)
-	number1(c, &f.Live)
-	for i := range f.Own {
-		number2(c, &f.Own[i].Gain)
-		number2(c, &f.Own[i].Info)
-	}
-	for i := range f.Waiting {
-		w := &f.Waiting[i]
-		number2(c, &w.Day)
-		number2(c, &w.P1, &w.What)
-	}
-}
-
-func (c *column) act(a *ranking.Attempt) {
-	number4(c, &a.Day)
-	number1(c, &a.Trigger)
-	number1(c, &a.Channel)
-	number1(c, &a.Content)
-	c.truth(&a.Won)
-	number2(c, &a.P0, &a.P1)
-}
+func actBytes(a *ranking.Attempt) []byte { return unsafe.Slice((*byte)(unsafe.Pointer(a)), ActSize) }
 
 // Seed is ranking.Member's of a member.
 func Seed(m crdt.MemberID) uint64 {

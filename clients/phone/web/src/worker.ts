@@ -3,9 +3,10 @@
 // takes the lock, and calls without an answer are sent to it again: their keys make a repeat no second write. Tabs of builds
 // that differ in PROTOCOL never answer each other: the page is told that there are such, and the calls wait.
 import { bridge } from '../../../../replica/sql/bridge.mjs'
-import sqlite3InitModule from '@sqlite.org/sqlite-wasm'
 import '@goroot/wasm_exec.js'
 import core from '../../../../bin/core.packed?url'
+import sqliteWasm from '@sqlite.org/sqlite-wasm/sqlite3.wasm?url'
+import type { Sqlite3Static } from '@sqlite.org/sqlite-wasm'
 import { unpack } from '../../core/unpack.mjs'
 import { looker } from './look'
 import { type Access, type Answer, type Ask, type Between, type Kept, PROTOCOL, type Told, tour } from './protocol'
@@ -23,6 +24,11 @@ interface Go { env: Record<string, string>; importObject: WebAssembly.Imports; r
 declare const self: DedicatedWorkerGlobalScope & { Go: new () => Go; trioCore: Core; sqlite3ApiConfig: object }
 
 performance.mark('worker')
+// What takes longest begins before anything else. A tab that does not lead has it ready for when it does.
+const compiled = compile(core), sqliteCompiled = compile(sqliteWasm), sqlite = import('@sqlite.org/sqlite-wasm')
+compiled.then(() => performance.mark('compiled'), () => {}) // it is told to whoever asks
+for (const part of [sqliteCompiled, sqlite]) part.catch(() => {})
+
 const me = crypto.randomUUID()
 const touring = self.name === tour
 const channel = touring ? null : new BroadcastChannel('trio-replica')
@@ -243,22 +249,31 @@ const keep = {
   },
 }
 
-/** compiled is the core: packed on its first way here, and as it is from the service worker ever after. */
-async function compiled(): Promise<WebAssembly.Module> {
-  const res = await fetch(core)
+/** compile is the wasm of a file. The core is packed on its first way here, and as it is from the service worker ever after. */
+async function compile(url: string): Promise<WebAssembly.Module> {
+  const res = await fetch(url)
   if (res.headers.get('Content-Type') === 'application/wasm') return await WebAssembly.compileStreaming(res)
   return await WebAssembly.compile(unpack(new Uint8Array(await res.arrayBuffer())))
 }
 
 async function start(): Promise<{ core: Core; clear: () => Promise<void> }> {
   self.sqlite3ApiConfig = { disable: { vfs: { opfs: true, 'opfs-wl': true } } } // they need what a page without COOP has not
-  const [sqlite3, module] = await Promise.all([sqlite3InitModule().then(x => (performance.mark('sqlite'), x)), compiled().then(x => (performance.mark('compiled'), x))])
+  const init = (await sqlite).default as unknown as (given: object) => Promise<Sqlite3Static>
+  const module = await sqliteCompiled
+  const sqlite3 = await new Promise<Sqlite3Static>((done, failed) => {
+    init({
+      instantiateWasm(imports: WebAssembly.Imports, ready: (i: WebAssembly.Instance, m: WebAssembly.Module) => void) {
+        WebAssembly.instantiate(module, imports).then(i => ready(i, module), failed)
+      },
+    }).then(done, failed)
+  })
+  performance.mark('sqlite')
   const pool = touring ? null : await sqlite3.installOpfsSAHPoolVfs({ name: 'trio', initialCapacity: 6 })
   performance.mark('pool')
   const go = new self.Go()
-  go.env = { GOGC: '400' }
+  go.env = { GOGC: '400' } // there is one thread, and nothing is left of what a start or a pull made: fewer collections
   go.importObject['trio'] = bridge(sqlite3, { memory: () => go._inst.exports.mem, vfs: pool?.vfsName ?? '' })
-  void go.run(await WebAssembly.instantiate(module, go.importObject))
+  void go.run(await WebAssembly.instantiate(await compiled, go.importObject))
   performance.mark('core')
   return { core: self.trioCore, clear: async () => { await pool?.wipeFiles() } }
 }
