@@ -5,6 +5,7 @@
 // RUNS is how often each is done (5); ONLY is a part of the table: cold, pull, reload, tap, search. CPU=0.4 is the cap. Times are by
 // the page's own clock, from the navigation or from the finger, so that the program that drives the browser is not in them.
 // The cap is a cgroup's: it holds for the browser and all of its processes, workers too, which CDP's throttling leaves out.
+// The slow line is a relay in front of the server: it slows pages, workers and the service worker alike.
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync, existsSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import path from 'node:path'
@@ -150,10 +151,7 @@ async function joins(name, member) {
   const page = await phone(name)
   await page.goto(`${base}/app/`)
   await page.locator('input.code').fill(code(member))
-  await page.waitForTimeout(500) // what the core does meanwhile is no part of the pull
-  await page.evaluate(() => new Promise(done => { // the core is there: the form is its answer
-    if (document.querySelector('.button.main')) done()
-  }))
+  while (!(await stagesOf(page)).core) await sleep(50) // how it came is no part of the pull
   await page.evaluate(() => {
     globalThis.pulled = new Promise(done => {
       const observer = new MutationObserver(() => {
@@ -172,25 +170,25 @@ async function joins(name, member) {
   return { page, took, used }
 }
 
-async function cold(member, slow) {
-  const times = { paint: [], form: [] }
+async function cold(slow) {
+  const paint = [], form = [], core = []
   for (let i = 0; i < (slow ? Math.min(runs, 3) : runs); i++) {
     const page = await phone(`cold${slow ? 's' : ''}${i}`)
-    const way = slow && await line(Number(new URL(base).port), { rate: 200_000, wait: 150 })
+    const way = slow ? await line(Number(new URL(base).port), { rate: 200_000, wait: 150 }) : null
     await page.goto(way ? `http://localhost:${way.port}/app/` : `${base}/app/`)
     await page.locator('input.code').waitFor({ timeout: 120_000 })
-    times.paint.push(await firstPaint(page))
-    times.form.push(await page.evaluate(async () => { // when the core could answer
-      const at = () => globalThis.bench.answers[0]?.to
-      while (!at()) await new Promise(f => setTimeout(f, 10))
-      return at()
-    }))
+    form.push(await page.evaluate(() => globalThis.bench.answers[0].to))
+    paint.push(await firstPaint(page))
+    let stages
+    while (!(stages = await stagesOf(page)).core) await sleep(50)
+    core.push(stages.core)
     await page.context().close()
     way?.close()
   }
-  const line2 = slow ? ' at 1.6 Mbit/s and 150 ms' : ''
-  row(`first visit${line2}: first paint`, 0, times.paint)
-  row(`first visit${line2}: first answer`, 0, times.form)
+  const how = slow ? ' at 1.6 Mbit/s and 150 ms' : ''
+  row(`first visit${how}: first paint`, 0, paint)
+  row(`first visit${how}: the form to join`, 0, form)
+  row(`first visit${how}: the core is ready`, 0, core)
 }
 
 /** stagesOf is when the worker came how far, by the page's clock. */
@@ -263,7 +261,7 @@ async function taps(page) {
     await page.locator('dialog .answers .button').first().click()
     const at = await shown
     await sleep(800) // a celebration, and what it asks for
-    const seen = await page.evaluate(() => ({ pointer: globalThis.tapped, all: globalThis.bench.answers.filter(a => a.method === 'act') }))
+    const seen = await page.evaluate(() => ({ all: globalThis.bench.answers.filter(a => a.method === 'act') }))
     const from = await page.evaluate(() => globalThis.bench.pointer)
     disk.push(seen.all.at(-1).to - from)
     next.push(at - from)
@@ -303,8 +301,8 @@ await play(async () => {
   const { member } = await field()
   book()
   if (asked('cold')) {
-    await cold(member, false)
-    await cold(member, true)
+    await cold(false)
+    await cold(true)
   }
   const pulls = [], used = []
   let page, name
