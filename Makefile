@@ -131,9 +131,10 @@ test-phone: build phone $(PHONE_TEST_STAMP)
 	@cd clients/phone/test && for play in $(PLAY); do echo "$$play"; node $$play.mjs $(CURDIR)/bin/trio ../dist $(PEOPLE) || exit 1; done
 
 # What the app takes in a real browser, beside what it may take: with 5,000 contacts, or PEOPLE; RUNS=9 for more of each, ONLY=reload
-# for a part. As root the browser is capped by a cgroup too.
-bench-phone: build phone $(PHONE_TEST_STAMP)
-	@cd clients/phone/test && node bench/bench.mjs $(CURDIR)/bin/trio ../dist $(if $(filter file,$(origin PEOPLE)),5000,$(PEOPLE))
+# for a part. The app is the one that the program carries, packed. As root the browser is capped by a cgroup too.
+bench-phone: app $(PHONE_TEST_STAMP)
+	@$(MAKE) --no-print-directory build
+	@cd clients/phone/test && node bench/bench.mjs $(CURDIR)/bin/trio - $(if $(filter file,$(origin PEOPLE)),5000,$(PEOPLE))
 
 # Every decoder, with bytes that grow out of its corpus (testdata/fuzz): a little each time, FUZZ=10m when one was changed.
 # A room's tests are built once for all of its decoders.

@@ -1,6 +1,6 @@
 // What the tests of the app share: a real server with a member's book, and real browsers.
 //
-//   node <test>.mjs path/to/trio path/to/app [contacts]
+//   node <test>.mjs path/to/trio path/to/app [contacts]    an app of - is the one that trio carries
 //
 // SHOTS=folder keeps pictures of the screens.
 import { execFileSync, spawn } from 'node:child_process'
@@ -31,7 +31,7 @@ let server
 const ended = p => p.exitCode !== null || p.signalCode !== null ? Promise.resolve() : new Promise(done => p.once('exit', done))
 
 export async function serve(...more) {
-  server = spawn(trio, ['serve', '--data', data, '--listen', `127.0.0.1:${port}`, '--operator', '', '--app', app, '--fit-at', 'off', '--log-level', 'error', '--public-url', base, ...more], { stdio: ['ignore', 'inherit', 'inherit'] })
+  server = spawn(trio, ['serve', '--data', data, '--listen', `127.0.0.1:${port}`, '--operator', '', ...(app === '-' ? [] : ['--app', app]), '--fit-at', 'off', '--log-level', 'error', '--public-url', base, ...more], { stdio: ['ignore', 'inherit', 'inherit'] })
   for (let i = 0; ; i++) {
     try { if ((await fetch(`${base}/healthz`)).ok) return } catch { /* not yet */ }
     if (i > 200 || server.exitCode !== null) throw new Error('the server does not answer')
@@ -79,6 +79,8 @@ export async function field() {
 export const code = member => /code\s+(\S+)/.exec(admin('invite', member))[1]
 
 const open = []
+/** ours are where the server can be reached. */
+export const ours = new Set([base])
 const foreign = new Set() // what was asked of anybody else
 /** profile is a browser of its own: a phone, unless it is given another size. more are arguments of the browser's. */
 export async function profile(name, viewport = { width: 390, height: 844 }, ...more) {
@@ -86,7 +88,7 @@ export async function profile(name, viewport = { width: 390, height: 844 }, ...m
     executablePath: await chromium.executablePath(), args: ['--no-sandbox', ...more], headless: true, viewport, deviceScaleFactor: 2, locale: 'en-GB',
   })
   open.push(c)
-  c.on('request', r => { if (!r.url().startsWith(`${base}/`) && !/^(data|blob|about):/.test(r.url())) foreign.add(r.url()) })
+  c.on('request', r => { if (!ours.has(new URL(r.url()).origin) && !/^(data|blob|about):/.test(r.url())) foreign.add(r.url()) })
   const page = c.pages()[0] ?? await c.newPage()
   page.on('console', m => { if (m.type() === 'error' && !/ERR_CONNECTION_REFUSED|ERR_INTERNET_DISCONNECTED|WebSocket|Failed to load resource/.test(m.text())) console.error(`  ${name}: ${m.text()}`) })
   page.on('pageerror', e => console.error(`  ${name}: ${e}`))

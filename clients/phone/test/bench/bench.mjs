@@ -1,6 +1,6 @@
 // What the app takes in a real browser, beside what it may take: one table. It is a measurement, no test: a busy machine fails nothing.
 //
-//   node bench.mjs path/to/trio path/to/app [contacts]
+//   node bench.mjs path/to/trio path/to/app [contacts]    an app of - is the one that trio carries, packed
 //
 // RUNS is how often each is done (5); ONLY is a part of the table: cold, pull, reload, tap, search. CPU=0.4 is the cap. Times are by
 // the page's own clock, from the navigation or from the finger, so that the program that drives the browser is not in them.
@@ -10,7 +10,7 @@ import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync, existsS
 import { connect, createServer } from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { atDesk, base, code, field, kill, people, play, profile, safe, three, tmp } from '../lib.mjs'
+import { atDesk, base, code, field, kill, ours, people, play, profile, safe, three, tmp } from '../lib.mjs'
 
 const runs = Number(process.env.RUNS ?? 5), cpu = Number(process.env.CPU ?? 0.4)
 const asked = part => !process.env.ONLY || process.env.ONLY.split(',').includes(part)
@@ -175,7 +175,9 @@ async function cold(slow) {
   for (let i = 0; i < (slow ? Math.min(runs, 3) : runs); i++) {
     const page = await phone(`cold${slow ? 's' : ''}${i}`)
     const way = slow ? await line(Number(new URL(base).port), { rate: 200_000, wait: 150 }) : null
-    await page.goto(way ? `http://localhost:${way.port}/app/` : `${base}/app/`)
+    const at = way ? `http://localhost:${way.port}` : base
+    ours.add(at)
+    await page.goto(`${at}/app/`)
     await page.locator('input.code').waitFor({ timeout: 120_000 })
     form.push(await page.evaluate(() => globalThis.bench.answers[0].to))
     paint.push(await firstPaint(page))
@@ -298,6 +300,7 @@ function memory(name) {
 }
 
 await play(async () => {
+  if (people < 1000) throw new Error(`${people} contacts are too few to measure with: give 1000 or more`)
   const { member } = await field()
   book()
   if (asked('cold')) {
