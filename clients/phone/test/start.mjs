@@ -27,8 +27,9 @@ await play(async () => {
   await again.first().waitFor()
   must(JSON.stringify(await again.allTextContents()) === JSON.stringify(before), 'before the core is there: the same three, as they were left')
   must(await second.locator('.glyph[data-sync=level]').count() === 0, 'that all is safe is not said before it is known')
-  await second.waitForTimeout(1000) // a start that takes longer says what is shown
-  must(await second.getByText('as you left it').evaluate(e => getComputedStyle(e).opacity === '1'), 'and that they are so is said')
+  await second.getByText('as you left it').waitFor()
+  await second.waitForFunction(() => getComputedStyle(document.querySelector('.date .kept')).opacity === '1') // where a start takes longer
+  must(await second.locator('.three[data-kept]').count() > 0, 'and that they are so is said')
   await shot(second, 'today-kept')
   const first = await second.locator('.pick h2').textContent()
   await second.locator('.go .square').click()

@@ -33,6 +33,7 @@ function offline(): Plugin {
   }
 }
 
+// Files are named by when they are loaded, which pack.mjs goes by: index with the page, later when they are asked for, worker by the worker.
 export default defineConfig({
   base: '/app/',
   resolve: { alias: { '@goroot': path.join(goroot, 'lib/wasm') } },
@@ -40,6 +41,6 @@ export default defineConfig({
     preact(),
     offline(),
   ],
-  build: { target: 'es2022', outDir: '../dist', emptyOutDir: true, modulePreload: { polyfill: false } },
-  worker: { format: 'es', plugins: () => [sqlite()] },
+  build: { target: 'es2022', outDir: '../dist', emptyOutDir: true, modulePreload: { polyfill: false }, rollupOptions: { output: { chunkFileNames: c => `assets/${c.isDynamicEntry || c.name === 'boards' ? 'later' : 'index'}-[name]-[hash].js` } } },
+  worker: { format: 'es', plugins: () => [sqlite()], rollupOptions: { output: { chunkFileNames: 'assets/worker-[name]-[hash].js' } } },
 })

@@ -1,5 +1,7 @@
 // Files for the person to keep: handed to the share sheet where it takes them, else downloaded.
+import { t } from './i18n'
 import type { Kept } from './protocol'
+import { ask, say } from './state'
 
 export async function save({ name, type, data }: Kept): Promise<boolean> {
   const file = new File([data], name, { type })
@@ -16,6 +18,14 @@ export async function save({ name, type, data }: Kept): Promise<boolean> {
   a.download = name
   a.click()
   setTimeout(() => URL.revokeObjectURL(a.href), 60_000)
+  return true
+}
+
+/** keep saves a file of the device's; false when the person thought better of it, or it could not be made. */
+export async function keep(what: string): Promise<boolean> {
+  const file = await ask<Kept>('export', { what })
+  if (!file || !(await save(file))) return false
+  say(t('data.saved', { name: file.name }))
   return true
 }
 

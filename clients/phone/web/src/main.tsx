@@ -11,12 +11,13 @@ import { connect } from './connect'
 import { attend } from './reminders'
 import { leads, look, other } from './update'
 
-speak(navigator.language)
-dress(theme)
-void start(connect('trio', told => { // the worker begins before anything is drawn
+const device = connect('trio', told => { // the worker begins before anything is drawn
   if ('leads' in told) { leads.value = true; other.value = '' }
   if ('other' in told && !leads.value) other.value = told.other
   if ('other' in told && leads.value && told.other === 'newer') other.value = 'newer'
-})).then(attend)
+})
+dress(theme)
+await speak(navigator.language)
+void start(device).then(attend)
 render(<App />, document.getElementById('app')!)
 void look() // the app itself lies on the phone after the first visit; a new one is found, and waits

@@ -1,14 +1,21 @@
 import { computed, signal } from '@preact/signals'
 import en from './en.json'
-import es from './es.json'
 
 export type Key = keyof typeof en
-const words: Record<string, Record<Key, string>> = { en, es }
+/** English is in the first file, the others come when they are spoken. They lie on the phone like all of the app. */
+const words: Record<string, Record<Key, string>> = { en }
+const others: Record<string, () => Promise<{ default: Record<Key, string> }>> = { es: () => import('./es.json') }
 
 export const languages = ['en', 'es'] as const
-const wanted = signal<string>(navigator.language)
-export const language = computed(() => (wanted.value.toLowerCase().startsWith('es') ? 'es' : 'en'))
-export function speak(tag: string) { wanted.value = tag; document.documentElement.lang = language.value }
+const spoken = signal<(typeof languages)[number]>('en')
+export const language = computed(() => spoken.value)
+/** speak has the app speak the language of a tag, once its words are here. */
+export async function speak(tag: string) {
+  const l = languages.find(l => tag.toLowerCase().startsWith(l)) ?? 'en'
+  if (!words[l]) words[l] = (await others[l]!()).default
+  spoken.value = l
+  document.documentElement.lang = l
+}
 
 /** t is a message with its {arguments} filled in; {n, plural, one {# day} other {# days}} as in ICU, without nesting. */
 export function t(key: Key, args: Record<string, string | number> = {}): string {

@@ -2,7 +2,7 @@ import { day, t } from '../i18n'
 import { member, sync } from '../state'
 import { Icon, Mark } from '../ui/icon'
 import { Code } from './join'
-import { keep } from './data'
+import { keep } from '../file'
 
 /** Again is for a phone whose access ended: the book stays readable, and a new code lets the same book go on. */
 export function Again() {

@@ -1,8 +1,9 @@
 import { signal } from '@preact/signals'
-import { useEffect, useState } from 'preact/hooks'
-import type { Boards, Kept, Place, Recognised, Scope, Team } from '../device'
+import { useState } from 'preact/hooks'
+import type { Boards, Place, Recognised, Scope } from '../device'
 import { ago, day, number, said, t } from '../i18n'
-import { ask, say, watch } from '../state'
+import { say } from '../state'
+import { useKept } from './together'
 import { Face, Segments } from '../ui/bits'
 import { Icon } from '../ui/icon'
 import { Hexagon } from '../ui/hexagon'
@@ -12,21 +13,8 @@ const span = signal<'week' | 'month'>('week')
 const scope = signal<Scope>('company')
 const metric = signal('') // by name; "": the first one on which somebody stands
 
-/** useKept is what the phone keeps of a server's answer, again whenever it may be another. */
-export function useKept<T>(what: 'boards' | 'team'): Kept<T> | null {
-  const [kept, set] = useState<Kept<T> | null>(null)
-  useEffect(() => {
-    let live = true
-    const load = async () => { const k = await ask<Kept<T>>(what); if (live && k) set(k) }
-    void load()
-    const off = watch(() => void load())
-    return () => { live = false; off() }
-  }, [])
-  return kept
-}
-
 /** BoardsScreen is who did most of what in a week or a month, one's own place always in sight, and who was recognised. */
-export function BoardsScreen() {
+export default function BoardsScreen() {
   const kept = useKept<Boards>('boards')
   const [before, setBefore] = useState(false)
   if (!kept) return null
@@ -169,18 +157,6 @@ export function AsOf({ at }: { at: number | undefined }) {
 
 export function Empty({ title, hint }: { title: string; hint: string }) {
   return <div class="nothing"><Icon name="podium" /><h2>{title}</h2>{hint && <p class="soft">{hint}</p>}</div>
-}
-
-/** Together is the way to boards and, for who sponsors somebody, to the own team. */
-export function Together() {
-  const team = useKept<Team>('team')
-  return (
-    <ul class="card list">
-      <li><a class="line-link" href="#/boards"><Icon name="podium" /><span>{t('boards.link')}</span><i class="turned soft"><Icon name="back" /></i></a></li>
-      {!!team?.body?.people.length && <li><a class="line-link" href="#/team"><Icon name="people" /><span>{t('team.link')}</span>
-        {team.body.people.some(p => p.cheer) && <span class="chip brand"><Icon name="heart" />{number(team.body.people.filter(p => p.cheer).length)}</span>}<i class="turned soft"><Icon name="back" /></i></a></li>}
-    </ul>
-  )
 }
 
 const capital = (s: string) => s.charAt(0).toLocaleUpperCase() + s.slice(1)

@@ -1,18 +1,9 @@
 import { useState } from 'preact/hooks'
 import type { Step } from '../device'
 import { type Key, t } from '../i18n'
-import type { Kept } from '../protocol'
 import { ask, habit, say, sync } from '../state'
-import { calendar, save, text } from '../file'
+import { calendar, keep, save, text } from '../file'
 import { Icon, type IconName } from '../ui/icon'
-
-/** keep saves a file of the device's; false when the person thought better of it, or it could not be made. */
-export async function keep(what: string): Promise<boolean> {
-  const file = await ask<Kept>('export', { what })
-  if (!file || !(await save(file))) return false
-  say(t('data.saved', { name: file.name }))
-  return true
-}
 
 async function steps(): Promise<void> {
   const all = await ask<Step[]>('steps', { limit: 500 })
@@ -23,7 +14,7 @@ async function steps(): Promise<void> {
 }
 
 /** Data is all that the member can take along: it is theirs. */
-export function Data() {
+export default function Data() {
   const [busy, setBusy] = useState('')
   const only = sync.value?.unsent ?? 0
   const row = (what: string, icon: IconName, title: Key, hint: Key, f: () => Promise<unknown> = () => keep(what)) => (

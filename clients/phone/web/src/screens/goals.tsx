@@ -4,7 +4,7 @@ import { day, number, t } from '../i18n'
 import { ask, habit } from '../state'
 import { Sheet } from '../ui/bits'
 import { Icon } from '../ui/icon'
-import { Together } from './boards'
+import { Together } from './together'
 
 const colours = ['var(--brand)', 'var(--ember)', 'light-dark(#5b4bb7, #b6a8ff)', 'light-dark(#0d6c93, #7fd0f2)', 'light-dark(#8a6a00, #e6c65a)', 'var(--soft)']
 

@@ -12,7 +12,7 @@ interface Picker { select(what: string[], how: { multiple: boolean }): Promise<{
 const picker = (navigator as { contacts?: Picker }).contacts
 
 /** Import brings an address book or an export of orders in. The same file twice changes nothing. */
-export function Import() {
+export default function Import() {
   const [code, setCode] = useState(() => recall('code'))
   const [busy, setBusy] = useState(false)
   const [came, setCame] = useState<Came | null>(null)

@@ -4,20 +4,13 @@ import { type Key } from '../i18n'
 import { later } from '../later'
 import { list, three } from '../state'
 import { Again } from './again'
-import { BoardsScreen } from './boards'
-import { Data } from './data'
 import { Goals } from './goals'
-import { Import } from './import'
 import { More } from './more'
 import { People } from './people'
 import { Person } from './person'
-import { Reminders } from './reminders'
 import { Review } from './review'
-import { Share } from './share'
 import { Syncing } from './sync'
-import { TeamScreen } from './team'
 import { Today } from './today'
-import { Welcome } from './welcome'
 
 export type Tab = 'today' | 'people' | 'goals' | 'more'
 
@@ -36,19 +29,19 @@ export const screens: Record<string, Screen> = {
   '': today,
   add: today, // a sheet over it
   again: { show: Again, tab: 'more', title: () => 'again.title', deep: true },
-  boards: { show: BoardsScreen, tab: 'goals', title: () => 'boards.title', deep: true },
+  boards: { show: later(() => import('./boards')), tab: 'goals', title: () => 'boards.title', deep: true },
   card: { show: later(() => import('./card')), tab: 'more', title: () => 'card.title', deep: true },
-  data: { show: Data, tab: 'more', title: () => 'data.title', deep: true },
+  data: { show: later(() => import('./data')), tab: 'more', title: () => 'data.title', deep: true },
   goals: { show: Goals, tab: 'goals', title: () => 'goals.title' },
-  import: { show: Import, tab: 'more', title: () => 'people.import', deep: true },
+  import: { show: later(() => import('./import')), tab: 'more', title: () => 'people.import', deep: true },
   more: { show: More, tab: 'more', title: () => 'more.title' },
   people: { show: People, tab: 'people', title: () => 'app.people' },
   person: { show: Person, tab: 'people', deep: true },
-  reminders: { show: Reminders, tab: 'more', title: () => 'more.reminders', deep: true },
+  reminders: { show: later(() => import('./reminders')), tab: 'more', title: () => 'more.reminders', deep: true },
   review: { show: Review, tab: 'today', title: () => 'review.title', deep: true },
-  share: { show: Share, tab: 'goals', title: () => 'share.head', deep: true },
+  share: { show: later(() => import('./share')), tab: 'goals', title: () => 'share.head', deep: true },
   sync: { show: Syncing, tab: 'more', title: () => 'sync.title', deep: true },
-  team: { show: TeamScreen, tab: 'goals', title: () => 'team.title', deep: true },
-  welcome: { show: Welcome, tab: 'today', alone: true },
+  team: { show: later(() => import('./team')), tab: 'goals', title: () => 'team.title', deep: true },
+  welcome: { show: later(() => import('./welcome')), tab: 'today', alone: true },
 }
 export const screenAt = (where: string): Screen => screens[where] ?? today

@@ -46,7 +46,7 @@ export function Join() {
       <div class="hero"><Mark size={72} /><h1>{appName()}</h1><p>{t('join.title')}</p></div>
       <div class="stack"><Code go="join.go" />
         <button type="button" class="button wide look" disabled={touring} onClick={() => void around()}>{touring ? t('tour.wait') : <><Icon name="compass" />{t('join.tour')}</>}</button>
-        <button type="button" class="button quiet" onClick={() => speak(language.value === 'es' ? 'en' : 'es')}>{language.value === 'es' ? 'English' : 'Español'}</button>
+        <button type="button" class="button quiet" onClick={() => void speak(language.value === 'es' ? 'en' : 'es')}>{language.value === 'es' ? 'English' : 'Español'}</button>
       </div>
     </main>
   )

@@ -4,7 +4,7 @@ import { ask, member, say, sync } from '../state'
 import { go } from '../route'
 import { Sheet } from '../ui/bits'
 import { Icon } from '../ui/icon'
-import { keep } from './data'
+import { keep } from '../file'
 
 /** Leave signs out of this phone: what is only here can be saved first, then nothing of the book stays. */
 export function Leave({ onClose }: { onClose: () => void }) {

@@ -8,7 +8,7 @@ import { standing } from '../reminders'
 import { touring } from '../tour'
 import { Segments, Sheet } from '../ui/bits'
 import { Icon } from '../ui/icon'
-import { Together } from './boards'
+import { Together } from './together'
 import { Leave } from './leave'
 
 const themes = ['auto', 'light', 'dark', 'sun'] as const
@@ -20,7 +20,7 @@ export function More() {
   const [leaving, setLeaving] = useState(false)
   const me = member.value
   const pick = (v: Theme) => { remember('theme', v); theme.value = v }
-  const talk = (v: 'en' | 'es') => { speak(v); void ask('setProfile', { key: 'language', value: v }); void refresh() }
+  const talk = (v: 'en' | 'es') => { void ask('setProfile', { key: 'language', value: v }); void speak(v).then(refresh) }
   return (
     <>
       <section><h2 class="part">{t('more.me')}</h2>

@@ -8,7 +8,7 @@ const never = 'off'
 const hours = Array.from({ length: 17 }, (_, i) => `${String(i + 6).padStart(2, '0')}:00`)
 
 /** Reminders says what they are before the browser asks, and is asked from a tap alone. */
-export function Reminders() {
+export default function Reminders() {
   const [busy, setBusy] = useState(false)
   useEffect(() => {
     const look = () => { if (document.visibilityState === 'visible') void settle().catch(() => {}) }

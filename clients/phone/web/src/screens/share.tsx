@@ -9,7 +9,7 @@ import { Icon, type IconName } from '../ui/icon'
 const icons: Record<Piece['kind'], IconName> = { article: 'today', testimony: 'heart', story: 'spark', video: 'eye', lesson: 'learn', webinar: 'people', page: 'flag' }
 
 /** Share is what the company has ready to pass on: to everybody, or to one person whose page one came from. */
-export function Share({ id }: { id: string }) {
+export default function Share({ id }: { id: string }) {
   const [all, setAll] = useState<Piece[] | null>(null)
   const [to, setTo] = useState<Contact | null>(null)
   const [open, setOpen] = useState<Piece | null>(null)

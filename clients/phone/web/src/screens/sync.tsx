@@ -4,7 +4,7 @@ import { ago, t } from '../i18n'
 import { ask, safe, sync, wake, watch } from '../state'
 import { inWords } from '../known'
 import { Icon } from '../ui/icon'
-import { keep } from './data'
+import { keep } from '../file'
 
 const what = (document: string) => t(document === 'contacts' ? 'doc.contacts' : document === 'profile' ? 'doc.profile' : 'doc.log')
 const say = { off: 'sync.off', connecting: 'sync.off', connected: 'sync.online', level: 'sync.on', ended: 'sync.ended', left: 'sync.left' } as const

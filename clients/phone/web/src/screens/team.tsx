@@ -2,10 +2,11 @@ import type { Team, Teammate } from '../device'
 import { day, number, said, t } from '../i18n'
 import { Face } from '../ui/bits'
 import { Icon } from '../ui/icon'
-import { AsOf, awarded, Cheer, Empty, useKept } from './boards'
+import { AsOf, awarded, Cheer, Empty } from './boards'
+import { useKept } from './together'
 
 /** TeamScreen is what a sponsor sees of those whom he or she sponsors: what they took on, what became of it, whom to cheer. */
-export function TeamScreen() {
+export default function TeamScreen() {
   const kept = useKept<Team>('team')
   if (!kept) return null
   const team = kept.body

@@ -9,7 +9,7 @@ import { Icon } from '../ui/icon'
 const here = () => Intl.DateTimeFormat().resolvedOptions().timeZone
 
 /** Welcome is the first steps of a new member: who, how much a day, and whom to begin with. */
-export function Welcome() {
+export default function Welcome() {
   const [step, set] = useState(0)
   const head = useRef<HTMLHeadingElement>(null)
   useEffect(inDraft, [])
@@ -27,7 +27,7 @@ export function Welcome() {
 function You({ next }: { next: () => void }) {
   const [name, setName] = useState(member.value?.name ?? '')
   const zone = here()
-  const talk = (v: 'en' | 'es') => { speak(v); void refresh() }
+  const talk = (v: 'en' | 'es') => void speak(v).then(refresh)
   const save = async (e: Event) => {
     e.preventDefault()
     if (name.trim()) await ask('setProfile', { key: 'name', value: name.trim() })
