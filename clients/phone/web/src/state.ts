@@ -86,9 +86,11 @@ export async function refresh() {
     if (v && turn === asked) show(v)
     return v
   }
-  const [p, m, h, s] = await Promise.all([
+  const lists = Promise.all([
     take(ask<Suggestion[]>('top', { list: 'prospects', lang }), v => { three.prospects.value = v }),
     take(ask<Suggestion[]>('top', { list: 'members', lang }), v => { three.members.value = v }),
+  ])
+  const others = Promise.all([
     take(ask<Habit>('habit', { lang }), v => { habit.value = v }),
     take(ask<Sync>('sync'), v => {
       sync.value = v
@@ -98,10 +100,14 @@ export async function refresh() {
     take(ask<Newcomer>('newcomer', { lang }), v => { newcomer.value = v }),
     late() ? take(ask<Captured[]>('captured'), v => { met.value = v }) : undefined,
   ])
-  if (turn !== asked) return
-  if (p && m && h && s) {
+  const [p, m] = await lists
+  if (turn === asked && p && m) {
     asKept.value = false
     answered()
+  }
+  const [h, s] = await others
+  if (turn !== asked) return
+  if (p && m && h && s) {
     if (s.state === 'left' || s.state === 'ended') unkeep()
     else keep({ lang, member: me, three: { prospects: p, members: m }, habit: h })
   }
