@@ -52,8 +52,12 @@ func main() {
 	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
 		ends = append(ends, syscall.SIGHUP)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), ends...)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	signaled, stop := signal.NotifyContext(context.Background(), ends...)
+	ctx, end := context.WithCancel(context.Background())
+	context.AfterFunc(signaled, func() { // a second signal ends the program at once, from before anything says that it ends
+		stop()
+		end()
+	})
 	os.Exit(run(ctx, os.Args[1:]))
 }
 
