@@ -2,10 +2,13 @@ package board
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -201,4 +204,111 @@ func (h *hall) publish(d *playbook.Doc) {
 	h.ok(err)
 	_, err = h.st.PublishPlaybook(h.Context(), store.Playbook{Tenant: h.tenant, Version: doc.Version, Hash: doc.Hash(), By: "a test", Doc: doc.Encode()}, heads[h.tenant].Version)
 	h.ok(err)
+}
+
+// TestOneTooManyHoldsUpNobody: of a member with more than a person writes nothing is known, and all others are on the boards; the
+// member is not read again before something is done.
+func TestOneTooManyHoldsUpNobody(t *testing.T) {
+	h := newHall(t)
+	ctx := t.Context()
+	ids := []crdt.MemberID{h.year(1, 1)}
+	flood, err := h.st.CreateMember(ctx, store.Member{Tenant: h.tenant, Name: "Flo Od"})
+	h.ok(err)
+	d, _, err := h.st.CreateDevice(ctx, flood, "desk")
+	h.ok(err)
+	b := crdttest.NewBook(h, 3, 0)
+	b.Devices = []automerge.ActorID{crdt.NewActor(d.ID, 1)}
+	for day := range 14_000 { // zones of as many days: more than a sheet takes
+		if day%2000 != 0 {
+			continue
+		}
+		b.Write(crdt.ProfileDoc, func(tx *automerge.Tx) {
+			for i := day; i < day+2000; i++ {
+				b.Put(tx, crdt.ZoneKey(ranking.Day(i+11_000).String()), strings.Repeat("Z", 64))
+			}
+		})
+	}
+	for _, it := range b.Items {
+		ack, err := h.st.Append(ctx, flood, []store.Item{{Doc: it.Doc, Change: it.Change}})
+		h.ok(err)
+		if len(ack.Rejected) > 0 {
+			t.Fatalf("%+v", ack.Rejected[0])
+		}
+	}
+	ids = append(ids, h.year(2, 1))
+	by := &Boards{Store: h.st, Now: func() time.Time { return h.now }}
+	r, err := by.Fold(ctx, h.tenant)
+	if err != nil || r.Folded != 3 || r.Unread != 1 || !strings.Contains(r.Why, flood.String()) {
+		t.Errorf("folded: %+v, %v", r, err)
+	}
+	for _, id := range ids {
+		if _, err := h.st.FoldOf(ctx, id); err != nil {
+			t.Errorf("beside the flood nothing is kept of member %s: %v", id, err)
+		}
+	}
+	if r, err := by.Fold(ctx, h.tenant); err != nil || r.Folded != 0 {
+		t.Errorf("once more: %+v, %v", r, err)
+	}
+	if v, err := by.Company(ctx, h.tenant, Choice{}); err != nil || v.Waiting != 0 || len(v.IDs) == 0 || slices.Contains(v.IDs, flood) {
+		t.Errorf("corporate sees %+v, %v", v, err)
+	}
+}
+
+// ending is a store that ends in the middle of what is asked of it.
+type ending struct {
+	Store
+	now bool
+}
+
+func (e *ending) Members(ctx context.Context, t store.Tenant, after crdt.MemberID, limit int) ([]store.Member, error) {
+	if e.now {
+		return nil, errors.New("the disk is gone")
+	}
+	return e.Store.Members(ctx, t, after, limit)
+}
+
+// TestHalfRefreshed: what a look at a company left half done, as the store ended, is not answered from.
+func TestHalfRefreshed(t *testing.T) {
+	h := newHall(t)
+	ctx := t.Context()
+	id := h.year(1, 1)
+	end := &ending{Store: h.st}
+	by := &Boards{Store: end, Now: func() time.Time { return h.now }}
+	_, err := by.Fold(ctx, h.tenant)
+	h.ok(err)
+	d := playbook.Default()
+	d.Version, d.Boards.Metrics = 9, append([]string{ranking.GoalDaysMetric}, "texts", "calls")
+	h.publish(d)
+	end.now = true
+	if _, err := by.Fold(ctx, h.tenant); err == nil {
+		t.Error("folded without members")
+	}
+	if v, err := by.View(ctx, h.tenant, id); err == nil || errors.Is(err, ErrMember) {
+		t.Errorf("answered from half a company: %+v, %v", v, err)
+	}
+	end.now = false
+	if v, err := by.View(ctx, h.tenant, id); err != nil || len(v.Metrics) != 3 {
+		t.Errorf("once the store is back: %+v, %v", v, err)
+	}
+}
+
+// TestUnreadableProfileHides: of whom nothing can be read of the profile it is not known whether he or she wants to be seen.
+func TestUnreadableProfileHides(t *testing.T) {
+	h := newHall(t)
+	id := h.year(1, 1)
+	s, _, err := ReadSheet(t.Context(), &torn{h.st}, playbook.Default().Goals, id, h.now.UnixMilli())
+	if err != nil || !s.Off || len(s.Days) == 0 {
+		t.Errorf("off is %v, %d days, %v", s.Off, len(s.Days), err)
+	}
+}
+
+// torn has a change of the profile behind all others that cannot be read.
+type torn struct{ *store.SQLite }
+
+func (x *torn) Since(ctx context.Context, m crdt.MemberID, after uint64, limit, size int) (store.Page, error) {
+	p, err := x.SQLite.Since(ctx, m, after, limit, size)
+	if err == nil && !p.More {
+		p.Changes = append(p.Changes, store.Stored{Doc: crdt.ProfileDoc, Raw: []byte("torn")})
+	}
+	return p, err
 }

@@ -116,6 +116,7 @@ func (b *Boards) company(t store.Tenant) *company {
 
 // refresh brings a company up to what is stored: its playbook, its members, sheets that were kept since. The caller has its turn.
 func (c *company) refresh(ctx context.Context, st Store, now time.Time) error {
+	c.at = time.Time{} // half of it is not answered from, should it end in between
 	if err := c.playbook(ctx, st); err != nil {
 		return err
 	}
@@ -354,26 +355,22 @@ func (b *Boards) Fold(ctx context.Context, t store.Tenant) (r Report, err error)
 	r.Company = t
 	defer func() { r.Took = time.Since(began) }()
 	c := b.company(t)
-	c.turn.Lock()
-	err = c.refresh(ctx, b.Store, b.now())
-	var behind []crdt.MemberID
-	for _, p := range c.all {
-		if p.seq != p.changes {
-			behind = append(behind, p.id)
-		}
-	}
-	rules, f := c.doc, c.form
-	r.Members = len(c.all)
-	c.turn.Unlock()
+	rules, f, behind, err := b.behind(ctx, c, &r)
 	if err != nil {
 		return r, err
 	}
 	var done []store.Fold
 	worked := time.Now()
 	for i, id := range behind {
+		var data []byte
 		s, seq, err := ReadSheet(ctx, b.Store, rules.Goals, id, b.now().UnixMilli())
 		if ctx.Err() != nil {
 			return r, ctx.Err()
+		}
+		if err == nil {
+			if data = s.Encode(); len(data) > store.MaxFoldBytes {
+				err = fmt.Errorf("%w: a sheet of %d bytes", ErrTooMuch, len(data))
+			}
 		}
 		if err != nil {
 			if r.Unread++; r.Why == "" {
@@ -385,11 +382,11 @@ func (b *Boards) Fold(ctx context.Context, t store.Tenant) (r Report, err error)
 			if err != nil {
 				return r, err
 			}
-			s, seq = &Sheet{Unread: true}, head.Seq
+			data, seq = (&Sheet{Unread: true}).Encode(), head.Seq
 		}
-		if s != nil {
+		if data != nil {
 			r.Folded++
-			done = append(done, store.Fold{Member: id, Seq: seq, Form: f, Data: s.Encode()})
+			done = append(done, store.Fold{Member: id, Seq: seq, Form: f, Data: data})
 		}
 		if len(done) == batch || i == len(behind)-1 {
 			if err := b.Store.SaveFolds(ctx, done); err != nil {
@@ -405,11 +402,25 @@ func (b *Boards) Fold(ctx context.Context, t store.Tenant) (r Report, err error)
 		}
 	}
 	if len(behind) > 0 {
-		c.turn.Lock()
-		err = c.refresh(ctx, b.Store, b.now())
-		c.turn.Unlock()
+		_, _, _, err = b.behind(ctx, c, &r)
 	}
 	return r, err
+}
+
+// behind brings a company up to what is stored, and says which members did something that is in no sheet, and by which rules theirs are made.
+func (b *Boards) behind(ctx context.Context, c *company, r *Report) (rules *playbook.Doc, f [16]byte, list []crdt.MemberID, err error) {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if err := c.refresh(ctx, b.Store, b.now()); err != nil {
+		return nil, f, nil, err
+	}
+	for _, p := range c.all {
+		if p.seq != p.changes {
+			list = append(list, p.id)
+		}
+	}
+	r.Members = len(c.all)
+	return c.doc, c.form, list, nil
 }
 
 // Every folds all companies, again and again, with so much time from one beginning to the next, until ctx ends. What goes wrong with

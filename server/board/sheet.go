@@ -21,6 +21,7 @@ import (
 // Bounds of one member, far above what a person does in a life. Who is beyond is on no board.
 const (
 	maxEntries = 400_000
+	maxDays    = 40_000 // with something done, a hundred years and more
 	maxFields  = 50_000 // values of the profile
 	maxValue   = 64     // bytes of one
 )
@@ -117,7 +118,11 @@ func ReadSheet(ctx context.Context, st ledger.Orders, r *ranking.GoalRules, id c
 	slices.SortFunc(s.Zones, byKey)
 	slices.SortFunc(plan, byKey)
 	s.Plan = book.NewPlan(r, plan)
+	s.Off = s.Off || bad[crdt.ProfileDoc] // who may have asked to be seen by nobody is seen by nobody
 	s.count(r, &log, func(doc crdt.DocName) bool { return bad[doc] }, now)
+	if len(s.Days) > maxDays {
+		return nil, seq, fmt.Errorf("%w: over %d days", ErrTooMuch, maxDays)
+	}
 	return s, seq, nil
 }
 

@@ -103,14 +103,15 @@ func (a *Actors) Apply(registers map[string][]automerge.Entry, key string, id au
 // Log is the log of a member, an entry once: what was read of it as a T. The zero value is empty.
 type Log[T any] struct {
 	Actors
-	of     map[key]version
-	values []T
-	months []crdt.DocName
+	of      map[key]version
+	values  []T
+	months  []crdt.DocName
+	place  map[crdt.DocName]uint32 // in months: a member may write in as many as there are names
 }
 
 type key struct {
 	id    crdt.EntryID
-	month uint16
+	month uint32
 }
 
 // version is the value of an entry that wins.
@@ -141,12 +142,16 @@ func (l *Log[T]) Take(doc crdt.DocName, id automerge.OpID, op *automerge.Op, rea
 
 // Put is Take of an entry that was found already.
 func (l *Log[T]) Put(doc crdt.DocName, entry crdt.EntryID, id automerge.OpID, read func() (T, bool)) {
-	month := slices.Index(l.months, doc) // the last one, nearly always
-	if month < 0 {
-		month = len(l.months)
+	month, ok := l.place[doc]
+	if !ok {
+		if l.place == nil {
+			l.place = map[crdt.DocName]uint32{}
+		}
+		month = uint32(len(l.months))
+		l.place[doc] = month
 		l.months = append(l.months, doc)
 	}
-	k := key{entry, uint16(month)}
+	k := key{entry, month}
 	v := version{id.Counter, l.Number(id.Actor), -1}
 	was, ok := l.of[k]
 	if ok && (automerge.OpID{Counter: was.counter, Actor: l.names[was.actor]}).Compare(id) > 0 {
@@ -165,7 +170,7 @@ func (l *Log[T]) Put(doc crdt.DocName, entry crdt.EntryID, id automerge.OpID, re
 // Has says whether there is an entry, one that cannot be read too.
 func (l *Log[T]) Has(entry crdt.EntryID) bool {
 	for month := range l.months {
-		if _, ok := l.of[key{entry, uint16(month)}]; ok {
+		if _, ok := l.of[key{entry, uint32(month)}]; ok {
 			return true
 		}
 	}
@@ -178,7 +183,7 @@ func (l *Log[T]) All(without func(crdt.DocName) bool, f func(crdt.EntryID, *T)) 
 	type won struct {
 		id    crdt.EntryID
 		value int32
-		month uint16
+		month uint32
 	}
 	all := make([]won, 0, len(l.of))
 	for k, v := range l.of {
