@@ -114,11 +114,14 @@ func (s *Service) remind(ctx context.Context, r *store.Reminder, x *news, now ti
 func decide(r *store.Reminder, x *news, now time.Time) (next store.Reminder, give bool) {
 	next = *r
 	next.Next = now.Add(24 * time.Hour)
+	if next.Given.After(now) { // by a clock that was ahead
+		next.Given = time.Time{}
+	}
 	if x == nil {
 		return next, false
 	}
 	next.Head = x.head
-	if x.acted >= r.Given.UnixMilli() || r.Given.IsZero() {
+	if x.acted >= next.Given.UnixMilli() || next.Given.IsZero() {
 		next.Ignored = 0
 	}
 	if !x.wanted {
@@ -130,7 +133,7 @@ func decide(r *store.Reminder, x *news, now time.Time) (next store.Reminder, giv
 	switch {
 	case r.Next.IsZero(): // has just subscribed, or changed the hour: the next one is the first
 	case now.Sub(last) >= window || x.home.Day(last.UnixMilli()) != today: // nobody looked in time
-	case !r.Given.IsZero() && x.home.Day(r.Given.UnixMilli()) >= today:
+	case !next.Given.IsZero() && x.home.Day(next.Given.UnixMilli()) >= today:
 	case next.Ignored >= MaxIgnored:
 	case x.resting(today):
 	case x.acted != 0 && x.home.Day(x.acted) >= today:

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"trio/server/store"
@@ -64,17 +65,30 @@ func (h *Hosts) Check(endpoint string) (*url.URL, error) {
 	return nil, fmt.Errorf("is of %.80q, which is none of the push services that this server sends to", host)
 }
 
-func (h *Hosts) allows(host string) bool {
-	names := h.Names
-	if len(names) == 0 {
-		names = DefaultHosts
+func (h *Hosts) names() []string {
+	if len(h.Names) == 0 {
+		return DefaultHosts
 	}
-	for _, name := range names {
-		if end, ok := strings.CutPrefix(name, "*."); name == "*" || name == host || ok && strings.HasSuffix(host, "."+end) {
-			return true
-		}
+	return h.Names
+}
+
+func (h *Hosts) allows(host string) bool { return h.number(host) >= 0 }
+
+// number is the place among the names of the one that a host goes by; -1: it may not be sent to.
+func (h *Hosts) number(host string) int {
+	return slices.IndexFunc(h.names(), func(name string) bool {
+		end, ok := strings.CutPrefix(name, "*.")
+		return name == "*" || name == host || ok && strings.HasSuffix(host, "."+end)
+	})
+}
+
+// service is the number of the push service of an endpoint; 0 too where it is of none, which is found when it is sent to.
+func (h *Hosts) service(endpoint string) int {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return 0
 	}
-	return false
+	return max(h.number(strings.ToLower(u.Hostname())), 0)
 }
 
 // reserved are networks that are not of the internet, beside those that netip knows, and those that lead into others.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
 	"reflect"
@@ -172,7 +173,7 @@ func (w *world) turn(ss ...*Service) {
 func (w *world) flush(s *Service) {
 	for late := time.Now().Add(10 * time.Second); s.Waiting() > 0; {
 		select {
-		case j := <-s.queue.jobs:
+		case j := <-s.queue.jobs[0]: // there is one push service
 			s.deliver(w.Context(), j)
 		case <-time.After(time.Millisecond):
 		}
@@ -553,6 +554,97 @@ func TestRevokedIsToldNothing(t *testing.T) {
 	w.commit(s)
 	w.turn(s)
 	w.got("nobody is subscribed")
+}
+
+// TestRevokedWhileItWaits: what waits, for its first time or to be tried again, does not reach a device whose access has ended.
+func TestRevokedWhileItWaits(t *testing.T) {
+	w := newWorld(t, 12)
+	s := w.service(w.st)
+	c := w.person(20)
+	w.commit()
+	w.subscribe(w.phone)
+	w.turn(s)
+	w.push.Answer(func(rw http.ResponseWriter, _, _ int) bool { rw.WriteHeader(http.StatusServiceUnavailable); return true })
+	w.logs(crdt.FormSubmitted, c, crdt.E3)
+	w.commit(s)
+	s.stale()
+	s.listen(t.Context())
+	s.deliver(t.Context(), <-s.queue.jobs[0])
+	w.ok(w.st.RevokeDevice(t.Context(), w.phone.ID))
+	w.flush(s)
+	if n := w.push.Asked(); n != 1 || w.outcomes["alert gone"] != 1 {
+		t.Errorf("the push service was asked %d times; %v", n, w.outcomes)
+	}
+	w.turn(s)
+}
+
+// TestClockThatWasAhead: a server whose clock was years ahead when it looked at a member gives notices again once it is right.
+func TestClockThatWasAhead(t *testing.T) {
+	w := newWorld(t, 13)
+	s := w.service(w.st)
+	w.person(1)
+	w.commit()
+	w.subscribe(w.phone)
+	w.turn(s)
+	w.at(time.Date(2030, 11, 24, 9, 0, 0, 0, time.UTC))
+	w.turn(s)
+	w.person(1)
+	w.commit(s)
+	w.at(w.now.AddDate(0, 0, 1))
+	w.turn(s)
+	if all, err := w.push.Messages(); err != nil || len(all) == 0 {
+		t.Fatalf("nothing was given by the clock that was ahead: %v", err)
+	} else {
+		w.seen = len(all)
+	}
+	w.at(noon)
+	w.turn(s)
+	w.got("the clock is right again, and the day's hour is over")
+	w.at(time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC))
+	w.turn(s)
+	w.got("at nine the next day", "0: due new_lead prospects 1")
+}
+
+// TestOneServiceHangs: a push service that does not answer holds up its own notices, and none of another's.
+func TestOneServiceHangs(t *testing.T) {
+	w := newWorld(t, 14)
+	slow, err := net.Listen("tcp", "127.0.0.1:0") // it is connected to, and says nothing
+	w.ok(err)
+	t.Cleanup(func() { slow.Close() }) //nolint:errcheck // nothing was written
+	s, err := New(Config{
+		Store: w.st, Subject: "mailto:ops@example.com", Hosts: Hosts{Names: []string{"localhost", "127.0.0.1"}, Private: true},
+		Log: slog.New(slog.DiscardHandler), Transport: w.push.Transport(), Tick: time.Hour,
+	})
+	w.ok(err)
+	n, endpoint, public, secret, err := w.push.Subscribe()
+	w.ok(err)
+	good := store.Subscription{Device: w.laptop.ID, Member: w.member, Endpoint: endpoint, Public: public, Secret: secret}
+	bad := good
+	bad.Device, bad.Endpoint = w.phone.ID, strings.Replace("https://"+slow.Addr().String(), "127.0.0.1", "localhost", 1)+"/wpush/1"
+	w.ok(w.st.Subscribe(t.Context(), good))
+	w.ok(w.st.Subscribe(t.Context(), bad))
+	ctx, end := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	done.Go(func() { s.Run(ctx) })
+	notice := Notice{kind: Due, count: 1, until: time.Now().Add(time.Hour)}
+	for range 4 * senders {
+		s.give([]store.Subscription{bad}, notice)
+	}
+	s.give([]store.Subscription{good}, notice)
+	for late := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if all, err := w.push.Messages(); err != nil || len(all) > 0 {
+			if err != nil || all[0].Browser != n {
+				t.Errorf("%+v, %v", all, err)
+			}
+			break
+		}
+		if time.Now().After(late) {
+			t.Error("behind those that hang nothing is sent")
+			break
+		}
+	}
+	end()
+	done.Wait()
 }
 
 // TestPushServiceSays what it does, and what comes of that.

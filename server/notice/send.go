@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -20,7 +21,7 @@ import (
 // What became of a notice to one device.
 const (
 	Sent    = "sent"
-	Gone    = "gone"    // the push service says that nobody listens there any more: the subscription is forgotten
+	Gone    = "gone"    // nobody listens there any more, as the push service says, who is forgotten then, or as the subscription was taken back meanwhile
 	Refused = "refused" // the push service does not take it, and will not
 	Failed  = "failed"  // the push service could not be reached, or had no time for it, as often as was tried
 	Late    = "late"    // it was not worth being told any more
@@ -32,7 +33,7 @@ var Outcomes = []string{Sent, Gone, Refused, Failed, Late, Dropped}
 
 const (
 	maxQueue  = 8192 // notices that wait to be sent or to be tried again, 2 KB each at most
-	senders   = 8    // at one time
+	senders   = 8    // at one time, of each push service: one that hangs holds up none of the others
 	tries     = 4    // of one notice
 	maxRetry  = 30 * time.Minute
 	sendTime  = 15 * time.Second
@@ -41,9 +42,10 @@ const (
 
 // job is one notice to one device.
 type job struct {
-	sub    store.Subscription
-	notice Notice
-	try    int
+	sub     store.Subscription
+	notice  Notice
+	service int // of the push services, by number
+	try     int
 }
 
 // post gives the push service one notice, and says what became of it. again: it may be tried again, after so long at least.
@@ -129,7 +131,7 @@ func newClient(h *Hosts, base *http.Transport) *http.Client {
 	t := base.Clone()
 	d := &net.Dialer{Timeout: 10 * time.Second, Control: func(_, address string, _ syscall.RawConn) error { return h.dials(address) }}
 	t.Proxy, t.DialContext, t.DialTLSContext = nil, d.DialContext, nil
-	t.MaxIdleConns, t.MaxIdleConnsPerHost, t.IdleConnTimeout = 2*senders, senders, time.Minute
+	t.MaxIdleConns, t.MaxIdleConnsPerHost, t.IdleConnTimeout = 2*senders*len(h.names()), senders, time.Minute
 	t.ResponseHeaderTimeout, t.MaxResponseHeaderBytes = sendTime, 16<<10
 	return &http.Client{
 		Transport: t, Timeout: sendTime,
@@ -141,19 +143,30 @@ func newClient(h *Hosts, base *http.Transport) *http.Client {
 type queue struct {
 	mu      sync.Mutex
 	n       int
-	jobs    chan *job
+	of      []int       // of each push service; none has more than half of the room, unless it is the only one
+	jobs    []chan *job // likewise
 	stopped bool
+}
+
+// lines are those of push services.
+func lines(services int) []chan *job {
+	all := make([]chan *job, services)
+	for i := range all {
+		all[i] = make(chan *job, maxQueue) // each has room for all
+	}
+	return all
 }
 
 // put takes a notice in, unless too many wait.
 func (q *queue) put(j *job) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.n >= maxQueue || q.stopped {
+	if q.n >= maxQueue || len(q.of) > 1 && q.of[j.service] >= maxQueue/2 || q.stopped {
 		return false
 	}
 	q.n++
-	q.jobs <- j // it has room for all
+	q.of[j.service]++
+	q.jobs[j.service] <- j
 	return true
 }
 
@@ -162,14 +175,15 @@ func (q *queue) back(j *job) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.stopped {
-		q.jobs <- j
+		q.jobs[j.service] <- j
 	}
 }
 
-func (q *queue) done() {
+func (q *queue) done(j *job) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.n--
+	q.of[j.service]--
 }
 
 func (q *queue) len() int {
@@ -178,24 +192,38 @@ func (q *queue) len() int {
 	return q.n
 }
 
-// send takes notices out of the queue until ctx ends.
-func (s *Service) send(ctx context.Context) {
+// send takes notices for one push service out of the queue until ctx ends.
+func (s *Service) send(ctx context.Context, jobs <-chan *job) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case j := <-s.queue.jobs:
+		case j := <-jobs:
 			s.deliver(ctx, j)
 		}
 	}
 }
 
+// stands says whether a device still wants what it was given: a notice may have waited for long, and access ends at once.
+func (s *Service) stands(ctx context.Context, sub *store.Subscription) (bool, error) {
+	list, err := s.cfg.Store.Subscriptions(ctx, sub.Member)
+	return slices.ContainsFunc(list, func(x store.Subscription) bool { return x.Device == sub.Device && x.Endpoint == sub.Endpoint }), err
+}
+
 // deliver sends one notice, notes how it went, and has it tried again where that may help.
 func (s *Service) deliver(ctx context.Context, j *job) {
-	key, err := s.key(ctx)
 	outcome, again, after := Failed, true, time.Duration(0)
+	key, err := s.key(ctx)
+	stands := false
 	if err == nil {
+		stands, err = s.stands(ctx, &j.sub)
+	}
+	switch {
+	case err != nil:
+	case stands:
 		outcome, again, after = s.post(ctx, j, key)
+	default:
+		outcome, again = Gone, false
 	}
 	if ctx.Err() != nil {
 		return
@@ -207,10 +235,10 @@ func (s *Service) deliver(ctx context.Context, j *job) {
 			return
 		}
 	}
-	defer s.queue.done()
+	defer s.queue.done(j)
 	s.cfg.Count(string(j.notice.kind), outcome)
 	switch {
-	case outcome == Gone:
+	case outcome == Gone && stands:
 		err = s.cfg.Store.Unsubscribe(ctx, j.sub.Device, j.sub.Endpoint)
 	case outcome == Sent && j.sub.Failures > 0, outcome == Failed, outcome == Refused:
 		err = s.cfg.Store.Delivered(ctx, j.sub.Device, j.sub.Endpoint, outcome == Sent)

@@ -74,6 +74,7 @@ const (
 	foreign   = 5 * time.Second  // between two looks at all members upon hints that name none
 	maxHeads  = 500              // members in one question for heads
 	newsLimit = 1000             // changes that are read at a time
+	furthest  = 72 * time.Hour   // that a reminder is ahead; one that is further was set by a clock that was
 )
 
 // watched is a member with a subscription.
@@ -157,7 +158,7 @@ func New(cfg Config) (*Service, error) {
 		cfg.Transport = http.DefaultTransport.(*http.Transport)
 	}
 	return &Service{
-		cfg: cfg, client: newClient(&cfg.Hosts, cfg.Transport), queue: queue{jobs: make(chan *job, maxQueue)}, books: map[store.Tenant]held{},
+		cfg: cfg, client: newClient(&cfg.Hosts, cfg.Transport), queue: queue{of: make([]int, len(cfg.Hosts.names())), jobs: lines(len(cfg.Hosts.names()))}, books: map[store.Tenant]held{},
 		members: map[crdt.MemberID]*watched{}, hinted: map[crdt.MemberID]struct{}{}, again: map[crdt.MemberID]recheck{},
 		ready: map[crdt.MemberID]ready{}, wake: make(chan struct{}, 1),
 	}, nil
@@ -183,8 +184,10 @@ func (s *Service) Run(ctx context.Context) {
 		}
 	}
 	var wg sync.WaitGroup
-	for range senders {
-		wg.Go(func() { s.send(ctx) })
+	for _, jobs := range s.queue.jobs {
+		for range senders {
+			wg.Go(func() { s.send(ctx, jobs) })
+		}
 	}
 	wg.Go(func() {
 		for s.sleep(ctx, nil) {
@@ -357,6 +360,13 @@ func (s *Service) load(ctx context.Context) error {
 			return err
 		}
 		after = page[len(page)-1]
+		for i := range page {
+			if page[i].Next.Sub(s.cfg.Now()) > furthest {
+				if err := s.nearer(ctx, &page[i]); err != nil {
+					return err
+				}
+			}
+		}
 		s.mu.Lock()
 		for _, r := range page {
 			if w := s.members[r.Member]; w != nil {
@@ -494,6 +504,17 @@ func (s *Service) lookUp(ctx context.Context, m crdt.MemberID, r store.Reminder)
 	return nil // whoever sets it all the time looks at it too
 }
 
+// nearer has a reminder looked at now that a clock set which was ahead; if another process has set it meanwhile, it is as that one says.
+func (s *Service) nearer(ctx context.Context, r *store.Reminder) error {
+	n := *r
+	n.Next = time.Time{}
+	ok, err := s.cfg.Store.SetReminder(ctx, n, r.Next)
+	if ok {
+		*r = n
+	}
+	return err
+}
+
 // noted keeps a reminder that was set.
 func (s *Service) noted(r store.Reminder) {
 	s.mu.Lock()
@@ -576,7 +597,7 @@ func (s *Service) later(m crdt.MemberID, r recheck) {
 // give has devices be sent a notice.
 func (s *Service) give(to []store.Subscription, n Notice) {
 	for _, sub := range to {
-		if !s.queue.put(&job{sub: sub, notice: n}) {
+		if !s.queue.put(&job{sub: sub, notice: n, service: s.cfg.Hosts.service(sub.Endpoint)}) {
 			s.cfg.Count(string(n.kind), Dropped)
 		}
 	}
