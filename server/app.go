@@ -86,11 +86,21 @@ type appFiles struct {
 	packed map[string]*packed
 }
 
-// packed is a file in the forms in which it was asked for.
+// packed is a file in the forms in which it was asked for. Each is made once, whoever asks for it, and without holding up the others.
 type packed struct {
 	brotli []byte
-	hash   string // of what is in it
-	gzip   []byte // nil until a browser that takes no Brotli came: those that use plain HTTP
+	hash   string                 // of what is in it
+	gzip   func() ([]byte, error) // for browsers that take no Brotli: those that use plain HTTP
+	plain  func() ([]byte, error) // for what takes neither
+}
+
+func newPacked(b []byte) *packed {
+	sum := sha256.Sum256(b)
+	return &packed{
+		b, hex.EncodeToString(sum[:8]),
+		sync.OnceValues(func() ([]byte, error) { return regzip(b) }),
+		sync.OnceValues(func() ([]byte, error) { return io.ReadAll(brotli.NewReader(bytes.NewReader(b))) }),
+	}
 }
 
 // content is a file on its way out.
@@ -114,17 +124,9 @@ func (a *appFiles) find(name string, accepts []string, h http.Header) (*content,
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	p := a.packed[name]
-	if p == nil {
-		b, err := fs.ReadFile(a.files, name+packing)
-		if err != nil {
-			return nil, err
-		}
-		sum := sha256.Sum256(b)
-		p = &packed{brotli: b, hash: hex.EncodeToString(sum[:8])}
-		a.packed[name] = p
+	p, err := a.pack(name)
+	if err != nil {
+		return nil, err
 	}
 	h.Set("Vary", "Accept-Encoding")
 	form, out := "", p.brotli
@@ -133,16 +135,12 @@ func (a *appFiles) find(name string, accepts []string, h http.Header) (*content,
 		form = "br"
 	case takes(accepts, "gzip"):
 		form = "gzip"
-		if p.gzip == nil {
-			if p.gzip, err = regzip(p.brotli); err != nil {
-				return nil, err
-			}
-		}
-		out = p.gzip
+		out, err = p.gzip()
 	default:
-		if out, err = io.ReadAll(brotli.NewReader(bytes.NewReader(p.brotli))); err != nil {
-			return nil, err
-		}
+		out, err = p.plain()
+	}
+	if err != nil {
+		return nil, err
 	}
 	h.Set("ETag", `"`+p.hash+form+`"`)
 	if form != "" {
@@ -150,6 +148,22 @@ func (a *appFiles) find(name string, accepts []string, h http.Header) (*content,
 		h.Set("Content-Length", strconv.Itoa(len(out)))
 	}
 	return &content{bytes.NewReader(out), io.NopCloser(nil), time.Time{}}, nil
+}
+
+// pack returns a file that is there packed.
+func (a *appFiles) pack(name string) (*packed, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.packed[name]
+	if p == nil {
+		b, err := fs.ReadFile(a.files, name+packing)
+		if err != nil {
+			return nil, err
+		}
+		p = newPacked(b)
+		a.packed[name] = p
+	}
+	return p, nil
 }
 
 // regzip packs in gzip what is packed in Brotli.

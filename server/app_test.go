@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -157,5 +159,25 @@ func TestBuiltInApp(t *testing.T) {
 	}
 	if res, _ := get("/app/index.html.br", "br", ""); res.StatusCode != http.StatusNotFound {
 		t.Errorf("a packed file by its own name: %s", res.Status)
+	}
+	// Who takes no packed form, and asks for the first byte again and again, has nothing unpacked again.
+	core := names[slices.IndexFunc(names, func(n string) bool { return strings.HasSuffix(n, ".packed") })]
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 30 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, web.URL+"/app/"+core, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept-Encoding", "identity")
+		req.Header.Set("Range", "bytes=0-0")
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil || res.StatusCode != http.StatusPartialContent {
+			t.Fatal(res, err)
+		}
+		res.Body.Close() //nolint:errcheck
+	}
+	if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 10<<20 {
+		t.Errorf("30 requests for a byte of %s took %d MB", core, (after.TotalAlloc-before.TotalAlloc)>>20)
 	}
 }
