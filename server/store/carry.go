@@ -115,9 +115,11 @@ func carry(c *conn, n *Carried) error {
 		{nil, `INSERT INTO main.invites SELECT * FROM old.invites WHERE id NOT IN (SELECT id FROM main.invites)`},
 		{&n.Revoked, `UPDATE main.devices AS d SET revoked = 1, revoked_at = o.revoked_at, left_at = o.left_at
 			FROM old.devices o WHERE o.id = d.id AND o.revoked != 0 AND (d.revoked = 0 OR d.left_at != o.left_at)`},
-		// Who subscribed since says so again when the app is next opened; what was given since is not given twice.
+		// Who subscribed since says so again when the app is next opened, and who took that back is told nothing; what was given
+		// since is not given twice.
 		{nil, `INSERT INTO main.meta SELECT * FROM old.meta WHERE key = 'web push' AND key NOT IN (SELECT key FROM main.meta)`},
-		{nil, `DELETE FROM main.subscriptions WHERE device IN (SELECT id FROM main.devices WHERE revoked != 0)`},
+		{nil, `DELETE FROM main.subscriptions WHERE device IN (SELECT id FROM main.devices WHERE revoked != 0)
+			OR NOT EXISTS (SELECT 1 FROM old.subscriptions o WHERE o.device = main.subscriptions.device)`},
 		{nil, `DELETE FROM main.reminders WHERE member NOT IN (SELECT member FROM main.subscriptions)`},
 		{nil, `INSERT INTO main.notices SELECT * FROM old.notices WHERE true ON CONFLICT DO NOTHING`},
 		{nil, `UPDATE main.reminders AS r SET next = o.next, given = o.given, ignored = o.ignored, head = o.head FROM old.reminders o WHERE o.member = r.member`},

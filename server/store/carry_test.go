@@ -64,6 +64,9 @@ func TestCarryOver(t *testing.T) {
 	}
 	subscribe(phone)
 	subscribe(laptop)
+	quiet, _, err := s.CreateDevice(ctx, maya, "quiet")
+	must(err)
+	subscribe(quiet)
 	must(store.Backup(ctx, path, copied, nil))
 	webPush, err := s.WebPushKey(ctx, []byte("a key"))
 	must(err)
@@ -75,6 +78,7 @@ func TestCarryOver(t *testing.T) {
 	}
 	publish(s, 2, 1, "two")
 	must(s.TakePlaybook(ctx, tenant, 7))
+	must(s.Unsubscribe(ctx, quiet.ID, ""))
 	must(s.RevokeDevice(ctx, phone.ID))
 	must(s.Park(ctx, phone.ID, []store.Item{author.Edit(1)}))
 	must(s.LeaveDevice(ctx, phone.ID))
@@ -134,7 +138,7 @@ func TestCarryOver(t *testing.T) {
 	if list, err := s.Reminders(ctx, given, store.Reminder{}, 0); err != nil || len(list) != 1 || !list[0].Given.Equal(given) {
 		t.Errorf("the reminder, which was given since: %+v, %v", list, err)
 	}
-	if c, err := s.TenantByID(ctx, tenant); err != nil || c.Members != 2 || c.Devices != 4 {
+	if c, err := s.TenantByID(ctx, tenant); err != nil || c.Members != 2 || c.Devices != 5 {
 		t.Errorf("the company: %+v, %v", c, err)
 	}
 	must(s.Close())
