@@ -103,9 +103,9 @@ func (a *Actors) Apply(registers map[string][]automerge.Entry, key string, id au
 // Log is the log of a member, an entry once: what was read of it as a T. The zero value is empty.
 type Log[T any] struct {
 	Actors
-	of      map[key]version
-	values  []T
-	months  []crdt.DocName
+	of     map[key]version
+	values []T
+	months []crdt.DocName
 	place  map[crdt.DocName]uint32 // in months: a member may write in as many as there are names
 }
 

@@ -564,7 +564,10 @@ func TestRevokedWhileItWaits(t *testing.T) {
 	w.commit()
 	w.subscribe(w.phone)
 	w.turn(s)
-	w.push.Answer(func(rw http.ResponseWriter, _, _ int) bool { rw.WriteHeader(http.StatusServiceUnavailable); return true })
+	w.push.Answer(func(rw http.ResponseWriter, _, _ int) bool {
+		rw.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
 	w.logs(crdt.FormSubmitted, c, crdt.E3)
 	w.commit(s)
 	s.stale()
