@@ -193,6 +193,12 @@ func takes(accepts []string, form string) bool {
 	return false
 }
 
+// toApp leads to the app who left the last stroke out; by a path of its own, as the server may lie behind another one.
+func toApp(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Location", strings.TrimPrefix(AppPath, "/"))
+	w.WriteHeader(http.StatusPermanentRedirect)
+}
+
 func noFile(w http.ResponseWriter, r *http.Request) {
 	ops.Refuse(w, r, http.StatusNotFound, "path", "the app has no such file", "open "+AppPath)
 }

@@ -75,6 +75,12 @@ func TestApp(t *testing.T) {
 			t.Errorf("%s: %s %q %v", c.path, res.Status, body, h)
 		}
 	}
+	if res, body := get("/app"); res.StatusCode != 200 || body != "<title>Trio</title>" {
+		t.Errorf("without the last stroke: %s %q", res.Status, body)
+	}
+	if res, err := http.Head(web.URL + "/app/sw.js"); err != nil || res.StatusCode != 200 || res.ContentLength != 4 {
+		t.Errorf("who looks first: %v %v", res, err)
+	}
 	if _, page := get("/join"); !strings.Contains(page, `<a id="app" class="open" href="app/">`) {
 		t.Errorf("an invitation does not lead to the app: %s", page)
 	}

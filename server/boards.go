@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -28,6 +29,7 @@ func ownBoards[T any](ask func(r *http.Request, dev store.Device) (T, error)) ht
 		dev, ok := ops.Caller(r.Context())
 		switch {
 		case !ok:
+			w.Header().Set("WWW-Authenticate", "Bearer")
 			ops.Refuse(w, r, http.StatusUnauthorized, "device", "the device token is not known here", "ask your company for a new invitation")
 		case dev.Revoked:
 			ops.Refuse(w, r, http.StatusForbidden, "revoked", "the access of this device was taken back", "ask for a new invitation")
@@ -62,7 +64,11 @@ func (s *Server) companyBoards(w http.ResponseWriter, r *http.Request) {
 	}
 	var ask board.Choice
 	var wrong []string
-	for name, values := range r.URL.Query() {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		wrong = append(wrong, "what stands behind the question mark cannot be read: "+err.Error())
+	}
+	for name, values := range query {
 		var err error
 		switch {
 		case len(values) > 1:

@@ -95,6 +95,7 @@ func TestSharedLink(t *testing.T) {
 	says("/s/"+code[:39], "es-MX,es;q=0.9", http.StatusNotFound, "Este enlace está dañado")
 	says("/s/", "xx", http.StatusNotFound, "This link is damaged")
 	says("/s/"+strings.Repeat("A", 5000), "en", http.StatusNotFound, "damaged")
+	says("/s/%0d%0aX-Evil:%201", "en", http.StatusNotFound, "damaged")
 	says("/s/https://evil.example/", "en", http.StatusNotFound, "damaged")
 	says("/s/"+crdt.NewLink(crdt.MemberID{9}, share, "why-it-works").Code(), "en", http.StatusNotFound, "leads nowhere any more")
 	says("/s/"+crdt.NewLink(maya, share, "https://evil.example/").Code(), "en", http.StatusNotFound, "not offered any more")
@@ -105,6 +106,9 @@ func TestSharedLink(t *testing.T) {
 		}
 	})
 	says("/s/"+code, "es", http.StatusNotFound, "ya no se ofrece")
+	if res, err := client.Head(web.URL + "/s/" + code); err != nil || res.StatusCode != http.StatusNotFound {
+		t.Errorf("who looks first: %v %v", res, err)
+	}
 	if res, err := http.Post(web.URL+"/s/"+code, "text/plain", nil); err != nil || res.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("a post: %v %v", res, err)
 	}

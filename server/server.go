@@ -101,6 +101,10 @@ func New(cfg Config) *Server {
 	get := func(path string, rt ops.Route, h http.Handler) admin.Route {
 		return admin.Route{Method: http.MethodGet, Path: path, Route: rt, Handler: h}
 	}
+	look := func(path string, rt ops.Route, h http.Handler) admin.Route {
+		return admin.Route{Method: http.MethodHead, Path: path, Route: rt, Handler: h}
+	}
+	shared := links.Handler(st, cfg.Log)
 	routes := append([]admin.Route{
 		get("/v1/sync", ops.Route{Name: "sync", Access: ops.Devices, Token: hub.Token}, s.hub),
 		get("/v1/device", ops.Route{Name: "device", Access: ops.Devices}, http.HandlerFunc(device)),
@@ -111,7 +115,8 @@ func New(cfg Config) *Server {
 		get(repo.DocumentsPath, ops.Route{Name: "documents", Access: ops.Devices, Token: repo.Token, Share: s.repo.Share}, http.HandlerFunc(s.repo.Documents)),
 		{Method: http.MethodOptions, Path: repo.DocumentsPath, Route: ops.Route{Name: "documents", Share: s.repo.Share}, Handler: http.HandlerFunc(s.repo.Preflight)},
 		get(feed.Path, feed.Route, feed.Handler(st, feed.Log(cfg.Log), feed.Until(stopping))),
-		get(links.Path, links.Route, links.Handler(st, cfg.Log)),
+		get(links.Path, links.Route, shared),
+		look(links.Path, links.Route, shared), // what shows a link to people before they follow it
 		get("/healthz", ops.Route{Name: "healthz", Quiet: true}, http.HandlerFunc(s.health.Alive)),
 		get("/readyz", ops.Route{Name: "readyz", Quiet: true}, http.HandlerFunc(s.health.Ready)),
 	}, people.Routes(cfg.Log)...)
@@ -125,15 +130,17 @@ func New(cfg Config) *Server {
 		cfg.Metrics.NoticeOutcomes([]string{string(notice.Alert), string(notice.Due)}, notice.Outcomes)
 		cfg.Metrics.Watch("notices_waiting", "Notices that wait to be sent, or to be sent again.", func() float64 { return float64(notices.Waiting()) })
 		cfg.Metrics.Watch("notices_members", "Members of whom a device asked for notices.", func() float64 { return float64(notices.Members()) })
-		look := notice.Route
-		look.Body = 0
-		routes = append(routes, get(notice.Path, look, notices),
+		empty := notice.Route
+		empty.Body = 0
+		routes = append(routes, get(notice.Path, empty, notices),
 			admin.Route{Method: http.MethodPut, Path: notice.Path, Route: notice.Route, Handler: notices},
-			admin.Route{Method: http.MethodDelete, Path: notice.Path, Route: look, Handler: notices})
+			admin.Route{Method: http.MethodDelete, Path: notice.Path, Route: empty, Handler: notices})
 		s.tasks.Go(func() { notices.Run(stopping) })
 	}
 	if cfg.App != nil {
-		routes = append(routes, get(AppPath+"{file:.*}", ops.Route{Name: "app", Public: true}, app(cfg.App)))
+		files, rt := app(cfg.App), ops.Route{Name: "app", Public: true}
+		routes = append(routes, get(AppPath+"{file:.*}", rt, files), look(AppPath+"{file:.*}", rt, files),
+			get(strings.TrimSuffix(AppPath, "/"), rt, http.HandlerFunc(toApp))) // as people type it
 	}
 	methods := map[string][]string{}
 	for _, rt := range routes {

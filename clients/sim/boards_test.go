@@ -273,6 +273,7 @@ func TestBoardsPermissions(t *testing.T) {
 		{"/v1/team", "", 401},
 		{"/v1/boards", reader, 401},
 		{"/v1/boards?week=2026-W31", rosa.token, 400},
+		{"/v1/admin/boards?month=2026-11;team=x", reader, 400},
 		{"/v1/admin/boards", "", 401},
 		{"/v1/admin/boards", rosa.token, 401},
 		{"/v1/admin/boards", feeder, 403},

@@ -23,7 +23,7 @@ import (
 )
 
 // Path is where links lead, with the code as "code". Whatever stands behind /s/ is answered with a page for people.
-const Path = "/s/{code:.*}"
+const Path = "/s/{code:(?s:.*)}"
 
 // Route is how the guard knows it: anybody may come, at the rate of strangers.
 var Route = ops.Route{Name: "share-link"}

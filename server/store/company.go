@@ -375,7 +375,7 @@ type Notices interface {
 	// Unsubscribe forgets a device's subscription if it has that endpoint, or for "" any; that there is none is no error.
 	// Revoking a device and its leaving do so too, in the same write; with the last one of a member goes the Reminder.
 	Unsubscribe(ctx context.Context, d crdt.DeviceID, endpoint string) error
-	// Subscriptions returns those of a member's devices, in the order of the devices.
+	// Subscriptions returns those of a member's devices, but of revoked ones, in the order of the devices.
 	Subscriptions(ctx context.Context, m crdt.MemberID) ([]Subscription, error)
 	// Delivered notes how a delivery went: of a subscription that failed MaxFailures times one after the other nothing is kept. Of
 	// another endpoint than the device's, which is gone, nothing is noted.

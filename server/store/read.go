@@ -97,7 +97,7 @@ func (r *reader) texts() []text {
 		{&r.foldOf, "SELECT f.id, m.uid, f.seq, f.form, f.data FROM folds f JOIN members m ON m.id = f.member WHERE m.uid = ?"},
 		{&r.webPushKey, webPushKey},
 		{&r.subs, "SELECT d.uid, m.uid, m.tenant, s.endpoint, s.public, s.secret, s.created, s.failures FROM members m " +
-			"JOIN subscriptions s ON s.member = m.id JOIN devices d ON d.id = s.device WHERE m.uid = ? ORDER BY s.device"},
+			"JOIN subscriptions s ON s.member = m.id JOIN devices d ON d.id = s.device WHERE m.uid = ? AND d.revoked = 0 ORDER BY s.device"},
 		{&r.reminders, "SELECT m.uid, m.tenant, r.next, r.given, r.ignored, r.head FROM reminders r JOIN members m ON m.id = r.member " +
 			"WHERE (r.next, r.member) > (?, ?) AND r.next <= ? ORDER BY r.next, r.member LIMIT 0 + ?"},
 		{&r.parked, "SELECT id, doc, arrived, taken, size, data FROM parked WHERE device = ? AND id > ? ORDER BY id LIMIT 0 + ?"},

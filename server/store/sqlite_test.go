@@ -520,3 +520,32 @@ func TestNothingLateInTheLog(t *testing.T) {
 		t.Errorf("%d changes of %d are left: %v %q", v.Changes, 4*7, err, problems)
 	}
 }
+
+// TestRevokedByAnOlderBuild: one that knows of no subscriptions may run beside this one for a while, and revoke devices that have some.
+func TestRevokedByAnOlderBuild(t *testing.T) {
+	dir, ctx := t.TempDir(), t.Context()
+	s, err := openDir(ctx, dir)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(err)
+	defer s.Close() //nolint:errcheck
+	tenant, err := s.CreateTenant(ctx, "A")
+	must(err)
+	maya, err := s.CreateMember(ctx, store.Member{Tenant: tenant, Name: "Maya"})
+	must(err)
+	phone, _, err := s.CreateDevice(ctx, maya, "phone")
+	must(err)
+	must(s.Subscribe(ctx, store.Subscription{Device: phone.ID, Endpoint: "https://push.example.net/1", Public: make([]byte, 65), Secret: make([]byte, 16)}))
+	db, err := raw(dir)
+	must(err)
+	defer db.Close() //nolint:errcheck
+	_, err = db.Exec("UPDATE devices SET revoked = 1")
+	must(err)
+	if list, err := s.Subscriptions(ctx, maya); err != nil || len(list) != 0 {
+		t.Errorf("a revoked device is told: %+v, %v", list, err)
+	}
+}
