@@ -3,6 +3,7 @@ package notice
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -61,6 +62,11 @@ func (s *Service) look(ctx context.Context, m crdt.MemberID, t store.Tenant, at 
 	b, err := learn.Open(ctx, s.cfg.Store, m, now-min(longest, 366*24*60)*60_000, now)
 	if err != nil {
 		return nil, err
+	}
+	for _, u := range b.Unread() {
+		if u.Doc == crdt.ProfileDoc { // it says when nothing is wanted
+			return nil, fmt.Errorf("the profile of member %s cannot be read, so nothing is told: %s", m, u.Why)
+		}
 	}
 	x := &news{home: b.Home(), quiet: b.Setting(crdt.ProfileQuiet), acted: b.Acted(), head: b.Head(), resting: b.Rests}
 	x.minute, x.wanted = crdt.Remind(b.Setting(crdt.ProfileRemind))

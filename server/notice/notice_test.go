@@ -17,6 +17,7 @@ import (
 	"trio/crdt"
 	"trio/crdt/automerge"
 	"trio/crdt/crdttest"
+	"trio/crdt/wire"
 	"trio/ranking"
 	"trio/ranking/playbook"
 	"trio/server/notice/pushtest"
@@ -579,6 +580,68 @@ func TestRevokedWhileItWaits(t *testing.T) {
 		t.Errorf("the push service was asked %d times; %v", n, w.outcomes)
 	}
 	w.turn(s)
+}
+
+// slow is a store from which a member's documents are read slowly.
+type slow struct {
+	*store.SQLite
+	looks int
+	torn  bool // the profile too
+}
+
+func (x *slow) Head(ctx context.Context, m crdt.MemberID) (wire.Receipt, error) {
+	x.looks++
+	time.Sleep(long + 10*time.Millisecond)
+	return x.SQLite.Head(ctx, m)
+}
+
+func (x *slow) Since(ctx context.Context, m crdt.MemberID, after uint64, limit, size int) (store.Page, error) {
+	p, err := x.SQLite.Since(ctx, m, after, limit, size)
+	if err == nil && x.torn && after == 0 {
+		p.Changes = append(p.Changes, store.Stored{Doc: crdt.ProfileDoc, Raw: []byte("torn")})
+	}
+	return p, err
+}
+
+// TestTooMuchToRead: a member whose documents take long to read does not have them read upon each change; and of one whose profile
+// cannot be read it is not known whether anything is wanted.
+func TestTooMuchToRead(t *testing.T) {
+	w := newWorld(t, 15)
+	s := w.service(w.st)
+	x := &slow{SQLite: w.st}
+	s.cfg.Store = x
+	c := w.person(20)
+	w.commit()
+	w.subscribe(w.phone)
+	s.stale()
+	s.listen(t.Context())
+	for range 5 {
+		w.logs(crdt.Order, w.person(1), crdt.E3) // there is no notice of it
+		w.commit(s)
+		s.listen(t.Context())
+	}
+	if x.looks != 1 {
+		t.Errorf("five changes had the documents read %d times", x.looks)
+	}
+	w.logs(crdt.FormSubmitted, c, crdt.E3)
+	w.commit(s)
+	w.at(w.now.Add(time.Minute))
+	s.listen(t.Context())
+	w.flush(s)
+	if x.looks != 2 {
+		t.Errorf("after a while they were read %d times", x.looks)
+	}
+	w.got("late, but it comes", "0: alert new_lead prospects 1")
+	x.torn = true
+	w.at(w.now.Add(5 * time.Minute))
+	w.logs(crdt.FormSubmitted, w.person(20), crdt.E3)
+	w.commit(s)
+	s.listen(t.Context())
+	w.flush(s)
+	if !strings.Contains(w.log.String(), "cannot be read, so nothing is told") {
+		t.Errorf("of a torn profile the log says %s", w.log.String())
+	}
+	w.got("the profile is torn")
 }
 
 // TestClockThatWasAhead: a server whose clock was years ahead when it looked at a member gives notices again once it is right.

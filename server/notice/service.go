@@ -37,7 +37,7 @@ type Config struct {
 	Connected func(crdt.MemberID, crdt.DeviceID) bool
 	// Count is told what became of each notice to a device: its Kind and one of Outcomes. Nil: nobody is.
 	Count func(kind, outcome string)
-	// Rest is called after a member's documents were read for the notice of the day, with the time that it took. Nil: a
+	// Rest is called after a member's documents were read for the notice of the day, or all who are subscribed, with the time that it took. Nil: a
 	// quarter of the time is worked at most.
 	Rest      func(ctx context.Context, worked time.Duration) error
 	Tick      time.Duration   // 15 s between two looks for whom it is time
@@ -66,15 +66,17 @@ func CheckSubject(s string) string {
 const MaxIgnored = 3
 
 const (
-	lead      = 45 * time.Minute // before a member's hour the documents are read, one member after the other
-	window    = 3 * time.Hour    // after it the notice of the day still comes, when something was late or there were quiet hours
-	grace     = 30 * time.Second // for a device that is connected to show an alert by itself: its app may be asleep
-	gap       = time.Minute      // between two alerts of one member: what comes meanwhile is told together
-	reload    = time.Minute      // between two looks at who is subscribed
-	foreign   = 5 * time.Second  // between two looks at all members upon hints that name none
-	maxHeads  = 500              // members in one question for heads
-	newsLimit = 1000             // changes that are read at a time
-	furthest  = 72 * time.Hour   // that a reminder is ahead; one that is further was set by a clock that was
+	lead      = 45 * time.Minute       // before a member's hour the documents are read, one member after the other
+	window    = 3 * time.Hour          // after it the notice of the day still comes, when something was late or there were quiet hours
+	grace     = 30 * time.Second       // for a device that is connected to show an alert by itself: its app may be asleep
+	gap       = time.Minute            // between two alerts of one member: what comes meanwhile is told together
+	reload    = time.Minute            // between two looks at who is subscribed
+	foreign   = 5 * time.Second        // between two looks at all members upon hints that name none
+	maxHeads  = 500                    // members in one question for heads
+	newsLimit = 1000                   // changes that are read at a time
+	long      = 250 * time.Millisecond // to read a member's documents for an alert, or who is subscribed, as no person's takes
+	spell     = 20                     // times as long as that took until they are read again
+	furthest  = 72 * time.Hour         // that a reminder is ahead; one that is further was set by a clock that was
 )
 
 // watched is a member with a subscription.
@@ -82,6 +84,7 @@ type watched struct {
 	reminder store.Reminder // as last read
 	seq      uint64         // of the member's order was looked at for what systems brought
 	told     time.Time      // the last alert
+	tired    time.Time      // whose documents took long to read are not read again before
 	kept     bool           // in the last look at who is subscribed
 }
 
@@ -285,11 +288,15 @@ func (s *Service) listen(ctx context.Context) {
 	s.renew = false
 	s.mu.Unlock()
 	if renew || now.Sub(s.loaded) >= reload || now.Before(s.loaded) {
+		began := time.Now()
 		if err := s.load(ctx); err != nil {
 			s.failed(ctx, "subscriptions not read", err)
 			return
 		}
 		s.loaded = now
+		if took := time.Since(began); took > long && s.cfg.Rest(ctx, took) != nil { // a device that subscribes all the time has it read as often
+			return
+		}
 	}
 	s.mu.Lock()
 	var look []crdt.MemberID
@@ -534,10 +541,12 @@ func (s *Service) alert(ctx context.Context, m crdt.MemberID, all bool) error {
 		s.mu.Unlock()
 		return nil
 	}
-	if next := w.told.Add(gap); now.Before(next) && !w.told.After(now) {
-		s.later(m, recheck{next, all})
-		s.mu.Unlock()
-		return nil
+	for _, next := range []time.Time{w.told.Add(gap), w.tired} {
+		if now.Before(next) && next.Sub(now) <= time.Hour { // else the clock was ahead
+			s.later(m, recheck{next, all})
+			s.mu.Unlock()
+			return nil
+		}
 	}
 	tenant := w.reminder.Tenant
 	s.mu.Unlock()
@@ -545,7 +554,13 @@ func (s *Service) alert(ctx context.Context, m crdt.MemberID, all bool) error {
 	if err != nil || len(to) == 0 {
 		return err
 	}
+	began := time.Now()
 	x, err := s.look(ctx, m, tenant, now)
+	if took := time.Since(began); took > long {
+		s.mu.Lock()
+		w.tired = now.Add(spell * took)
+		s.mu.Unlock()
+	}
 	if err != nil {
 		return err
 	}
