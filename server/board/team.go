@@ -3,6 +3,7 @@ package board
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -103,6 +104,17 @@ func (b *Boards) Team(ctx context.Context, t store.Tenant, m crdt.MemberID) (*Te
 	slices.SortStableFunc(out.Rows, func(a, b Teammate) int {
 		return cmp.Or(-compare(a.Cheer != "", b.Cheer != ""), compare(a.Private || a.Waiting, b.Private || b.Waiting), strings.Compare(a.Name, b.Name))
 	})
+	size := 1 << 10
+	for i := range out.Rows {
+		b, err := json.Marshal(&out.Rows[i])
+		if err != nil {
+			return nil, err
+		}
+		if size += len(b) + 1; size > maxAnswer {
+			out.Rows, out.More = out.Rows[:i], true
+			break
+		}
+	}
 	return out, nil
 }
 

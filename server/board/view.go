@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 
 	"trio/crdt"
 	"trio/ranking"
+	"trio/ranking/playbook"
 	"trio/server/store"
 )
 
@@ -21,6 +23,8 @@ const (
 	maxTied       = 10 // who share the last place of a board, beyond its places
 	maxRecognised = 24
 	recentDays    = 7 // an award is told so long
+	// maxAnswer bounds an answer to a device, in bytes: devices keep 192 KB. What is more has fewer places, or fewer people of a team.
+	maxAnswer = 180 << 10
 )
 
 // ErrMember: the member is not of the company.
@@ -105,6 +109,8 @@ type viewing struct {
 	me  *person
 	num map[*person]int
 	ids bool
+
+	places int // of a board
 }
 
 // person returns somebody's number.
@@ -137,8 +143,36 @@ func (b *Boards) View(ctx context.Context, t store.Tenant, m crdt.MemberID) (*Vi
 	if c.doc.Boards.Off {
 		return &View{V: ViewVersion, Off: true, Me: -1}, nil
 	}
+	places := int(c.doc.Boards.Places)
+	v := c.view(me, places, now)
+	for ; v.size() > maxAnswer && places > playbook.LeastPlaces; v = c.view(me, places, now) {
+		places = max(places/2, playbook.LeastPlaces)
+	}
+	return v.View, nil
+}
+
+// size is about how many bytes an answer has, and no fewer.
+func (v *viewing) size() int {
+	n := 32 << 10 // of metrics, periods and who was recognised
+	for _, name := range v.People {
+		n += len(strconv.Quote(name)) + 1
+	}
+	for i := range v.Boards {
+		n += 120
+		for _, row := range v.Boards[i].Rows {
+			n += 6
+			for _, x := range row {
+				n += len(strconv.FormatInt(x, 10))
+			}
+		}
+	}
+	return n
+}
+
+// view is what a member is shown with so many places a board.
+func (c *company) view(me *person, places int, now int64) *viewing {
 	today := me.home.Day(now)
-	v := &viewing{View: &View{V: ViewVersion, Today: today.String(), Hidden: me.off, Periods: periods(today)}, c: c, me: me, num: map[*person]int{}}
+	v := &viewing{View: &View{V: ViewVersion, Today: today.String(), Hidden: me.off, Periods: periods(today)}, c: c, me: me, num: map[*person]int{}, places: places}
 	v.Me = v.person(me)
 	v.metrics()
 	near := map[*person]bool{}
@@ -151,7 +185,7 @@ func (b *Boards) View(ctx context.Context, t store.Tenant, m crdt.MemberID) (*Vi
 	}
 	slices.SortStableFunc(v.Boards, func(a, b Board) int { return cmp.Compare(scopes[a.Scope], scopes[b.Scope]) })
 	v.recognise(c.all, near, now)
-	return v.View, nil
+	return v
 }
 
 var scopes = map[string]int{"company": 0, "team": 1, "downline": 2}
@@ -187,7 +221,7 @@ func (b *Boards) Company(ctx context.Context, t store.Tenant, ask Choice) (*View
 	today := ranking.DayOf(now, 0)
 	all := periods(cmp.Or(ask.Week, today))[:1]
 	all = append(all, periods(cmp.Or(ask.Month, today))[2])
-	v := &viewing{View: &View{V: ViewVersion, Today: today.String(), Me: -1, Periods: all}, c: c, num: map[*person]int{}, ids: true}
+	v := &viewing{View: &View{V: ViewVersion, Today: today.String(), Me: -1, Periods: all}, c: c, num: map[*person]int{}, ids: true, places: int(c.doc.Boards.Places)}
 	for _, p := range c.all {
 		if p.seq != p.changes {
 			v.Waiting++
@@ -242,7 +276,7 @@ func (v *viewing) boards(scope string, people []*person, now int64) {
 	if len(people) == 0 {
 		return
 	}
-	places := int(v.c.doc.Boards.Places)
+	places := v.places
 	for i := range v.Periods {
 		s := v.Periods[i].span
 		for m, list := range v.c.leaders(people, s, now) {
