@@ -331,6 +331,19 @@ func (k *verifier) whole(ctx context.Context, c *conn) (err error) {
 				"WHERE playbook_taken < (SELECT coalesce(max(version), 0) FROM playbooks p WHERE p.tenant = t.id) LIMIT 5", "",
 		},
 		{
+			"SELECT 'the fold of the member with number ' || f.member || ' was read up to change ' || f.seq || ' of ' || m.seq FROM folds f " +
+				"JOIN members m ON m.id = f.member WHERE f.seq > m.seq OR f.tenant != m.tenant LIMIT 5", "",
+		},
+		{
+			"SELECT 'the subscription of the device with number ' || s.device || ' is another member''s than the device' FROM subscriptions s " +
+				"JOIN devices d ON d.id = s.device WHERE d.member != s.member LIMIT 5", "",
+		},
+		{
+			"SELECT 'the member with number ' || member || ' has subscriptions without a reminder, or a reminder without subscriptions' FROM (" +
+				"SELECT member FROM subscriptions UNION SELECT member FROM reminders) " +
+				"WHERE member NOT IN (SELECT member FROM reminders) OR member NOT IN (SELECT member FROM subscriptions) LIMIT 5", "",
+		},
+		{
 			"SELECT 'the database has lost its epoch' WHERE NOT EXISTS (" +
 				"SELECT 1 FROM meta WHERE key = 'epoch' AND typeof(value) = 'blob' AND length(value) = 16)", "",
 		},

@@ -216,6 +216,10 @@ func TestVerify(t *testing.T) {
 		{"a count is gone", "DELETE FROM crowds WHERE member = 1", []string{"the count of its", "writers is lost"}},
 		{"a count too many", "INSERT INTO crowds SELECT 1, id, 20, 1, 5 FROM docs WHERE name = 'contacts'", []string{"contacts: it counts as one of 20 writers"}},
 		{"one of a crowd", "UPDATE writers SET head = 1 WHERE head = 2 AND member = 1", []string{"as one of a crowd: true, stored is the contrary"}},
+		{"a fold of what is not there", "INSERT INTO folds SELECT 1, tenant, id, seq + 1, zeroblob(16), x'' FROM members WHERE id = 1", []string{"the fold of the member with number 1 was read up to change"}},
+		{"another's subscription", "INSERT INTO subscriptions SELECT id, 3 - member, 'https://push.example.net/1', x'00', x'00', 1, 0 FROM devices WHERE id = 1; INSERT INTO reminders SELECT member, 0, 0, 0, 0 FROM subscriptions", []string{"is another member's than the device"}},
+		{"subscription without a reminder", "INSERT INTO subscriptions SELECT id, member, 'https://push.example.net/1', x'00', x'00', 1, 0 FROM devices WHERE id = 1", []string{"has subscriptions without a reminder"}},
+		{"reminder without a subscription", "INSERT INTO reminders VALUES (2, 0, 0, 0, 0)", []string{"or a reminder without subscriptions"}},
 		{"epoch", "DELETE FROM meta WHERE key = 'epoch'", []string{"has lost its epoch"}},
 		{"index", "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX feed_tenant ON feed (device)' WHERE name = 'feed_tenant'", []string{"SQLite finds the file damaged"}},
 	} {
