@@ -50,6 +50,9 @@ var (
 // errFileTooLarge: more changes than one file is to hold.
 var errFileTooLarge = fmt.Errorf("this is more than one file takes (%d MB): let the device sync, or save only what is not safe yet", MaxFile>>20)
 
+// maxUnpacked bounds the bytes of a file's changes once unpacked: a book's are some four times what the file has.
+var maxUnpacked = 8 * MaxFile // but for tests
+
 // FileHead says whose changes a file has.
 type FileHead struct {
 	Member  crdt.MemberID
@@ -211,7 +214,7 @@ func ReadFile(b []byte, frame func([]wire.Item) error) (h FileHead, err error) {
 	if frame == nil {
 		return h, nil
 	}
-	seen := 0
+	seen, size := 0, 0
 	for {
 		n := number()
 		if n == 0 || bad {
@@ -230,6 +233,10 @@ func ReadFile(b []byte, frame func([]wire.Item) error) (h FileHead, err error) {
 			if err := errors.Join(wire.Fits(it.Change), it.Change.CheckStrict()); err != nil {
 				return h, fmt.Errorf("%w (%w)", ErrFile, err)
 			}
+			size += it.Change.Len()
+		}
+		if size > maxUnpacked {
+			return h, fmt.Errorf("the file has more changes than a book (over %d MB unpacked), so no more of it was taken: bring one that Trio saved on a device of yours", maxUnpacked>>20)
 		}
 		if err := frame(p.Items); err != nil {
 			return h, err

@@ -238,6 +238,28 @@ func TestFileIsRefusedByName(t *testing.T) {
 	}
 }
 
+// TestFileThatUnpacksWithoutEnd: a small file that swells when it is unpacked does not fill the device.
+func TestFileThatUnpacksWithoutEnd(t *testing.T) {
+	ctx := t.Context()
+	phone := open(t, replica.Config{})
+	ok(t, phone.SetProfile(ctx, crdt.ProfileName, "Maya"))
+	person, err := phone.AddContact(ctx, replica.Fields{crdt.FieldName: "Priya"})
+	ok(t, err)
+	ok(t, phone.EditContact(ctx, person, replica.Fields{crdt.FieldNote: strings.Repeat("a", 4096)}))
+	file, _ := export(t, phone, true)
+	laptop := open(t, replica.Config{Member: phone.Member(), Device: crdt.DeviceID(uuid.New())})
+	restore := replica.UnpackAtMost(4000)
+	defer restore()
+	was := dump(t, laptop)
+	if _, err := laptop.Bring(ctx, file); len(file) > 4000 || err == nil || !strings.Contains(err.Error(), "more changes than a book") || dump(t, laptop) != was {
+		t.Errorf("a file of %d bytes: %v", len(file), err)
+	}
+	restore()
+	if n, err := laptop.Bring(ctx, file); err != nil || n.New == 0 {
+		t.Errorf("where there is room: %+v, %v", n, err)
+	}
+}
+
 func FuzzReadFile(f *testing.F) {
 	r := open(f, replica.Config{Now: func() time.Time { return noon }})
 	busy(f, r, rand.New(rand.NewPCG(2, 2)), 8)
