@@ -1,7 +1,7 @@
 // The cycle of a phone: join by an invitation, first pull, three suggestions, one of them done; the server is killed, the page
 // loaded again offline, a contact captured; the server comes back, all is sent, and a second browser of the same member has it.
 // It fails at the first thing that is not so, and prints what it measured.
-import { base, code, field, kill, measured, must, people, play, profile, safe, serve, shot, three, timed, unsent } from './lib.mjs'
+import { base, code, everywhere, field, kill, measured, must, people, play, profile, safe, serve, shot, three, timed, unsent } from './lib.mjs'
 
 await play(async () => {
   const { member } = await field()
@@ -21,7 +21,7 @@ await play(async () => {
     await three(phone).nth(2).waitFor()
   })
   must(await three(phone).count() === 3, 'three suggestions from the core')
-  await shot(phone, 'today')
+  await everywhere(phone, 'today')
 
   const first = await phone.locator('.pick h2').textContent()
   await phone.locator('.go .square').click()
@@ -122,8 +122,6 @@ await play(async () => {
   await tab.locator('.time li').first().waitFor()
   must(true, 'a call that was logged by hand is in what happened')
   await safe(tab)
-  await tab.evaluate(() => { location.hash = '#/'; document.documentElement.dataset.theme = 'dark' })
-  await shot(tab, 'today-dark')
-  await tab.evaluate(() => { document.documentElement.dataset.theme = 'sun' })
-  await shot(tab, 'today-sun')
+  await tab.evaluate(() => { location.hash = '#/' })
+  await everywhere(tab, 'today-later')
 })
