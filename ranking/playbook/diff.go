@@ -120,7 +120,7 @@ func (l *lister) missing(path string) string {
 	return path
 }
 
-// told is what is said of something that is only in one document: its value, or of an object the first text in it.
+// told is what is said of something that is only in one document: its value, or of an object the first text in it, or else its first values.
 func (l *lister) told(top string, e said) string {
 	if top == e.path {
 		return e.value
@@ -132,7 +132,18 @@ func (l *lister) told(top string, e said) string {
 			}
 		}
 	}
-	return "…"
+	var all []string
+	for _, e := range l.entries {
+		name, ok := strings.CutPrefix(e.path, top+".")
+		if !ok {
+			continue
+		}
+		if len(all) == 6 {
+			return strings.Join(all, "; ") + "; …"
+		}
+		all = append(all, name+" "+clip(e.value))
+	}
+	return strings.Join(all, "; ")
 }
 
 func (l *lister) object(body func()) { body() }

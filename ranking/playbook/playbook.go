@@ -182,7 +182,7 @@ func Parse(b []byte) (*Doc, error) {
 	}
 	d.settle()
 	if n := len(d.Encode()); n > MaxBytes { // what travels, and is read again
-		r.tooLong(n, "laid out as trio writes it, ")
+		r.tooLong("laid out as trio writes it, ")
 		return nil, r.sorted()
 	}
 	return d, nil
@@ -192,15 +192,15 @@ func Parse(b []byte) (*Doc, error) {
 func read(b []byte) (*Doc, *reader) {
 	d, r := fresh(), &reader{b: b}
 	if len(b) > MaxBytes {
-		r.tooLong(len(b), "")
+		r.tooLong("")
 		return d, r
 	}
 	r.document(func() { document(r, d) })
 	return d, r
 }
 
-func (r *reader) tooLong(n int, how string) {
-	r.problem(0, "", how+"the playbook has "+number(int64(n))+" bytes, more than "+number(MaxBytes), "make the logo smaller, or take out pieces that nobody uses")
+func (r *reader) tooLong(how string) {
+	r.problem(0, "", how+"the playbook has more than "+number(MaxBytes)+" bytes", "make the logo smaller, or take out pieces that nobody uses")
 	r.stopped = true
 }
 

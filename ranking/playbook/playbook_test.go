@@ -89,7 +89,7 @@ func TestTheWrittenFormIsHeldToTheLimit(t *testing.T) {
 	if len(w.b) > MaxBytes || size() <= MaxBytes {
 		t.Fatalf("the test does not reach the limit: %d bytes, %d as written", len(w.b), size())
 	}
-	if _, err := Parse(w.b); err == nil || !strings.Contains(err.Error(), "laid out as trio writes it, the playbook has") {
+	if _, err := Parse(w.b); err == nil || !strings.Contains(err.Error(), "laid out as trio writes it, the playbook has more than 1048576 bytes") {
 		t.Errorf("%d bytes, %d as written: %v", len(w.b), size(), err)
 	}
 }

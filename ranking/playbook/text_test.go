@@ -8,6 +8,9 @@ import (
 func TestLogoIsAPictureAndNothingElse(t *testing.T) {
 	for _, s := range []string{
 		`<svg></svg>`,
+		"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==",
+		"data:image/jpeg;base64,/9j/4AAQSkZJRgABAQ==",
+		"data:image/webp;base64,UklGRiIAAABXRUJQVlA4IBYAAAAwAQCdASoBAAEADsD+JaQAA3AAAAAA",
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox='0 0 10 10' >\n<title>Sol</title><defs><linearGradient id=\"a\"><stop offset=\"0\" stop-color=\"rgb(1,2,3)\"/></linearGradient></defs>\n" +
 			`<g transform="translate(1 2) scale(2)"><path d="M0 0h4" fill="url(#a)"/><text x="1" font-size="3">Sol &gt;</text></g></svg>` + "\n",
 	} {
@@ -17,6 +20,12 @@ func TestLogoIsAPictureAndNothingElse(t *testing.T) {
 		}
 	}
 	for _, s := range []string{
+		`data:image/png;base64,AAAA`, // a broken picture on every device
+		`data:image/png;base64,/9j/4AAQSkZJRgABAQ==`,
+		`data:image/jpeg;base64,iVBORw0KGgoAAAANSUhEUg==`,
+		`data:image/webp;base64,UklGRiIAAABXQVZFZm10IBAAAAABAAEA`, // a sound
+		`data:image/webp;base64,UklGRg==`,
+		`data:image/png;base64,PHN2Zz48c2NyaXB0Lz48L3N2Zz4=`,
 		`<svg><img src="https://x.example/x.png"></svg>`,
 		`<svg><embed src="https://x.example/x.html"/></svg>`,
 		`<svg><meta http-equiv="refresh" content="0;https://x.example"></svg>`,

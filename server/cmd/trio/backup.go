@@ -280,7 +280,15 @@ func sizeOf(path string) int64 {
 }
 
 func tellCopy(w io.Writer, what string, k store.Copy, began time.Time) {
-	fmt.Fprintf(w, "%s: %d members, %d changes, %.1f MB, checked, in %v\n", what, k.Members, k.Changes, float64(k.Bytes)/1e6, time.Since(began).Round(time.Millisecond))
+	fmt.Fprintf(w, "%s: %s, %s, %.1f MB, checked, in %v\n", what, counted(k.Members, "member"), counted(k.Changes, "change"), float64(k.Bytes)/1e6, time.Since(began).Round(time.Millisecond))
+}
+
+// counted is a number of things, of one too.
+func counted[N int | int64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // ticker returns a function that keeps one line of a terminal up to date, a few times a second; "" clears it. Elsewhere it

@@ -75,7 +75,7 @@ func TestBackupCommand(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "backup.db")
 	p := serving(t, c)
-	ends(t, program("backup", "--data", c.data, file), 0, "Backup in "+file, "1 members, 40 changes", "checked")
+	ends(t, program("backup", "--data", c.data, file), 0, "Backup in "+file, "1 member, 40 changes", "checked")
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
@@ -108,7 +108,7 @@ func TestBackupCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range []string{file, piped} {
-		ends(t, program("verify", f), 0, "All is sound.", "1 members", "40 changes")
+		ends(t, program("verify", f), 0, "All is sound.", "1 member", "40 changes")
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) != 2 {
 		t.Error(left, err)
@@ -315,7 +315,7 @@ func TestRestoreKilled(t *testing.T) {
 
 func TestVerifyCommand(t *testing.T) {
 	c := filled(t, 20)
-	ends(t, program("verify", "--data", c.data), 0, "All is sound.", "1 members, 2 documents, 40 changes")
+	ends(t, program("verify", "--data", c.data), 0, "All is sound.", "1 member, 2 documents, 40 changes")
 	ends(t, program("verify", "--data", t.TempDir()), 1, "there is no server's data in")
 	ends(t, program("verify", filepath.Join(c.data, "absent")), 1, "there is no file")
 	ends(t, program("verify", "--workers", "-1", "--data", c.data), 2, "workers is -1")

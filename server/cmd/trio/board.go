@@ -122,7 +122,7 @@ func printBoards(ctx context.Context, w io.Writer, b *board.Boards, t store.Tena
 		}{v, team})
 	}
 	p := &boardPrinter{w: w, lang: lang}
-	p.line("%d members, %d read now", r.Members, r.Folded)
+	p.line("%s, %d read now", counted(r.Members, "member"), r.Folded)
 	if r.Unread > 0 {
 		p.line("%d of them could not be read; %s", r.Unread, r.Why)
 	}

@@ -95,8 +95,8 @@ that there are some, 0 that there are none.
 	s, err := v.Run(ctx)
 	tick("")
 	took := time.Since(began)
-	fmt.Fprintf(os.Stderr, "%d members, %d documents, %d changes, %d segments, %.1f MB, %d records of the feed, in %.1f s\n",
-		s.Members, s.Documents, s.Changes, s.Segments, float64(s.Bytes)/1e6, s.Records, took.Seconds())
+	fmt.Fprintf(os.Stderr, "%s, %s, %s, %s, %.1f MB, %s of the feed, in %.1f s\n",
+		counted(s.Members, "member"), counted(s.Documents, "document"), counted(s.Changes, "change"), counted(s.Segments, "segment"), float64(s.Bytes)/1e6, counted(s.Records, "record"), took.Seconds())
 	if w != nil {
 		r := w.Total()
 		s.Problems += r.Findings
