@@ -390,7 +390,7 @@ func (t *tx) readActs(d ranking.Day) (acts []ranking.Act, err error) {
 		a.First = a.Touch && first.Bool
 		acts = append(acts, a)
 		return nil
-	}, `SELECT id, body, id=(SELECT f.id FROM entries f WHERE f.contact=e.contact AND f.kind IN `+touchKinds+`
+	}, `SELECT id, body, kind IN `+touchKinds+` AND id=(SELECT f.id FROM entries f WHERE f.contact=e.contact AND f.kind IN `+touchKinds+`
 			AND NOT EXISTS (SELECT 1 FROM voids WHERE about=f.id) ORDER BY f.at, f.id LIMIT 1)
 		FROM entries e WHERE day=? AND kind NOT IN ('void','award','nudge') AND NOT EXISTS (SELECT 1 FROM voids WHERE about=e.id)`, d)
 	return acts, err
