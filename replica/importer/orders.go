@@ -451,6 +451,9 @@ func (o *orderTable) buyer(rec []string, line int) *buyer {
 		b.customer, b.key = strings.Clone(clean(number, maxKeyBytes, false)), idKey(number)
 	}
 	p, ok := o.people.person(rec, line)
+	if !o.l.has("name") && !o.l.has("first") && !o.l.has("last") && likeWord(number) {
+		p.Name, ok = number, true // "Customer" holds names of one word, and no other column has any
+	}
 	if !ok {
 		return b
 	}
@@ -466,6 +469,11 @@ func (o *orderTable) buyer(rec []string, line int) *buyer {
 		b.customer, b.key = clean(p.Name, maxKeyBytes, false), p.Key
 	}
 	return b
+}
+
+// likeWord tells a name from a customer's number or code: it has small letters, more than one, and no digit.
+func likeWord(s string) bool {
+	return len(s) > 2 && !strings.ContainsAny(s, "0123456789@:/_#") && strings.ToUpper(s) != s
 }
 
 // amount reads what a row is worth; has is false when it does not say, ok when what it says cannot be read.

@@ -211,6 +211,22 @@ func TestOrderKeysAreStable(t *testing.T) {
 }
 
 // TestOrdersLinkToContacts: orders and contacts of one source meet in their keys.
+// People are called by the name in the file, also where most have one word; codes are no names.
+func TestCustomersOfOneWordKeepTheirNames(t *testing.T) {
+	orders, _ := readOrders(t, "Customer,Phone,Date,Amount\nJoanna,+34622000088,2026-01-01,5.00\nAna Ruiz,+34622000089,2026-01-02,6.00\nŁucja,,2026-01-03,7.00\nKX12,+34622000090,2026-01-03,7.00\n", Options{})
+	var got []string
+	for _, o := range orders {
+		got = append(got, o.Person.Name+"|"+o.Person.Key)
+	}
+	if want := "Joanna|id:Joanna, Ana Ruiz|id:Ana Ruiz, Łucja|id:Łucja, +34622000090|id:KX12"; strings.Join(got, ", ") != want {
+		t.Errorf("%s\nwant %s", strings.Join(got, ", "), want)
+	}
+	orders, _ = readOrders(t, "Customer,Name,Date,Amount\nabcd,Rosa,2026-01-01,5.00\n", Options{})
+	if p := orders[0].Person; p == nil || p.Name != "Rosa" {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestOrdersLinkToContacts(t *testing.T) {
 	opt := Options{CallingCode: "+34"}
 	people, _, err := ReadContactsCSV(strings.NewReader("customer no,name,phone\n007,Ana García,612345678\n"), opt)
