@@ -44,7 +44,7 @@ func TestDiffSaysWhatChangesAndWarnsOfWhatTheLogKnows(t *testing.T) {
 			d.Pieces = append(d.Pieces, Piece{Name: "new", Title: both("A new one", "Una nueva"), URL: "https://x.example/"})
 		}, "pieces.new", "", "A new one", "", 0, 0},
 		{"boards", func(d *Doc) { d.Boards.Off, d.Boards.Places = true, 5 }, "boards", "", "off true; places 5; names first_and_initial", "", 0, 0},
-		{"a logo", func(d *Doc) { d.Brand.Name, d.Brand.Logo = "Sol", "<svg>" + strings.Repeat("<g></g>", 100) + "</svg>" }, "brand", "", "name Sol; logo <svg><g></g><g></g><g></g><g></g><g></g>…", "", 0, 0},
+		{"a logo", func(d *Doc) { d.Brand.Name, d.Brand.Logo = "Sol", "<svg>"+strings.Repeat("<g></g>", 100)+"</svg>" }, "brand", "", "name Sol; logo <svg><g></g><g></g><g></g><g></g><g></g>…", "", 0, 0},
 		{"no parameters for links", func(d *Doc) { d.Sharing = Sharing{} }, "sharing", "sharer ref; share share", "", "", 0, 0},
 		{"a margin", func(d *Doc) { d.Ranking.Margin = 100 }, "worth.margin_percent", "", "100", "", 0, 0},
 		{"a step between others", func(d *Doc) {
