@@ -10,6 +10,7 @@ import (
 	"trio/ranking"
 	"trio/ranking/playbook"
 	"trio/server/admin"
+	"trio/server/fit"
 	"trio/server/store"
 )
 
@@ -70,6 +71,27 @@ func TestLearntOverHTTP(t *testing.T) {
 		t.Errorf("version %d lacks what was learnt", d.Version)
 	}
 	s.ask("POST", fmt.Sprintf("%s?after=%d", path, written.Version), s.key, strings.Replace(string(written.Encode()), "First", "Second", 1)).refused(http.StatusConflict, "overtaken")
+
+	// What people write of boards, brand, links and margins stands in what devices go by, beside what was learnt.
+	more := *written
+	more.Brand.Name, more.Boards.Places, more.Boards.Metrics = "Sol", 5, []string{"calls"}
+	more.Sharing = playbook.Sharing{Piece: "what"}
+	more.Ranking = fit.Copy(written.Ranking)
+	more.Ranking.Margin = 40
+	s.ask("POST", path, s.key, string(more.Encode())).into(http.StatusCreated, &p)
+	theirs, devices := read("", fmt.Sprint(p.Carried.Version)), read("?learnt=true", "")
+	if devices.Brand.Name != "Sol" || devices.Boards.Places != 5 || devices.Sharing.Piece != "what" || devices.Ranking.Margin != 40 {
+		t.Errorf("devices are given %+v, %+v, %+v, a margin of %d", devices.Brand, devices.Boards, devices.Sharing, devices.Ranking.Margin)
+	}
+	changes := playbook.Diff(theirs, devices)
+	for _, d := range changes {
+		if !d.Fitted && d.Path != "version" {
+			t.Errorf("carrying over changed %+v", d)
+		}
+	}
+	if len(changes) < 3 { // version, fitted, and what was learnt
+		t.Errorf("%+v", changes)
+	}
 }
 
 // secondFails is a store that takes one playbook.
