@@ -181,7 +181,7 @@ bench-durability:
 
 # The ranker on public data and in a simulator with known truth: fits on TRAIN and measures on TEST, folders with
 # <name>/*.csv; without TEST on ids of TRAIN that are not fitted on. One table, each line with its target. ONLY=orders,
-# bank, mails, simulator or machine does that part.
+# bank, mails, simulator, gate or machine does that part.
 TRAIN = ../shared/data
 TEST =
 ONLY =
