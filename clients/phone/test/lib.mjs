@@ -82,6 +82,7 @@ const open = []
 /** ours are where the server can be reached. */
 export const ours = new Set([base])
 const foreign = new Set() // what was asked of anybody else
+const refused = new Set() // what the page's policy stopped
 /** profile is a browser of its own: a phone, unless it is given another size. more are arguments of the browser's. */
 export async function profile(name, viewport = { width: 390, height: 844 }, ...more) {
   const c = await browsers.launchPersistentContext(path.join(tmp, name), {
@@ -89,6 +90,8 @@ export async function profile(name, viewport = { width: 390, height: 844 }, ...m
   })
   open.push(c)
   c.on('request', r => { if (!ours.has(new URL(r.url()).origin) && !/^(data|blob|about):/.test(r.url())) foreign.add(r.url()) })
+  await c.exposeBinding('policyStopped', (_, what) => { refused.add(what) })
+  await c.addInitScript(() => { addEventListener('securitypolicyviolation', e => { void window.policyStopped(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber} ${e.sample}`) }) })
   const page = c.pages()[0] ?? await c.newPage()
   page.on('console', m => { if (m.type() === 'error' && !/ERR_CONNECTION_REFUSED|ERR_INTERNET_DISCONNECTED|WebSocket|Failed to load resource/.test(m.text())) console.error(`  ${name}: ${m.text()}`) })
   page.on('pageerror', e => console.error(`  ${name}: ${e}`))
@@ -142,6 +145,7 @@ export async function play(test) {
   try {
     await test()
     must(foreign.size === 0, `nothing was asked of anybody but the server${[...foreign].map(u => `: ${u}`)}`)
+    must(refused.size === 0, `nothing was against the page's policy${[...refused].map(v => `: ${v}`)}`)
     if (measured.length > 0) console.log(JSON.stringify(Object.fromEntries(measured)))
   } catch (e) {
     console.error(`error: ${e.stack ?? e}`)

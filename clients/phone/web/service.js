@@ -1,6 +1,6 @@
 // Keeps the app on the phone: all of its files are fetched when it is installed, and answered from here ever after. A new
-// version is fetched beside the old one and takes over when no page of the old one is open, so that none is mixed. The core is kept
-// unpacked: a browser compiles it while it reads.
+// version is fetched beside the old one and takes over when somebody says so. Pages of the old one are loaded again then, as soon as
+// nothing is half-written on them; until the last one is, its files stay. The core is kept unpacked: a browser compiles it while it reads.
 const cache = 'trio-app-__VERSION__'
 const files = [/* files */]
 
@@ -15,18 +15,29 @@ async function keep(c, name) {
 }
 
 // The page says when: it asks who uses it first, and no tab has a half-written form then.
-addEventListener('message', event => { if (event.data === 'take over') skipWaiting() })
+addEventListener('message', event => {
+  if (event.data === 'take over') skipWaiting()
+  if (event.data === 'here') event.waitUntil(tidy(event.source.id))
+})
 addEventListener('install', event => {
   event.waitUntil(caches.open(cache).then(c => Promise.all(files.map(f => keep(c, f)))))
 })
-addEventListener('activate', event => {
-  event.waitUntil(caches.keys().then(all => Promise.all(all.filter(n => n.startsWith('trio-app-') && n !== cache).map(n => caches.delete(n)))))
-})
+addEventListener('activate', event => event.waitUntil(tidy()))
+
+const ours = new Set() // pages that this version has loaded
+/** tidy drops older versions, unless a page of theirs may still ask for a file. */
+async function tidy(page) {
+  if (page) ours.add(page)
+  const open = await clients.matchAll({ type: 'window', includeUncontrolled: true })
+  if (open.some(c => !ours.has(c.id))) return
+  await Promise.all((await caches.keys()).filter(n => n.startsWith('trio-app-') && n !== cache).map(n => caches.delete(n)))
+}
 addEventListener('fetch', event => {
   const url = new URL(event.request.url)
   if (event.request.method !== 'GET' || url.origin !== location.origin || !url.pathname.startsWith('/app/')) return
-  const file = event.request.mode === 'navigate' ? '/app/index.html' : event.request
-  event.respondWith(caches.open(cache).then(c => c.match(file)).then(found => found ?? fetch(event.request)))
+  const page = event.request.mode === 'navigate'
+  const found = async () => await (await caches.open(cache)).match(page ? '/app/index.html' : event.request) ?? (page ? undefined : await caches.match(event.request)) ?? fetch(event.request)
+  event.respondWith(found())
 })
 
 /* unpack */

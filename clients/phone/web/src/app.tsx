@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks'
 import { appName, brand } from './brand'
 import { day, t } from './i18n'
-import { asKept, habit, joining, list, member, news, sync, three } from './state'
+import { asKept, habit, joining, list, member, news, stuck, sync, three } from './state'
 import { back, go, route } from './route'
 import { screenAt, type Tab } from './screens'
 import { Add } from './screens/add'
@@ -20,6 +20,7 @@ export function App() {
   const { show: Show, tab, title, deep, alone } = screenAt(where)
   useKeys()
   useFirst()
+  if (!member.value && stuck.value) return <Stuck />
   if (member.value && !member.value.joined) return <><Join /><Toast /><Trouble /><Newer /></>
   if (member.value?.left) return <><Emptied /><Toast /><Trouble /><Newer /></>
   return (
@@ -49,6 +50,16 @@ export function App() {
       <Trouble />
       {member.value === null && <div class="nothing" style={{ position: 'absolute', inset: 0, alignContent: 'center', pointerEvents: 'none' }}><Mark size={56} /></div>}
     </div>
+  )
+}
+
+/** Stuck is all there is to say where the device cannot even be asked. */
+function Stuck() {
+  return (
+    <main class="welcome">
+      <div class="hero" role="alert"><Mark size={72} /><h1>{stuck.value!.message}</h1><p>{stuck.value!.hint}</p></div>
+      <button class="button main wide" onClick={() => void update()}><Icon name="again" />{t('update.reload')}</button>
+    </main>
   )
 }
 

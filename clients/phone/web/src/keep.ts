@@ -5,16 +5,32 @@ let tour = false
 /** forget has all that is remembered from now on be gone with the page. */
 export const forget = () => { tour = true }
 
-export const recall = (key: string): string => (tour ? passing.get(key) : localStorage.getItem(key)) ?? ''
+export function recall(key: string): string {
+  if (!tour) try { return localStorage.getItem(key) ?? '' } catch { /* this browser keeps nothing: it is for as long as the page */ }
+  return passing.get(key) ?? ''
+}
 
 /** remember keeps a text, or forgets it if it is empty. False: there is no room, and what was there before may still be. */
 export function remember(key: string, value: string): boolean {
-  if (tour) passing.set(key, value)
-  else if (!value) localStorage.removeItem(key)
-  else {
-    try { localStorage.setItem(key, value) } catch { return false } // it is for comfort only
+  if (tour) { passing.set(key, value); return true }
+  try {
+    if (value) localStorage.setItem(key, value)
+    else localStorage.removeItem(key)
+    return true
+  } catch { // it is for comfort only
+    return false
   }
-  return true
+}
+
+/** What is remembered of a book and its people; the rest is about the phone. */
+const ofBook = ['safe', 'event', 'code', 'words', 'gone', 'steps', 'reviewed', 'reminders']
+const holders = new Set<() => void>()
+/** onClear has f called when the book has left the phone, by whoever has something of it in hand. */
+export const onClear = (f: () => void) => { holders.add(f) }
+/** clear forgets all of a book that is not here any more. */
+export function clear() {
+  for (const key of ofBook) remember(key, '')
+  for (const f of holders) f()
 }
 
 /** recallAs reads what was remembered as JSON; what cannot be read is as if it were not there. */

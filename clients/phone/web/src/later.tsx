@@ -1,7 +1,11 @@
 import type { ComponentType } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { DeviceError } from './device'
+import { t } from './i18n'
+import { trouble } from './state'
 
-/** later is a screen whose code is loaded when it is first shown. It lies on the phone like all others. */
+/** later is a screen whose code is loaded when it is first shown. It lies on the phone like all others, once the first visit has
+ * brought all of it. */
 export function later<P extends object>(load: () => Promise<{ default: ComponentType<P> }>): ComponentType<P> {
   let loaded: ComponentType<P> | null = null
   return function Later(props: P) {
@@ -9,7 +13,7 @@ export function later<P extends object>(load: () => Promise<{ default: Component
     useEffect(() => {
       if (loaded) return
       let live = true
-      void load().then(m => { loaded = m.default; if (live) set(() => m.default) })
+      void load().then(m => { loaded = m.default; if (live) set(() => m.default) }, () => { if (live) trouble.value = new DeviceError(t('err.part'), t('err.part.hint'), 'start') })
       return () => { live = false }
     }, [])
     return Show && <Show {...props} />

@@ -6,6 +6,7 @@ import './style/loop.css'
 import { App } from './app'
 import { dress } from './brand'
 import { speak } from './i18n'
+import { recall } from './keep'
 import { start, theme } from './state'
 import { connect } from './connect'
 import { attend } from './reminders'
@@ -17,7 +18,7 @@ const device = connect('trio', told => { // the worker begins before anything is
   if ('other' in told && leads.value && told.other === 'newer') other.value = 'newer'
 })
 dress(theme)
-await speak(navigator.language)
+await speak(recall('language') || navigator.language)
 void start(device).then(attend)
 render(<App />, document.getElementById('app')!)
 void look() // the app itself lies on the phone after the first visit; a new one is found, and waits

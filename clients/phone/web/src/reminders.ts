@@ -91,10 +91,11 @@ async function badge(n: number) {
   await (n > 0 ? navigator.setAppBadge?.(n) : navigator.clearAppBadge?.())
 }
 
-/** forget leaves no number and no words of a book that is not here any more. */
+/** forget leaves no number and no words of a book that is not here any more, and nobody is told of it. */
 async function forget() {
   await badge(0)
   await caches.delete('trio-notices')
+  await (await (await navigator.serviceWorker?.getRegistration('/app/'))?.pushManager?.getSubscription())?.unsubscribe()
 }
 
 /** attend begins it all, once the device answers. Nothing that fails in here is anything that a person can mend. */

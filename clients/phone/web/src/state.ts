@@ -4,9 +4,9 @@ import { signal } from '@preact/signals'
 import { brand, type Brand, wear } from './brand'
 import { type Alert, type Award, type Captured, type Device, DeviceError, type Habit, keyOf, type List, type Member, type Newcomer, type Suggestion, type Sync } from './device'
 import { didAct } from './install'
-import { recall, remember } from './keep'
+import { clear, recall, remember } from './keep'
 import { keep, kept, unkeep } from './kept'
-import { language, t } from './i18n'
+import { language, speak, t } from './i18n'
 import { told } from './known'
 
 export const list = signal<List>('prospects')
@@ -24,6 +24,8 @@ export const asKept = signal(false)
 /** safe is when all was safe on the server, ms since 1970; 0: never yet. */
 export const safe = signal(Number(recall('safe')))
 export const trouble = signal<DeviceError | null>(null)
+/** stuck is why there is nothing to show: the device did not even say whose it is. */
+export const stuck = signal<DeviceError | null>(null)
 export const toast = signal<{ text: string; undo?: () => void } | null>(null)
 export const theme = signal(recall('theme') || 'auto')
 /** joining says that this phone has just become a member's: once the book is here, the first steps follow. */
@@ -34,13 +36,13 @@ const watchers = new Set<() => void>()
 const gap = 250
 
 let device: Device
-let clear = 0
+let gone = 0
 
 /** say shows a line for some seconds, with a way back where there is one. */
 export function say(text: string, undo?: () => void) {
   toast.value = undo ? { text, undo } : { text }
-  clearTimeout(clear)
-  clear = window.setTimeout(() => { toast.value = null }, undo ? 7000 : 3500)
+  clearTimeout(gone)
+  gone = window.setTimeout(() => { toast.value = null }, undo ? 7000 : 3500)
 }
 
 /** ask calls the device; what a person can act on is shown, and the caller gets undefined. */
@@ -50,6 +52,7 @@ export async function ask<T>(method: string, args?: object, key?: string): Promi
     if (method === 'act' || method === 'log') didAct()
     return got
   } catch (e) {
+    if (!member.value) { stuck.value = told(e); return undefined }
     const me = member.value?.joined && await device.call<Member>('member').catch(() => null)
     if (me && (me.left || !me.joined)) { member.value = me; return undefined } // the book is gone: that is what the screen says
     trouble.value = told(e)
@@ -72,14 +75,18 @@ function asAlerts(due: Alert[]): Alert[] {
 let asked = 0
 export async function refresh() {
   const turn = ++asked
-  const lang = language.value
   const me = await ask<Member>('member')
   if (me) member.value = me
+  if (me?.language && !recall('language')) { // another device of theirs has it: this one has not been told otherwise
+    remember('language', me.language)
+    await speak(me.language)
+  }
+  const lang = language.value
   if (!me?.joined) {
-    if (me) { forget(); asKept.value = false }
+    if (me) forget()
     return
   }
-  if (me.left) { unkeep(); return } // there is nothing to show
+  if (me.left) { forget(); return } // there is nothing to show
   /** take shows an answer as soon as it is here; a later turn has the newer ones. */
   const take = async <T>(got: Promise<T | undefined>, show: (v: T) => void) => {
     const v = await got
@@ -113,9 +120,8 @@ export async function refresh() {
   }
   const version = [...(p ?? []), ...(m ?? [])][0]?.playbook
   if (!dressed || (version && version !== brand.value.version)) {
-    dressed = true
     const b = await ask<Brand>('brand')
-    if (b) wear(b)
+    if (b) { dressed = true; wear(b) }
   }
 }
 let dressed = false
@@ -127,7 +133,8 @@ function forget() {
   met.value = []
   unkeep()
   safe.value = 0
-  for (const key of ['safe', 'event', 'code']) remember(key, '')
+  asKept.value = dressed = false
+  clear()
 }
 
 let answered = () => {}
@@ -176,6 +183,12 @@ document.addEventListener('visibilitychange', () => {
 export async function celebrate() {
   const won = await ask<Award[]>('celebrate', { lang: language.value })
   for (const a of won ?? []) say(t('goals.badge', { label: a.label, level: a.level }))
+}
+
+/** talk has this phone speak a language from now on. */
+export function talk(lang: 'en' | 'es') {
+  remember('language', lang)
+  void speak(lang).then(refresh)
 }
 
 /** wake looks for the server now. */

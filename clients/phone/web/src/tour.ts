@@ -75,10 +75,15 @@ async function fill(d: Device, es: boolean) {
 
 /** look opens the app over a sample, in place of the book that nobody has joined yet. */
 export async function look() {
+  const d = connect(tour)
+  try {
+    await fill(d, language.value === 'es')
+  } catch (e) {
+    d.close()
+    throw e
+  }
   forget()
   touring.value = true
-  const d = connect(tour)
-  await fill(d, language.value === 'es')
   await start(d)
 }
 

@@ -36,7 +36,9 @@ tabs.onmessage = ({ data }: MessageEvent<'may we' | 'not now'>) => {
 /** watch looks for new versions: now, and each time the app is taken up again. */
 export async function look() {
   if (!('serviceWorker' in navigator) || !import.meta.env.PROD) return
-  const at = await navigator.serviceWorker.register('/app/sw.js', { scope: '/app/' })
+  const at = await navigator.serviceWorker.register('/app/sw.js', { scope: '/app/' }).catch(() => null)
+  if (!at) return // a private window, or no signal on the first visit
+  navigator.serviceWorker.controller?.postMessage('here')
   const had = navigator.serviceWorker.controller !== null // else the first visit's, which takes nobody's place
   const see = () => { if (had || navigator.serviceWorker.controller) waiting.value = at.waiting }
   see()

@@ -1,11 +1,13 @@
 // The wording of a suggestion as somebody changed it, kept until it is used: it outlives a call, and the phone going away.
 import { signal } from '@preact/signals'
 import { keyOf, type Suggestion } from './device'
-import { recallAs, remember } from './keep'
+import { onClear, recallAs, remember } from './keep'
 
 type Kept = Record<string, string>
 const most = 20 // older ones are forgotten
 const kept = signal<Kept>(recallAs<Kept>('words', {}))
+
+onClear(() => { kept.value = {} })
 
 const name = (s: Suggestion) => `${keyOf(s)} ${s.channel === 'text' || s.channel === 'email' ? 'written' : 'said'} ${s.content}`
 

@@ -59,15 +59,18 @@ if (channel) channel.onmessage = ({ data }: MessageEvent<Between>) => {
 
 async function leading() {
   performance.mark('lock')
-  lead = await device()
+  lead = await device().catch(() => refuse) // a private window has no files
   tell({ leads: true })
   for (const ask of waiting.values()) void lead(ask).then(answer)
   all({ leads: true })
   await new Promise(() => {}) // the lock is ours for as long as this tab lives
 }
 
+const refuse = (ask: Ask): Promise<Answer> => Promise.resolve({ id: ask.id, error: 'err.private', hint: 'err.private.hint' })
+
 if (touring) void leading()
-else void navigator.locks.request('trio-replica', leading)
+else if ('locks' in navigator && 'storage' in navigator) void navigator.locks.request('trio-replica', leading)
+else lead = refuse // an old browser
 
 /** device opens what there is and returns how calls are answered. It never throws: what went wrong is the answer of every call. */
 async function device() {
@@ -183,7 +186,7 @@ class Refusal extends Error {
 async function join({ code, name }: { code: string; name: string }): Promise<Access> {
   let res: Response
   try {
-    res = await fetch('/v1/join', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ code, device: name }) })
+    res = await fetch('/v1/join', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ code, device: name }), signal: AbortSignal.timeout(30_000) })
   } catch {
     throw new Refusal('join.offline', 'join.offline.hint')
   }
@@ -252,6 +255,7 @@ const keep = {
 /** compile is the wasm of a file. The core is packed on its first way here, and as it is from the service worker ever after. */
 async function compile(url: string): Promise<WebAssembly.Module> {
   const res = await fetch(url)
+  if (!res.ok) throw new Error(`Failed to load the app: HTTP ${res.status}`)
   if (res.headers.get('Content-Type') === 'application/wasm') return await WebAssembly.compileStreaming(res)
   return await WebAssembly.compile(unpack(new Uint8Array(await res.arrayBuffer())))
 }

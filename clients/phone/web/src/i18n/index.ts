@@ -9,10 +9,17 @@ const others: Record<string, () => Promise<{ default: Record<Key, string> }>> = 
 export const languages = ['en', 'es'] as const
 const spoken = signal<(typeof languages)[number]>('en')
 export const language = computed(() => spoken.value)
-/** speak has the app speak the language of a tag, once its words are here. */
+let asked = 0
+/** speak has the app speak the language of a tag, once its words are here. Where they cannot be had, it goes on as it is. */
 export async function speak(tag: string) {
   const l = languages.find(l => tag.toLowerCase().startsWith(l)) ?? 'en'
-  if (!words[l]) words[l] = (await others[l]!()).default
+  const turn = ++asked
+  if (!words[l]) {
+    const got = await others[l]!().catch(() => null)
+    if (!got) return
+    words[l] = got.default
+  }
+  if (turn !== asked) return // another one was asked for meanwhile
   spoken.value = l
   document.documentElement.lang = l
 }
@@ -43,8 +50,9 @@ export const money = (cents: number, currency: string) => new Intl.NumberFormat(
 export const day = (date: string, how: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(region.value, { ...how, timeZone: 'UTC' }).format(new Date(`${date}T00:00Z`))
 export const instant = (ms: number, how: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(region.value, how).format(ms)
 
-/** ago says how long ago something was, in the largest unit that fits. */
+/** ago says how long ago something was, in the largest unit that fits. Nothing was in the future, whatever the clock says by now. */
 export function ago(ms: number, now = Date.now()): string {
+  ms = Math.min(ms, now)
   const f = new Intl.RelativeTimeFormat(region.value, { numeric: 'auto' })
   const minutes = Math.round((ms - now) / 60_000)
   if (Math.abs(minutes) < 60) return f.format(minutes, 'minute')

@@ -53,7 +53,7 @@ export function Goals() {
           </li>
         ))}</ul>
       </section>
-      <section><Together /></section>
+      <section><ul class="card list"><Together /></ul></section>
       {setting && <Setting h={h} onClose={() => set(false)} />}
     </>
   )

@@ -1,15 +1,21 @@
 import { useState } from 'preact/hooks'
 import { appName } from '../brand'
-import { language, speak, t } from '../i18n'
-import { ask, joining, refresh } from '../state'
+import { language, t } from '../i18n'
+import { ask, joining, refresh, talk, trouble } from '../state'
+import { told } from '../known'
 import { go, route } from '../route'
 import { look } from '../tour'
 import { Icon, Mark } from '../ui/icon'
 
+/** plain is a part of an address in words; a link that was cut off is taken as it is. */
+function plain(part: string): string {
+  try { return decodeURIComponent(part) } catch { return part }
+}
+
 /** Code takes the code of an invitation. */
 export function Code({ go: label }: { go: 'join.go' | 'again.go' }) {
   const [where = '', given = ''] = route.value
-  const [code, setCode] = useState(where === 'join' ? decodeURIComponent(given) : '')
+  const [code, setCode] = useState(where === 'join' ? plain(given) : '')
   const [busy, setBusy] = useState(false)
   const submit = async (e: Event) => {
     e.preventDefault()
@@ -39,14 +45,19 @@ export function Join() {
   const around = async () => {
     setTouring(true)
     go('')
-    await look()
+    try {
+      await look()
+    } catch (e) {
+      trouble.value = told(e)
+      setTouring(false)
+    }
   }
   return (
     <main class="welcome">
       <div class="hero"><Mark size={72} /><h1>{appName()}</h1><p>{t('join.title')}</p></div>
       <div class="stack"><Code go="join.go" />
         <button type="button" class="button wide look" disabled={touring} onClick={() => void around()}>{touring ? t('tour.wait') : <><Icon name="compass" />{t('join.tour')}</>}</button>
-        <button type="button" class="button quiet" onClick={() => void speak(language.value === 'es' ? 'en' : 'es')}>{language.value === 'es' ? 'English' : 'Español'}</button>
+        <button type="button" class="button quiet" onClick={() => talk(language.value === 'es' ? 'en' : 'es')}>{language.value === 'es' ? 'English' : 'Español'}</button>
       </div>
     </main>
   )

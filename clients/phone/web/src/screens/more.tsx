@@ -1,69 +1,83 @@
+import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { language, speak, t } from '../i18n'
-import { ask, member, refresh, sync, theme } from '../state'
+import { language, number, t } from '../i18n'
+import { ask, member, refresh, sync, talk, theme } from '../state'
 import { appName } from '../brand'
 import { install, installed, kept, persist, way } from '../install'
 import { remember } from '../keep'
 import { standing } from '../reminders'
 import { touring } from '../tour'
 import { Segments, Sheet } from '../ui/bits'
-import { Icon } from '../ui/icon'
+import { Icon, type IconName, Turned } from '../ui/icon'
 import { Together } from './together'
 import { Leave } from './leave'
 
 const themes = ['auto', 'light', 'dark', 'sun'] as const
 type Theme = (typeof themes)[number]
 
+/** Line is the way to a screen. */
+function Line({ to, icon, chip, lit, children }: { to: string; icon: IconName; chip?: string; lit?: boolean; children: ComponentChildren }) {
+  return <li><a class="line-link" href={`#/${to}`}><Icon name={icon} /><span>{children}</span>{chip && <span class={`chip ${lit ? 'brand' : ''}`}>{chip}</span>}<Turned /></a></li>
+}
+
 /** More is the member, how the app looks, and the way to what is rarely needed. */
 export function More() {
   const [byHand, show] = useState(false)
   const [leaving, setLeaving] = useState(false)
+  const [name, setName] = useState<string | null>(null) // as it is typed, whatever comes in meanwhile
   const me = member.value
+  const call = async (value: string) => {
+    await ask('setProfile', { key: 'name', value })
+    await refresh()
+    setName(null)
+  }
   const pick = (v: Theme) => { remember('theme', v); theme.value = v }
-  const talk = (v: 'en' | 'es') => { void ask('setProfile', { key: 'language', value: v }); void speak(v).then(refresh) }
+  const speak = (v: 'en' | 'es') => { void ask('setProfile', { key: 'language', value: v }); talk(v) }
   return (
     <>
       <section><h2 class="part">{t('more.me')}</h2>
-        <div class="card pad stack">
-          <label class="field"><span>{t('more.name')}</span>
-            <input value={me?.name ?? ''} autocomplete="given-name" onChange={e => void ask('setProfile', { key: 'name', value: e.currentTarget.value.trim() })} /></label>
-          <p class="soft small">{t('more.zone')}: {(me?.zone || Intl.DateTimeFormat().resolvedOptions().timeZone).replace(/_/g, ' ')}</p>
+        <div class="card">
+          <div class="pad stack">
+            <label class="field"><span>{t('more.name')}</span>
+              <input value={name ?? me?.name ?? ''} autocomplete="given-name" onInput={e => setName(e.currentTarget.value)} onChange={e => void call(e.currentTarget.value.trim())} /></label>
+            <p class="soft small">{t('more.zone')}: {(me?.zone || Intl.DateTimeFormat().resolvedOptions().timeZone).replace(/_/g, ' ')}</p>
+          </div>
+          {!touring.value && <ul class="list"><Line to="card" icon="qr">{t('more.card')}</Line></ul>}
         </div>
       </section>
-      {!touring.value && <section><h2 class="part">{t('boards.together')}</h2>
-        <Together />
-        <div class="card list" style={{ marginTop: '12px' }}>
-          <button class="line-link" role="switch" aria-checked={me?.boards !== 'off'} style={{ width: '100%', minHeight: '72px', textAlign: 'start' }} onClick={() => void ask('setProfile', { key: 'boards', value: me?.boards === 'off' ? 'on' : 'off' }).then(refresh)}>
-            <span>{t('more.boards')}<small class="soft small" style={{ display: 'block' }}>{t(me?.boards === 'off' ? 'more.boards.off' : 'more.boards.on')}</small></span><i class="switch" aria-hidden="true" />
-          </button>
+      <section><h2 class="part">{t('more.look')}</h2>
+        <div class="stack">
+          <Segments label={t('more.theme')} value={theme.value as Theme} onPick={pick} all={themes.map(value => ({ value, label: t(`theme.${value}`) }))} />
+          <Segments label={t('more.language')} value={language.value as 'en' | 'es'} onPick={speak} all={[{ value: 'en', label: 'English' }, { value: 'es', label: 'Español' }]} />
         </div>
-      </section>}
-      <section><h2 class="part">{t('more.language')}</h2>
-        <Segments label={t('more.language')} value={language.value as 'en' | 'es'} onPick={talk} all={[{ value: 'en', label: 'English' }, { value: 'es', label: 'Español' }]} />
       </section>
-      <section><h2 class="part">{t('more.theme')}</h2>
-        <Segments label={t('more.theme')} value={theme.value as Theme} onPick={pick} all={themes.map(value => ({ value, label: t(`theme.${value}`) }))} />
-      </section>
-      <section>
+      <section><h2 class="part">{t('boards.together')}</h2>
         <ul class="card list">
-          {!touring.value && <li><a class="line-link" href="#/card"><Icon name="qr" /><span>{t('more.card')}</span></a></li>}
-          <li><a class="line-link" href="#/share"><Icon name="share" /><span>{t('share.title')}</span></a></li>
-          <li><a class="line-link" href="#/review"><Icon name="moon" /><span>{t('more.review')}</span></a></li>
-          {!touring.value && <li><a class="line-link" href="#/reminders"><Icon name="clock" /><span>{t('more.reminders')}</span><span class="chip">{t(standing.value === 'on' ? 'reminders.short.on' : 'reminders.short.off')}</span></a></li>}
-          <li><a class="line-link" href="#/import"><Icon name="file" /><span>{t('more.import')}</span></a></li>
-          {!touring.value && <li><a class="line-link" href="#/sync"><Icon name={sync.value?.unsent ? 'phone' : 'cloud'} /><span>{t('more.sync')}</span>{!!sync.value?.unsent && <span class="chip brand">{sync.value.unsent}</span>}</a></li>}
-          {!touring.value && <li><a class="line-link" href="#/data"><Icon name="heart" /><span>{t('data.title')}</span></a></li>}
-          {way() !== '' && !touring.value && <li><button class="line-link" onClick={() => (way() === 'ask' ? void install() : show(true))}><Icon name="home" /><span>{t('more.install', { app: appName() })}</span></button></li>}
+          <Line to="share" icon="share">{t('share.title')}</Line>
+          {!touring.value && <Together />}
+          {!touring.value && <li><button class="line-link" role="switch" aria-checked={me?.boards !== 'off'} onClick={() => void ask('setProfile', { key: 'boards', value: me?.boards === 'off' ? 'on' : 'off' }).then(refresh)}>
+            <Icon name="eye" /><span>{t('more.boards')}<small class="soft">{t(me?.boards === 'off' ? 'more.boards.off' : 'more.boards.on')}</small></span><i class="switch" aria-hidden="true" />
+          </button></li>}
         </ul>
       </section>
-      {kept.value !== null && !touring.value && (
-        <section><h2 class="part">{t('keep.title')}</h2>
-          <div class="card pad keep"><Icon name={kept.value ? 'check' : 'phone'} /><div><strong>{t(kept.value ? 'keep.yes' : 'keep.no')}</strong><p class="soft small">{t(kept.value ? 'keep.yes.hint' : installed.value ? 'keep.no.hint' : 'keep.install')}</p></div>
-            {!kept.value && <button class="button small-button" onClick={() => void persist()}>{t('keep.ask')}</button>}</div>
-        </section>
-      )}
+      <section><h2 class="part">{t('more.data')}</h2>
+        <ul class="card list">
+          <Line to="review" icon="moon">{t('more.review')}</Line>
+          <Line to="import" icon="plus">{t('more.import')}</Line>
+          {!touring.value && <Line to="sync" icon={sync.value?.unsent ? 'phone' : 'cloud'} chip={sync.value?.unsent ? number(sync.value.unsent) : ''} lit>{t('more.sync')}</Line>}
+          {!touring.value && <Line to="data" icon="file">{t('data.title')}</Line>}
+        </ul>
+      </section>
+      {!touring.value && <section><h2 class="part">{t('keep.title')}</h2>
+        <ul class="card list">
+          <Line to="reminders" icon="bell" chip={t(standing.value === 'on' ? 'reminders.short.on' : 'reminders.short.off')}>{t('more.reminders')}</Line>
+          {way() !== '' && <li><button class="line-link put" onClick={() => (way() === 'ask' ? void install() : show(true))}><Icon name="home" /><span>{t('more.install', { app: appName() })}</span><Turned /></button></li>}
+          {kept.value !== null && <li class="keep"><Icon name={kept.value ? 'check' : 'phone'} /><div>{t(kept.value ? 'keep.yes' : 'keep.no')}<small class="soft">{t(kept.value ? 'keep.yes.hint' : installed.value ? 'keep.no.hint' : 'keep.install')}</small></div>
+            {!kept.value && <button class="button small-button" onClick={() => void persist()}>{t('keep.ask')}</button>}</li>}
+          <li><button class="line-link danger leave" onClick={() => setLeaving(true)}><Icon name="leave" /><span>{t('leave.title')}</span></button></li>
+        </ul>
+      </section>}
       {byHand && <ByHand onClose={() => show(false)} />}
-      {!touring.value && <button class="button quiet wide danger leave" onClick={() => setLeaving(true)}>{t('leave.title')}</button>}
       {leaving && <Leave onClose={() => setLeaving(false)} />}
     </>
   )

@@ -6,7 +6,7 @@ import { recallAs, remember } from '../keep'
 import { Icon } from '../ui/icon'
 
 /** Of the samples that a playbook begins with, the addresses lead nowhere. */
-const real = (url?: string) => url && !url.startsWith('https://www.example.com/')
+const real = (url?: string) => url && /^https?:\/\//.test(url) && !url.startsWith('https://www.example.com/')
 
 /** FirstDays is today's step of a member's first 90 days, and the goal that the playbook proposes from now on. */
 export function FirstDays() {

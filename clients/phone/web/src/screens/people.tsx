@@ -2,12 +2,14 @@ import { signal } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Row } from '../device'
 import { ago, type Key, number, t } from '../i18n'
+import { onClear } from '../keep'
 import { ask, watch } from '../state'
 import { Face } from '../ui/bits'
 import { Icon } from '../ui/icon'
 import { go } from '../route'
 
 export const search = signal('')
+onClear(() => { search.value = '' })
 const total = signal(0) // of the whole book
 const height = 68
 const page = 200

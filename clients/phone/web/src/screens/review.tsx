@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { asMessage, type Captured, type Suggestion } from '../device'
 import { day, language, number, t } from '../i18n'
 import { ask, habit, met, say } from '../state'
-import { recall, recallAs, remember } from '../keep'
+import { onClear, recall, recallAs, remember } from '../keep'
 import { back, go } from '../route'
 import { inDraft } from '../update'
 import { Face, Segments } from '../ui/bits'
@@ -14,6 +14,7 @@ import { dateAt, hour, start } from './step'
 const dayMs = 86_400_000
 interface Done { date: string; ids: string[] }
 const done = signal<Done>(recallAs<Done>('reviewed', { date: '', ids: [] }))
+onClear(() => { done.value = { date: '', ids: [] } })
 const looked = () => (done.value.date === habit.value?.date ? done.value.ids : [])
 
 /** lately is whom the day's review is about: who was captured today, and who was at the event that goes on. */

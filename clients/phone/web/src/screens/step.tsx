@@ -5,7 +5,7 @@ import { useState } from 'preact/hooks'
 import { type Outcome, shown as asShown, type Suggestion } from '../device'
 import { day, instant, type Key, t } from '../i18n'
 import { ask, celebrate, habit, news, say, stands } from '../state'
-import { recall, recallAs, remember } from '../keep'
+import { onClear, recall, recallAs, remember } from '../keep'
 import { links } from '../links'
 import { touring } from '../tour'
 import { Sheet } from '../ui/bits'
@@ -24,6 +24,7 @@ const now = (s: Suggestion): Gone => ({ s, key: crypto.randomUUID(), at: Date.no
 const ways = signal<Suggestion | null>(null)
 const numberOf = signal<Suggestion | null>(null)
 const didAsk = signal<((id: string) => void) | null>(null)
+onClear(() => { gone.value = ways.value = numberOf.value = didAsk.value = null })
 
 /** start opens the program that calls or writes. That it was opened is noted at once; what came of it is asked on return. */
 export function start(s: Suggestion, done: ((id: string) => void) | null = null) {

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { language, number, speak, t } from '../i18n'
-import { ask, habit, member, newcomer, refresh } from '../state'
+import { language, number, t } from '../i18n'
+import { ask, habit, member, newcomer, talk } from '../state'
 import { go } from '../route'
 import { inDraft } from '../update'
 import { Segments } from '../ui/bits'
@@ -27,7 +27,6 @@ export default function Welcome() {
 function You({ next }: { next: () => void }) {
   const [name, setName] = useState(member.value?.name ?? '')
   const zone = here()
-  const talk = (v: 'en' | 'es') => void speak(v).then(refresh)
   const save = async (e: Event) => {
     e.preventDefault()
     if (name.trim()) await ask('setProfile', { key: 'name', value: name.trim() })

@@ -10,12 +10,15 @@ const paths = {
   back: 'M15 5l-7 7 7 7', close: 'M6 6l12 12M18 6 6 18', share: 'M12 15V4M8 7l4-4 4 4M5 13v6a1 1 0 0 0 1 1h12a1 1 0 0 0 1-1v-6', learn: 'M3 9l9-5 9 5-9 5-9-5ZM7 11.5V17c3 2.5 7 2.5 10 0v-5.5', bag: 'M5 8h14l1 12H4L5 8ZM9 8a3 3 0 0 1 6 0', flag: 'M5 21V4h12l-2 4 2 4H5', eye: 'M2 12s4-7 10-7 10 7 10 7-4 7-10 7S2 12 2 12ZM12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6Z',
   again: 'M20 11a8 8 0 1 0-2.3 6.3M20 4v7h-7', copy: 'M9 9h11v11H9zM5 15H4V4h11v1', home: 'M4 11l8-7 8 7M6 9.5V20h12V9.5M12 13v4M10 15h4', compass: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM15.5 8.5l-2 5-5 2 2-5 5-2Z', bell: 'M6 16V11a6 6 0 0 1 12 0v5l1.5 2h-15L6 16ZM10 21h4',
   podium: 'M9 21V8h6v13M3 21v-7h6M15 11h6v10M2 21h20M12 2v2', flame: 'M12 21a6 6 0 0 0 6-6c0-4-3-5-4-9-3 1.5-4 4-3.5 6C9 11.5 8.5 10.5 8.5 9.5 7 11 6 13 6 15a6 6 0 0 0 6 6Z', lock: 'M6 11h12v10H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3',
-  qr: 'M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h2v2h-2zM18 18h2v2h-2zM18 14h2M14 18v2', file: 'M6 3h8l4 4v14H6zM14 3v4h4M12 11v6M9.5 14.5 12 17l2.5-2.5', moon: 'M20 14A8 8 0 0 1 10 4a8 8 0 1 0 10 10Z', pen: 'M4 20l1-4L16 5l3 3L8 19l-4 1Z', down: 'M6 9l6 6 6-6', heart: 'M12 20S4 15 4 9a4 4 0 0 1 8-1 4 4 0 0 1 8 1c0 6-8 11-8 11Z',
+  qr: 'M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h2v2h-2zM18 18h2v2h-2zM18 14h2M14 18v2', file: 'M6 3h8l4 4v14H6zM14 3v4h4M12 11v6M9.5 14.5 12 17l2.5-2.5', moon: 'M20 14A8 8 0 0 1 10 4a8 8 0 1 0 10 10Z', pen: 'M4 20l1-4L16 5l3 3L8 19l-4 1Z', down: 'M6 9l6 6 6-6', leave: 'M14 4h5v16h-5M4 12h11M8 8l-4 4 4 4', heart: 'M12 20S4 15 4 9a4 4 0 0 1 8-1 4 4 0 0 1 8 1c0 6-8 11-8 11Z',
 } as const
 export type IconName = keyof typeof paths
 export function Icon({ name }: { name: IconName }) {
   return <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d={paths[name]} /></svg>
 }
+
+/** Turned says of a line that it leads somewhere. */
+export const Turned = () => <i class="turned soft" aria-hidden="true"><Icon name="back" /></i>
 
 /** Mark is the company's logo, or the sign of Trio: three steps, the first one ready to be taken. */
 export function Mark({ size = 28 }: { size?: number }) {
