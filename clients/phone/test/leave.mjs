@@ -59,7 +59,7 @@ await play(async () => {
   await join(phone, member)
   await at(phone, 'people')
   await phone.locator('input[type=search]').fill('olga')
-  await phone.getByText('Olga Onlyhere').waitFor()
+  await phone.locator('.people .row').getByText('Olga Onlyhere').waitFor()
   must(true, 'and a phone that joins anew has it from the server')
   const still = await profile('still', { width: 1280, height: 800 })
   await join(still, member)
@@ -113,7 +113,7 @@ await play(async () => {
   await everywhere(last, 'ended')
   await at(last, 'people')
   await last.locator('input[type=search]').fill('petra')
-  await last.getByText('Petra Persists').waitFor()
+  await last.locator('.people .row').getByText('Petra Persists').waitFor()
   must(true, 'the book stays readable')
   const other = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(admin('member', /\d+/.exec(admin('company', 'Elsewhere'))[0], 'Ben'))[0]
   await at(last, 'again')

@@ -3,7 +3,7 @@
 // while something is half-written.
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { admin, app, base, code, field, join, kill, must, play, profile, run, safe, serve, shot, three, timed, tmp } from './lib.mjs'
+import { admin, app, base, code, field, join, kill, must, play, profile, run, safe, serve, shot, three, timed, tmp, told } from './lib.mjs'
 
 const open = (page, where) => page.evaluate(h => { location.hash = h }, `#/${where}`)
 const theme = (page, name) => page.evaluate(t => { document.documentElement.dataset.theme = t }, name)
@@ -11,13 +11,6 @@ const theme = (page, name) => page.evaluate(t => { document.documentElement.data
 const clock = minutes => new Date(Date.now() + minutes * 60_000).toLocaleTimeString('en-GB', { timeZone: 'Europe/Madrid', hour: '2-digit', minute: '2-digit' })
 /** quiet sets the member's quiet hours, in minutes from now. */
 const quiet = (page, from, until) => told(page, 'setProfile', { key: 'quiet', value: `${clock(from)}-${clock(until)}` })
-/** told asks the device of a page by the way that its other tabs have, as a system of the company's would through a device. */
-const told = (page, method, args) => page.evaluate(([method, args]) => new Promise(done => {
-  const from = crypto.randomUUID(), id = crypto.randomUUID(), c = new BroadcastChannel('trio-replica')
-  c.onmessage = ({ data }) => { if (data.to === from) { c.close(); done(data.answer.out ? JSON.parse(data.answer.out) : data.answer) } }
-  c.postMessage({ v: 1, from, ask: { id, key: id, method, args } })
-}), [method, args])
-
 /** everywhere keeps pictures of what is on the screen in each theme, on a phone and on a desk. */
 async function everywhere(page, name) {
   for (const t of ['light', 'dark', 'sun']) { await theme(page, t); await shot(page, `${name}-${t}`) }
@@ -199,7 +192,7 @@ await play(async () => {
   await phone.locator('.note', { hasText: 'one tap away' }).waitFor()
   await shot(phone, 'install')
   await open(phone, 'more')
-  must(await phone.locator('button.line-link.put').count() === 1 && /keeps|may clear/.test(await phone.locator('.keep').textContent()), `it may be put on the home screen, and More says: ${await phone.locator('.keep strong').textContent()}`)
+  must(await phone.locator('button.line-link.put').count() === 1 && /keeps|may clear/.test(await phone.locator('.keep').textContent()), `it may be put on the home screen, and More says: ${await phone.locator('.keep div').textContent()}`)
   await everywhere(phone, 'more')
   await open(phone, '')
   await phone.locator('.note .button').click()

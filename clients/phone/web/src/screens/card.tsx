@@ -13,6 +13,7 @@ type Side = 'show' | 'read'
 /** Card is how two people exchange who they are without signal: one shows a code, the other reads it. */
 export default function Card({ id }: { id: string }) {
   const [side, setSide] = useState<Side>(id === 'read' ? 'read' : 'show')
+  useEffect(() => { if (id === 'read') setSide('read') }, [id])
   return (
     <div class="stack cards">
       <Segments label={t('card.which')} value={side} onPick={setSide} all={[{ value: 'show', label: t('card.show') }, { value: 'read', label: t('card.read') }]} />

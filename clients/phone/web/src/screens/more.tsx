@@ -63,7 +63,7 @@ export function More() {
       <section><h2 class="part">{t('more.data')}</h2>
         <ul class="card list">
           <Line to="review" icon="moon">{t('more.review')}</Line>
-          <Line to="import" icon="plus">{t('more.import')}</Line>
+          <Line to="import" icon="plus">{t('people.import')}</Line>
           {!touring.value && <Line to="sync" icon={sync.value?.unsent ? 'phone' : 'cloud'} chip={sync.value?.unsent ? number(sync.value.unsent) : ''} lit>{t('more.sync')}</Line>}
           {!touring.value && <Line to="data" icon="file">{t('data.title')}</Line>}
         </ul>

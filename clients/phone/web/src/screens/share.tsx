@@ -101,7 +101,7 @@ function Hand({ p, to, onClose }: { p: Piece; to: Contact | null; onClose: () =>
       {can && !to && <button class="button main wide" disabled={!link} onClick={() => void sheet()}><Icon name="share" />{t('share.go')}</button>}
       {!can && !to && <button class="button main wide" disabled={!link} onClick={() => void copy()}><Icon name="file" />{t('share.copy')}</button>}
       <div class="ways">
-        {direct.map(w => <a class="button" key={w.way} href={link ? w.href : undefined} target={w.way === 'whatsapp' ? '_blank' : undefined} rel="noopener noreferrer" onClick={() => void shared()}><Icon name={w.way === 'email' ? 'email' : 'text'} />{t(names[w.way])}</a>)}
+        {direct.map((w, i) => <a class={`button ${to && i === 0 ? 'main' : ''}`} key={w.way} href={link ? w.href : undefined} target={w.way === 'whatsapp' ? '_blank' : undefined} rel="noopener noreferrer" onClick={() => void shared()}><Icon name={w.way === 'email' ? 'email' : 'text'} />{t(names[w.way])}</a>)}
         {(can || to) && <button class="button" disabled={!link} onClick={() => void copy()}><Icon name="file" />{t('share.copy')}</button>}
         {can && to && <button class="button" disabled={!link} onClick={() => void sheet()}><Icon name="share" />{t('share.other')}</button>}
       </div>
