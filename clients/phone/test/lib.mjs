@@ -134,8 +134,10 @@ export const safe = async page => { // nothing is only here, and the server's al
 /** told asks the device of a page by the way that its other tabs have, as a system of the company's would through a device. */
 export const told = (page, method, args) => page.evaluate(([method, args]) => new Promise(done => {
   const from = crypto.randomUUID(), id = crypto.randomUUID(), c = new BroadcastChannel('trio-replica')
-  c.onmessage = ({ data }) => { if (data.to === from) { c.close(); done(data.answer.out ? JSON.parse(data.answer.out) : data.answer) } }
-  c.postMessage({ v: 1, from, ask: { id, key: id, method, args } })
+  c.onmessage = ({ data }) => { if (data.to === from) { clearInterval(again); c.close(); done(data.answer.out ? JSON.parse(data.answer.out) : data.answer) } }
+  const send = () => c.postMessage({ v: 1, from, ask: { id, key: id, method, args } })
+  const again = setInterval(send, 1000) // a tab that is about to lead hears of it late; the key makes a repeat no second write
+  send()
 }), [method, args])
 
 /** join makes a page one of the member's devices, by hand. */
