@@ -2,7 +2,7 @@
 // taken back, access that the server has forgotten. It fails at the first thing that is not so.
 import { cpSync, rmSync } from 'node:fs'
 import path from 'node:path'
-import { admin, at, atDesk, base, click, code, data, everywhere, field, join, kill, must, play, profile, safe, serve, shot, three, tmp, unsent } from './lib.mjs'
+import { admin, at, atDesk, base, click, code, data, everywhere, field, join, kill, must, ours, play, profile, safe, serve, shot, three, tmp, unsent } from './lib.mjs'
 
 await play(async () => {
   // Signing out with something that nobody else has: a file first, which another device brings in.
@@ -35,6 +35,7 @@ await play(async () => {
   must(/^trio-.*\.trio$/.test(file.suggestedFilename()), `what is only here was saved: ${file.suggestedFilename()}`)
   await phone.locator('dialog').getByText('Saved as a file').waitFor()
   await shot(phone, 'leave-saved')
+  await phone.evaluate(() => { for (const of of ['words', 'gone', 'steps', 'reminders']) localStorage.setItem(of, '{}') }) // what a day leaves
   await phone.locator('dialog .danger').click()
   await phone.locator('input.code').waitFor()
   await tab.locator('input.code').waitFor()
@@ -48,7 +49,7 @@ await play(async () => {
     await walk(dir)
     return { size, names, local: Object.keys(localStorage) }
   })
-  must(!left.names.includes('trio-access.json') && left.size < 100_000 && !left.local.includes('safe'), `nothing of the book is on the phone: ${JSON.stringify(left)}`)
+  must(!left.names.includes('trio-access.json') && left.size < 100_000 && !left.local.some(of => ['safe', 'kept', 'words', 'gone', 'steps', 'reminders', 'reviewed', 'event'].includes(of)), `nothing of the book is on the phone: ${JSON.stringify(left)}`)
   await phone.reload()
   await phone.locator('input.code').waitFor()
   await tab.close()
@@ -128,4 +129,13 @@ await play(async () => {
   await safe(last)
   atDesk('sync')
   must(/Petra Persists/.test(atDesk('list', 'petra')), 'the same book goes on, and what was only here is on the server')
+
+  // Where nothing can be kept it is said, with what to do.
+  const plain = `http://field.test:${new URL(base).port}`
+  ours.add(plain)
+  const bare = await profile('bare', undefined, '--host-resolver-rules=MAP field.test 127.0.0.1')
+  await bare.goto(`${plain}/app/`)
+  await bare.getByText('This window cannot keep a book').waitFor()
+  await everywhere(bare, 'stuck')
+  must(/https/.test(await bare.locator('.hero').textContent()), 'a page without TLS says that it cannot keep a book, and what to do')
 })

@@ -175,6 +175,10 @@ await play(async () => {
   // The same in Spanish.
   await at(phone, 'more')
   await click(phone, 'Español')
+  await phone.getByText('Zona horaria').waitFor()
+  await phone.reload()
+  await phone.getByText('Zona horaria').waitFor()
+  must(true, 'a language that was chosen is spoken after the next start too')
   for (const where of ['share', 'card', 'data', 'again', 'more']) {
     await at(phone, where)
     await phone.waitForFunction(() => /Compartir|Tarjetas|Mis datos|Entrar|Más/.test(document.querySelector('h1')?.textContent ?? ''))
