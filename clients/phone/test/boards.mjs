@@ -31,7 +31,7 @@ await play(async () => {
   await go('boards')
   // The phone asks when a screen is opened, and soon again only when it was loaded anew.
   for (let i = 0; ; i++) {
-    if (await phone.getByText('Ben O.').waitFor({ timeout: 2500 }).then(() => true, () => false)) break
+    if (await phone.getByText('Ben O.').first().waitFor({ timeout: 2500 }).then(() => true, () => false)) break
     if (i > 30) throw new Error('no board came')
     await phone.reload()
   }
