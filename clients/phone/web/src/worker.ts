@@ -260,6 +260,21 @@ async function compile(url: string): Promise<WebAssembly.Module> {
   return await WebAssembly.compile(unpack(new Uint8Array(await res.arrayBuffer())))
 }
 
+/** pool is how the data's files are kept together. A failure is not for good: that is not in the library's types. */
+const pool = { name: 'trio', initialCapacity: 6, preserveOnInitFailure: true /* else it deletes all there is */, forceReinitIfPreviouslyFailed: true }
+
+/** files opens the data's files. The worker that led before has given the lock back a moment before it lets go of them, sometimes. */
+async function files(sqlite3: Sqlite3Static) {
+  for (let wait = 20; ; wait *= 2) {
+    try {
+      return await sqlite3.installOpfsSAHPoolVfs(pool)
+    } catch (e) {
+      if (wait > 2000 || !/NoModificationAllowed|InvalidState/.test(String((e as Error)?.name))) throw e
+      await new Promise(done => setTimeout(done, wait))
+    }
+  }
+}
+
 async function start(): Promise<{ core: Core; clear: () => Promise<void> }> {
   self.sqlite3ApiConfig = { disable: { vfs: { opfs: true, 'opfs-wl': true } } } // they need what a page without COOP has not
   const init = (await sqlite).default as unknown as (given: object) => Promise<Sqlite3Static>
@@ -272,12 +287,12 @@ async function start(): Promise<{ core: Core; clear: () => Promise<void> }> {
     }).then(done, failed)
   })
   performance.mark('sqlite')
-  const pool = touring ? null : await sqlite3.installOpfsSAHPoolVfs({ name: 'trio', initialCapacity: 6 })
+  const opened = touring ? null : await files(sqlite3)
   performance.mark('pool')
   const go = new self.Go()
   go.env = { GOGC: '400' } // there is one thread, and nothing is left of what a start or a pull made: fewer collections
-  go.importObject['trio'] = bridge(sqlite3, { memory: () => go._inst.exports.mem, vfs: pool?.vfsName ?? '' })
+  go.importObject['trio'] = bridge(sqlite3, { memory: () => go._inst.exports.mem, vfs: opened?.vfsName ?? '' })
   void go.run(await WebAssembly.instantiate(await compiled, go.importObject))
   performance.mark('core')
-  return { core: self.trioCore, clear: async () => { await pool?.wipeFiles() } }
+  return { core: self.trioCore, clear: async () => { await opened?.wipeFiles() } }
 }
