@@ -91,6 +91,7 @@ type limiter[K comparable] struct {
 	max  int
 	rest *rate.Limiter // of all that find no place; nil: there always is one, another caller's
 
+	turns   sync.Mutex // held while a turn is looked for and taken; see ahead
 	mu      sync.Mutex
 	callers map[K]*list.Element
 	recent  *list.List // of *caller[K]; the one that came last in front
@@ -125,15 +126,26 @@ func (l *limiter[K]) bucket(k K, now time.Time) *rate.Limiter {
 	return c.bucket
 }
 
+// ahead is how long n turns of a bucket are away. Who finds them too far away takes none: turns that are taken and given back are
+// lost in part when others were taken in between, and of many callers at once few would get what all of them may have.
+func ahead(b *rate.Limiter, now time.Time, n int) time.Duration {
+	missing := float64(n) - b.TokensAt(now)
+	if missing <= 0 {
+		return 0
+	}
+	return time.Duration(missing / float64(b.Limit()) * float64(time.Second))
+}
+
 // take takes one turn of a caller that must come within pace of now. It returns how long to wait for the turn; not ok, it
 // took none, and the wait is until it makes sense to come back.
 func (l *limiter[K]) take(k K, now time.Time, pace time.Duration) (wait time.Duration, ok bool) {
-	r := l.bucket(k, now).ReserveN(now, 1)
-	if wait = r.DelayFrom(now); wait <= pace {
-		return wait, true
+	b := l.bucket(k, now)
+	l.turns.Lock()
+	defer l.turns.Unlock()
+	if wait = ahead(b, now, 1); wait > pace {
+		return wait, false
 	}
-	r.CancelAt(now)
-	return wait, false
+	return b.ReserveN(now, 1).DelayFrom(now), true
 }
 
 // strangers holds the buckets of callers without a token: of each network, and of the larger ones that it is in, as
@@ -154,7 +166,10 @@ func newStrangers(r Rate) (s strangers) {
 // take takes one turn of a stranger, and of all networks that it is in, or none. Wide networks go first: who is refused
 // there takes no place among the narrow ones.
 func (s *strangers) take(a netip.Addr, now time.Time) (wait time.Duration, ok bool) {
-	var taken []*rate.Reservation
+	turns := &s[0].turns // of all three
+	turns.Lock()
+	defer turns.Unlock()
+	var all []*rate.Limiter
 	for i, n := range wider {
 		p := network(a)
 		if n.bits < 64 {
@@ -163,14 +178,14 @@ func (s *strangers) take(a netip.Addr, now time.Time) (wait time.Duration, ok bo
 			}
 			p, _ = a.Prefix(n.bits)
 		}
-		r := s[i].bucket(p, now).ReserveN(now, 1)
-		taken = append(taken, r)
-		if wait := r.DelayFrom(now); wait > 0 {
-			for _, r := range taken {
-				r.CancelAt(now)
-			}
+		b := s[i].bucket(p, now)
+		if wait := ahead(b, now, 1); wait > 0 {
 			return wait, false
 		}
+		all = append(all, b)
+	}
+	for _, b := range all {
+		b.AllowN(now, 1)
 	}
 	return 0, true
 }
@@ -181,6 +196,7 @@ const maxAhead = 10 * time.Second
 
 // Pacer gives out turns to devices that push, so that neither one device nor one company has the store for itself.
 type Pacer struct {
+	turns     sync.Mutex // held while a turn is looked for and taken; see ahead
 	devices   *limiter[crdt.DeviceID]
 	companies *limiter[store.Tenant]
 }
@@ -188,21 +204,20 @@ type Pacer struct {
 // NewPacer returns a pacer of one node.
 func NewPacer(l Limits) *Pacer {
 	l = l.Default()
-	return &Pacer{newLimiter[crdt.DeviceID](l.Changes), newLimiter[store.Tenant](l.CompanyChanges)}
+	return &Pacer{devices: newLimiter[crdt.DeviceID](l.Changes), companies: newLimiter[store.Tenant](l.CompanyChanges)}
 }
 
 // Turn takes a turn for changes that a device has pushed, wire.MaxChanges at most, and returns how long nothing more is to
 // be read from it. Not ok, it took none, and is to be asked again after the wait.
 func (p *Pacer) Turn(dev store.Device, changes int) (wait time.Duration, ok bool) {
 	now := time.Now()
-	d := p.devices.bucket(dev.ID, now).ReserveN(now, changes)
-	c := p.companies.bucket(dev.Tenant, now).ReserveN(now, changes)
-	if wait = max(d.DelayFrom(now), c.DelayFrom(now)); wait <= maxAhead {
-		return wait, true
+	d, c := p.devices.bucket(dev.ID, now), p.companies.bucket(dev.Tenant, now)
+	p.turns.Lock()
+	defer p.turns.Unlock()
+	if wait = max(ahead(d, now, changes), ahead(c, now, changes)); wait > maxAhead {
+		return min(wait-maxAhead, maxAhead), false
 	}
-	d.CancelAt(now)
-	c.CancelAt(now)
-	return min(wait-maxAhead, maxAhead), false
+	return max(d.ReserveN(now, changes).DelayFrom(now), c.ReserveN(now, changes).DelayFrom(now)), true
 }
 
 // retryAfter is a wait as Retry-After states it: whole seconds, at least one.
