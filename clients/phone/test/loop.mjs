@@ -70,6 +70,7 @@ await play(async () => {
   await guest.locator('dialog h2', { hasText: 'Este código ya no vale' }).waitFor()
   must(/nueva invitación/.test(await guest.locator('dialog').textContent()), 'a used code is told in Spanish, with what to do')
   await guest.locator('dialog .button.main').click()
+  await guest.locator('dialog').waitFor({ state: 'detached' })
   await guest.locator('input.code').fill(invitation)
   await guest.locator('.button.main').click()
   await guest.locator('.steps').waitFor()

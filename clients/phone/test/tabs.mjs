@@ -22,6 +22,7 @@ await play(async () => {
   await tabs[1].locator('dialog input').first().fill('Wanda Waiting')
   await Promise.all([tabs[0].close(), tabs[1].locator('dialog .button.main').click()])
   await timed('the leading tab closed under a write, kept', async () => {
+    await tabs[1].waitForFunction(() => !location.hash.includes('add')) // the sheet is gone
     await tabs[1].evaluate(() => { location.hash = '#/people' })
     await tabs[1].locator('input[type=search]').fill('wanda')
     await tabs[1].getByText('Wanda Waiting').first().waitFor()
@@ -58,6 +59,7 @@ await play(async () => {
     await p.locator('dialog input').first().fill(name)
     await p.locator('dialog .button.main').click()
     await p.locator('.glyph.waits').waitFor()
+    await p.waitForFunction(() => !location.hash.includes('add'))
   }
   await add(page, 'Fay First')
   await add(second, 'Sam Second')
