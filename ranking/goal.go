@@ -136,6 +136,33 @@ type GoalRules struct {
 	NudgeFrom, NudgeUntil int
 }
 
+// Counting is what of the rules says how acts are counted, in bytes: rules that count alike have the same, whatever else they say.
+func (r *GoalRules) Counting() []byte {
+	var b []byte
+	number := func(n int) { b = append(strconv.AppendInt(b, int64(n), 10), ' ') }
+	text := func(s string) {
+		number(len(s))
+		b = append(b, s...)
+	}
+	number(r.GraceMinutes)
+	for i := range r.Metrics {
+		m := &r.Metrics[i]
+		text(m.Name)
+		number(len(m.Kinds))
+		for _, k := range m.Kinds {
+			text(k)
+		}
+		event := 0
+		if m.Event {
+			event = 1
+		}
+		for _, n := range [...]int{int(m.Which), int(m.Unit), event, int(m.MinEvidence), int(m.Captured)} {
+			number(n)
+		}
+	}
+	return b
+}
+
 // The numbers of the four dimensions in DefaultGoalRules.
 const (
 	MetricOutreach = iota

@@ -88,19 +88,7 @@ func (h *habits) put(w *goalWork) {
 
 // goalForm names how days are summed; sums made in another way are made anew.
 func goalForm(r *ranking.GoalRules) string {
-	type counted struct {
-		name            string
-		kinds           []string
-		which           ranking.Which
-		unit            ranking.Unit
-		event           bool
-		least, captured uint8
-	}
-	var all []counted
-	for _, m := range r.Metrics {
-		all = append(all, counted{m.Name, m.Kinds, m.Which, m.Unit, m.Event, m.MinEvidence, m.Captured})
-	}
-	return fmt.Sprintf("1:%x", sha256.Sum256(fmt.Appendf(nil, "%d %q", r.GraceMinutes, fmt.Sprint(all))))
+	return fmt.Sprintf("2:%x", sha256.Sum256(r.Counting()))
 }
 
 // ensureGoals reads the sums of days into memory, through the commit of this transaction, and makes them anew when other rules or

@@ -2,13 +2,13 @@ package admin
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"html/template"
 	"net/http"
 
 	"golang.org/x/text/language"
+
+	"trio/server/ops"
 )
 
 // JoinPagePath is where the link of an invitation leads: the code stands behind its #, so the server never sees it.
@@ -57,17 +57,9 @@ var joinWords = []pageWords{
 // joinPage returns what shows whoever opens the link of an invitation the code, and how to go on: in the app of phones,
 // where there is one, or on a computer.
 func joinPage(app bool) http.HandlerFunc {
-	pages, languages := makeJoinPages(app)
-	return func(w http.ResponseWriter, r *http.Request) {
-		tags, _, _ := language.ParseAcceptLanguage(r.Header.Get("Accept-Language")) // what cannot be read is English
-		_, i, _ := languages.Match(tags...)
-		h := w.Header()
-		h.Set("Content-Security-Policy", joinPolicy)
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Cache-Control", "no-cache")
-		h.Set("Vary", "Accept-Language")
-		w.Write(pages[i]) //nolint:errcheck // the reader left
-	}
+	p := ops.Pages{Policy: joinPolicy, Cache: "no-cache"}
+	p.Bodies, p.Languages = makeJoinPages(app)
+	return func(w http.ResponseWriter, r *http.Request) { p.Write(w, r, http.StatusOK) }
 }
 
 func makeJoinPages(app bool) (pages [][]byte, m language.Matcher) {
@@ -90,10 +82,4 @@ func makeJoinPages(app bool) (pages [][]byte, m language.Matcher) {
 }
 
 // joinPolicy is what a browser may do with the page.
-var joinPolicy = "default-src 'none'; style-src " + hashOf(joinCSS) + "; script-src " + hashOf(joinJS) +
-	"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-func hashOf(s string) string {
-	h := sha256.Sum256([]byte(s))
-	return "'sha256-" + base64.StdEncoding.EncodeToString(h[:]) + "'"
-}
+var joinPolicy = ops.OwnPolicy(joinCSS, joinJS)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -191,23 +190,7 @@ const maxAwards = ranking.MaxBadges * ranking.MaxLevels
 
 // form names the way in which sheets are made: with other rules that count differently, or by another build, they are made anew.
 func form(r *ranking.GoalRules) (f [16]byte) {
-	type counted struct {
-		Name            string
-		Kinds           []string
-		Which           ranking.Which
-		Unit            ranking.Unit
-		Event           bool
-		Least, Captured uint8
-	}
-	var all []counted
-	for _, m := range r.Metrics {
-		all = append(all, counted{m.Name, m.Kinds, m.Which, m.Unit, m.Event, m.MinEvidence, m.Captured})
-	}
-	b, err := json.Marshal([]any{sheetVersion, r.GraceMinutes, all})
-	if err != nil {
-		panic(err) // it is text and numbers, and the rules were checked
-	}
-	sum := sha256.Sum256(b)
+	sum := sha256.Sum256(append(r.Counting(), sheetVersion))
 	copy(f[:], sum[:])
 	return f
 }

@@ -84,7 +84,7 @@ func nightOf(b *testing.B, members, daily int) {
 
 	// Pushes of one change, 20 writers who wait 20 ms between two: alone, and beside a night as the server runs it, by turns.
 	var alone, beside []time.Duration
-	l.Rest = Gently
+	l.Rest = Gently(3)
 	for range 3 {
 		alone = append(alone, c.pushes(b.Context(), time.Second)...)
 		ctx, cancel := context.WithCancel(b.Context())

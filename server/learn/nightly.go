@@ -81,14 +81,16 @@ func (r *Report) level() slog.Level {
 	return slog.LevelInfo
 }
 
-// Gently is a Learner's Rest that works a third of the time at most.
-func Gently(ctx context.Context, worked time.Duration) error {
-	t := time.NewTimer(2 * worked)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// Gently is a Rest, a Learner's and of others who read members' documents, with which one part of so many of the time is worked at most.
+func Gently(parts int) func(ctx context.Context, worked time.Duration) error {
+	return func(ctx context.Context, worked time.Duration) error {
+		t := time.NewTimer(time.Duration(parts-1) * worked)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }

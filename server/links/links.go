@@ -3,9 +3,7 @@ package links
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"html/template"
@@ -170,13 +168,13 @@ var spoken = []struct {
 	}},
 }
 
-var pages, languages = makePages()
+// pages are what answer writes, by what they say.
+var pages = makePages()
 
-func makePages() (all [][4][]byte, m language.Matcher) {
+func makePages() (all [4]ops.Pages) {
 	t := template.Must(template.New("page").Parse(pageHTML))
 	var tags []language.Tag
 	for _, s := range spoken {
-		var four [4][]byte
 		for i, w := range s.words {
 			var b bytes.Buffer
 			err := t.Execute(&b, struct {
@@ -186,27 +184,16 @@ func makePages() (all [][4][]byte, m language.Matcher) {
 			if err != nil {
 				panic(err) // a test makes them
 			}
-			four[i] = b.Bytes()
+			all[i].Bodies = append(all[i].Bodies, b.Bytes())
 		}
-		all, tags = append(all, four), append(tags, language.MustParse(s.lang))
+		tags = append(tags, language.MustParse(s.lang))
 	}
-	return all, language.NewMatcher(tags)
+	for i := range all {
+		all[i].Policy, all[i].Cache, all[i].Languages = ops.OwnPolicy(pageCSS, ""), "no-store", language.NewMatcher(tags)
+	}
+	return all
 }
 
-// policy lets a page have its own style, by its hash, and nothing else.
-var policy = func() string {
-	sum := sha256.Sum256([]byte(pageCSS))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-}()
-
 func answer(w http.ResponseWriter, r *http.Request, status, what int) {
-	tags, _, _ := language.ParseAcceptLanguage(r.Header.Get("Accept-Language")) // what cannot be read is English
-	_, i, _ := languages.Match(tags...)
-	h := w.Header()
-	h.Set("Content-Security-Policy", policy)
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Vary", "Accept-Language")
-	w.WriteHeader(status)
-	w.Write(pages[i][what]) //nolint:errcheck // the reader left
+	pages[what].Write(w, r, status)
 }

@@ -12,6 +12,7 @@ import (
 	"trio/crdt"
 	"trio/crdt/wire"
 	"trio/ranking"
+	"trio/server/learn"
 	"trio/server/notice/webpush"
 	"trio/server/store"
 )
@@ -149,7 +150,7 @@ func New(cfg Config) (*Service, error) {
 		cfg.Count = func(string, string) {}
 	}
 	if cfg.Rest == nil {
-		cfg.Rest = gently
+		cfg.Rest = learn.Gently(4)
 	}
 	if cfg.Tick == 0 {
 		cfg.Tick = 15 * time.Second
@@ -165,18 +166,6 @@ func New(cfg Config) (*Service, error) {
 		members: map[crdt.MemberID]*watched{}, hinted: map[crdt.MemberID]struct{}{}, again: map[crdt.MemberID]recheck{},
 		ready: map[crdt.MemberID]ready{}, wake: make(chan struct{}, 1),
 	}, nil
-}
-
-// gently works a quarter of the time at most.
-func gently(ctx context.Context, worked time.Duration) error {
-	t := time.NewTimer(3 * worked)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Run gives notices until ctx ends; what waits to be sent then is lost.

@@ -24,7 +24,7 @@ import (
 
 // newBoards are those of a server, on clock now: members are read gently.
 func newBoards(st *store.SQLite, now func() time.Time) *board.Boards {
-	return &board.Boards{Store: st, Now: now, Rest: learn.Gently}
+	return &board.Boards{Store: st, Now: now, Rest: learn.Gently(3)}
 }
 
 // keepBoards has the boards follow what members do, until ctx ends.

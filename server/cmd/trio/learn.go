@@ -26,7 +26,7 @@ func learnNightly(ctx context.Context, st *store.SQLite, c *config, m *ops.Metri
 		return
 	}
 	n := learn.Nightly{
-		Learner: learn.Learner{Store: st, Shelf: learn.InStore(st, learn.ByNight), Rest: learn.Gently},
+		Learner: learn.Learner{Store: st, Shelf: learn.InStore(st, learn.ByNight), Rest: learn.Gently(3)},
 		At:      c.FitAt, Zone: time.Local, Log: log,
 		Told:  func(r *learn.Report) { m.Fitted(string(r.Outcome)) },
 		Ended: m.NightEnded,
