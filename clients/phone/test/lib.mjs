@@ -159,7 +159,10 @@ export async function play(test) {
   } catch (e) {
     console.error(`error: ${e.stack ?? e}`)
     process.exitCode = 1
-    for (const [i, c] of open.entries()) for (const p of c.pages()) await p.screenshot({ path: path.join(tmpdir(), `trio-phone-failed-${i}.png`) }).catch(() => {})
+    for (const [i, c] of open.entries()) for (const p of c.pages()) {
+      for (const said of await p.locator('dialog[open], [role=alert]').allInnerTexts().catch(() => [])) console.error(`  ${i} says: ${said.replace(/\s+/g, ' ')}`)
+      await p.screenshot({ path: path.join(tmpdir(), `trio-phone-failed-${i}.png`) }).catch(() => {})
+    }
   } finally {
     for (const c of open) await c.close().catch(() => {})
     if (server && server.exitCode === null) await kill()

@@ -23,7 +23,7 @@ export function remember(key: string, value: string): boolean {
 }
 
 /** What is remembered of a book and its people; the rest is about the phone. */
-const ofBook = ['safe', 'event', 'code', 'words', 'gone', 'steps', 'reviewed', 'reminders']
+const ofBook = ['safe', 'event', 'code', 'words', 'gone', 'steps', 'reviewed', 'reminders', 'cheered']
 const holders = new Set<() => void>()
 /** onClear has f called when the book has left the phone, by whoever has something of it in hand. */
 export const onClear = (f: () => void) => { holders.add(f) }
@@ -33,10 +33,11 @@ export function clear() {
   for (const f of holders) f()
 }
 
-/** recallAs reads what was remembered as JSON; what cannot be read is as if it were not there. */
+/** recallAs reads what was remembered as JSON; what cannot be read, or is of another shape than none, is as if it were not there. */
 export function recallAs<T>(key: string, none: T): T {
   try {
-    return (JSON.parse(recall(key)) as T) ?? none
+    const kept = JSON.parse(recall(key)) as T
+    return kept && Array.isArray(kept) === Array.isArray(none) ? kept : none
   } catch {
     return none
   }

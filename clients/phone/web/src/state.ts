@@ -53,8 +53,8 @@ export async function ask<T>(method: string, args?: object, key?: string): Promi
     return got
   } catch (e) {
     if (!member.value) { stuck.value = told(e); return undefined }
-    const me = member.value?.joined && await device.call<Member>('member').catch(() => null)
-    if (me && (me.left || !me.joined)) { member.value = me; return undefined } // the book is gone: that is what the screen says
+    const me = method !== 'join' && await device.call<Member>('member').catch(() => null)
+    if (me && (me.left || !me.joined)) { member.value = me; forget(); return undefined } // the book is gone: that is what the screen says
     trouble.value = told(e)
     return undefined
   }

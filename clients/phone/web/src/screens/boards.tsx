@@ -2,6 +2,7 @@ import { signal } from '@preact/signals'
 import { useState } from 'preact/hooks'
 import type { Boards, Place, Recognised, Scope } from '../device'
 import { ago, day, number, said, t } from '../i18n'
+import { recallAs, remember } from '../keep'
 import { say } from '../state'
 import { useKept } from './together'
 import { Face, Segments } from '../ui/bits'
@@ -131,7 +132,7 @@ export function Cheer({ name, mark, words, wide = false }: { name: string; mark:
     } catch {
       return // the person thought better of it
     }
-    localStorage.setItem('cheered', JSON.stringify([mark, ...cheered().filter(m => m !== mark)].slice(0, 200)))
+    remember('cheered', JSON.stringify([mark, ...cheered().filter(m => m !== mark)].slice(0, 200)))
     set(true)
   }
   return (
@@ -141,14 +142,7 @@ export function Cheer({ name, mark, words, wide = false }: { name: string; mark:
   )
 }
 
-function cheered(): string[] {
-  try {
-    const all: unknown = JSON.parse(localStorage.getItem('cheered') ?? '[]')
-    return Array.isArray(all) ? all.filter(m => typeof m === 'string') : []
-  } catch {
-    return []
-  }
-}
+const cheered = () => recallAs<string[]>('cheered', [])
 
 /** AsOf says how old an answer of the server's is. */
 export function AsOf({ at }: { at: number | undefined }) {
