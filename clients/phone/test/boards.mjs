@@ -2,7 +2,7 @@
 // cheered, a team for who sponsors one, and a member who wants to be seen by nobody.
 import path from 'node:path'
 import axe from 'axe-core'
-import { admin, atDesk, base, code, field, kill, must, play, profile, run, safe, serve, shot, tmp, join } from './lib.mjs'
+import { admin, atDesk, base, code, field, join, kill, must, play, profile, run, safe, serve, shot, soon, tmp } from './lib.mjs'
 
 await play(async () => {
   const { company, member } = await field()
@@ -40,12 +40,12 @@ await play(async () => {
   await phone.getByRole('radio', { name: 'Shares' }).click()
   const row = name => phone.locator('.ranks li').filter({ hasText: name })
   await row('Ben O.').waitFor()
-  must((await row('Ben O.').locator('.rank').textContent()) === '1' && (await row('You').locator('.rank').textContent()) === '2', 'Ben with three shares goes before two of one’s own')
-  must(/2/.test(await phone.locator('.mine .rank').textContent()), 'one’s own place is in sight')
+  await soon(async () => (await row('Ben O.').locator('.rank').textContent()) === '1' && (await row('You').locator('.rank').textContent()) === '2', 'Ben with three shares goes before two of one’s own')
+  await soon(async () => /2/.test(await phone.locator('.mine .rank').textContent()), 'one’s own place is in sight')
   await shot(phone, 'boards')
   await phone.getByRole('radio', { name: 'Downline' }).click()
   await row('Ben O.').waitFor()
-  must(await phone.getByRole('radio', { name: 'Month' }).count() === 1, 'a month can be chosen')
+  await soon(async () => await phone.getByRole('radio', { name: 'Month' }).count() === 1, 'a month can be chosen')
   await phone.getByRole('button', { name: 'The one before' }).click()
   await phone.getByText('Last week').waitFor()
   await phone.getByRole('button', { name: 'The newest' }).click()
@@ -90,7 +90,7 @@ await play(async () => {
   await go('boards')
   await phone.reload()
   await phone.locator('.ranks').waitFor()
-  must(await phone.getByText('Ben O.').count() > 0, 'offline, after loading again, the board is as last known')
+  await soon(async () => await phone.getByText('Ben O.').count() > 0, 'offline, after loading again, the board is as last known')
   await phone.getByText(/^As of/).waitFor()
   must(true, `and says of when: ${await phone.locator('.asof').textContent()}`)
   await shot(phone, 'boards-offline')

@@ -1,7 +1,7 @@
 // The cycle of a phone: join by an invitation, first pull, three suggestions, one of them done; the server is killed, the page
 // loaded again offline, a contact captured; the server comes back, all is sent, and a second browser of the same member has it.
 // It fails at the first thing that is not so, and prints what it measured.
-import { base, code, everywhere, field, kill, measured, must, people, play, profile, safe, serve, shot, three, timed, unsent } from './lib.mjs'
+import { base, code, everywhere, field, kill, measured, must, people, play, profile, safe, serve, shot, soon, three, timed, unsent } from './lib.mjs'
 
 await play(async () => {
   const { member } = await field()
@@ -20,7 +20,7 @@ await play(async () => {
     await safe(phone)
     await three(phone).nth(2).waitFor()
   })
-  must(await three(phone).count() === 3, 'three suggestions from the core')
+  await soon(async () => await three(phone).count() === 3, 'three suggestions from the core')
   await everywhere(phone, 'today')
 
   const first = await phone.locator('.pick h2').textContent()
@@ -36,7 +36,7 @@ await play(async () => {
   await phone.locator('dialog .answers .button').first().click()
   measured.push(['tap to the next three on screen', Math.round(await tapped)])
   console.log(`  tap to the next three on screen: ${measured.at(-1)[1]} ms`)
-  must(await phone.locator('.toast').isVisible(), 'what was done is said, with a way back')
+  await soon(async () => await phone.locator('.toast').isVisible(), 'what was done is said, with a way back')
   await safe(phone)
   await phone.evaluate(() => navigator.serviceWorker.ready)
   await phone.waitForFunction(async () => { // all that the app needs lies on the phone
@@ -64,7 +64,7 @@ await play(async () => {
   await phone.waitForFunction(() => !location.hash.includes('add'))
   await phone.reload()
   await three(phone).first().waitFor()
-  must(/waits/.test(await unsent(phone)), 'after loading again it is still said to be only here')
+  await soon(async () => /waits/.test(await unsent(phone)), 'after loading again it is still said to be only here')
   await shot(phone, 'today-offline')
   await phone.evaluate(() => { location.hash = '#/sync' })
   await phone.locator('.state').waitFor()

@@ -2,7 +2,7 @@
 // taken back, access that the server has forgotten. It fails at the first thing that is not so.
 import { cpSync, rmSync } from 'node:fs'
 import path from 'node:path'
-import { admin, at, atDesk, base, click, code, data, everywhere, field, join, kill, must, ours, play, profile, safe, serve, shot, three, tmp, unsent } from './lib.mjs'
+import { admin, at, atDesk, base, click, code, data, everywhere, field, join, kill, must, ours, play, profile, safe, serve, shot, soon, three, tmp, unsent } from './lib.mjs'
 
 await play(async () => {
   // Signing out with something that nobody else has: a file first, which another device brings in.
@@ -139,5 +139,5 @@ await play(async () => {
   await bare.goto(`${plain}/app/`)
   await bare.getByText('This window cannot keep a book').waitFor()
   await everywhere(bare, 'stuck')
-  must(/https/.test(await bare.locator('.hero').textContent()), 'a page without TLS says that it cannot keep a book, and what to do')
+  await soon(async () => /https/.test(await bare.locator('.hero').textContent()), 'a page without TLS says that it cannot keep a book, and what to do')
 })

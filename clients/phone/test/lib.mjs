@@ -123,6 +123,15 @@ export function must(ok, what) {
   if (!ok) throw new Error(`not so: ${what}`)
   console.log(`ok  ${what}`)
 }
+/** soon is must for what comes about in a moment: it is looked at until it is so. */
+export async function soon(ok, what) {
+  const say = async () => (typeof what === 'string' ? what : await what())
+  for (const until = Date.now() + 15_000; !await ok(); ) {
+    if (Date.now() > until) throw new Error(`not so: ${await say()}`)
+    await new Promise(done => setTimeout(done, 50))
+  }
+  console.log(`ok  ${await say()}`)
+}
 /** three are the suggestions that the device made, and not those that a page shows again until it has. */
 export const three = page => page.locator('.three:not([data-kept]) > li')
 export const unsent = page => page.evaluate(() => document.querySelector('.glyph')?.className ?? '')

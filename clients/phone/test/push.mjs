@@ -2,7 +2,7 @@
 // one is; a click opens the right list; the number on the app's icon. What a push service would deliver comes by DevTools. This
 // browser has no window and so no notifications of its own: what would be shown is noted, as is what the person is asked.
 import { createECDH, randomBytes } from 'node:crypto'
-import { base, field, join, kill, must, play, profile, serve, shot, three } from './lib.mjs'
+import { base, field, join, kill, must, play, profile, serve, shot, soon, three } from './lib.mjs'
 
 await play(async () => {
   const { member } = await field()
@@ -58,7 +58,7 @@ await play(async () => {
   await page.evaluate(() => { location.hash = '#/more' })
   const line = page.locator('a[href="#/reminders"]')
   await line.waitFor()
-  must(/Off/.test(await line.textContent()), 'reminders are off by themselves')
+  await soon(async () => /Off/.test(await line.textContent()), 'reminders are off by themselves')
   await shot(page, 'push-more')
   await line.click()
   await page.getByText('Your browser blocks').waitFor()
