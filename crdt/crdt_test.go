@@ -169,6 +169,19 @@ func TestLogDoc(t *testing.T) {
 			t.Errorf("%q: valid %v", name, !want)
 		}
 	}
+	// A log is what package time reads as a month and writes the same.
+	for _, base := range []string{"log-2026-11", "log-0999-09", "log-9990-02"} {
+		for i := range base {
+			for c := range 256 {
+				b := []byte(base)
+				b[i] = byte(c)
+				at, err := time.Parse("log-2006-01", string(b))
+				if got, want := DocName(b).IsLog(), err == nil && LogDoc(at) == DocName(b); got != want {
+					t.Errorf("%q: log %v", b, got)
+				}
+			}
+		}
+	}
 }
 
 func TestEntryGolden(t *testing.T) {

@@ -97,11 +97,16 @@ func LogDoc(at time.Time) DocName { return DocName(at.UTC().Format(logLayout)) }
 
 // IsLog reports whether the document is a month of the action log.
 func (n DocName) IsLog() bool {
-	if len(n) != len(logLayout) || n[:4] != "log-" {
+	if len(n) != len(logLayout) || n[:4] != "log-" || n[8] != '-' {
 		return false
 	}
-	t, err := time.Parse(logLayout, string(n))
-	return err == nil && DocName(t.Format(logLayout)) == n
+	for i := 4; i < len(n); i++ {
+		if i != 8 && (n[i] < '0' || n[i] > '9') {
+			return false
+		}
+	}
+	month := (n[9]-'0')*10 + n[10] - '0' // by hand: each push asks four times, and package time takes a quarter of a microsecond
+	return 1 <= month && month <= 12
 }
 
 // Valid reports whether the name is one that a member can have.
