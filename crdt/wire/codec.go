@@ -137,6 +137,9 @@ func putBool(b []byte, v bool) []byte {
 	return append(b, 0)
 }
 
+// maxReceipt is how many bytes of a frame a receipt takes at most.
+const maxReceipt = len(Receipt{}.Epoch) + binary.MaxVarintLen64 + len(Receipt{}.Chain)
+
 func putReceipt(b []byte, v Receipt) []byte {
 	b = append(b, v.Epoch[:]...)
 	b = binary.AppendUvarint(b, v.Seq)
@@ -236,6 +239,7 @@ func Encode(f Frame) ([]byte, error) {
 
 // putChanges appends what comes before the bundle of a Changes frame.
 func putChanges(b []byte, f *Changes) []byte {
+	b = slices.Grow(b, 2*maxReceipt+binary.MaxVarintLen64+(len(f.Held)+7)/8+binary.MaxVarintLen64+len(f.Hashes)*len(automerge.Hash{}))
 	b = putReceipt(b, f.From)
 	b = putReceipt(b, f.To)
 	b = binary.AppendUvarint(b, uint64(len(f.Held)))
