@@ -40,7 +40,14 @@ func putPlaybook(b []byte, f *Playbook) ([]byte, error) {
 	return b, err
 }
 
-func (r *reader) version() uint32 { return uint32(r.count("as a version", math.MaxUint32)) }
+func (r *reader) version() uint32 {
+	n := r.uint()
+	if n > math.MaxUint32 {
+		r.fail(fmt.Errorf("%d as a version: at most %d", n, uint32(math.MaxUint32)))
+		return 0
+	}
+	return uint32(n)
+}
 
 func (r *reader) playbook() *Playbook {
 	p := &Playbook{Version: r.version()}
