@@ -319,7 +319,7 @@ func TestR66EveryMomentOfTheCatalogueHasANameAndEveryNoticeAStep(t *testing.T) {
 	for tr := range NumTriggers {
 		rule := &pb.Rules[tr]
 		if rule.Stages == 0 {
-			if len(rule.Contents) != 0 || rule.Notice != nil || tr < Own4 {
+			if len(rule.Contents) != 0 || rule.Notice != nil || tr < Own5 {
 				t.Errorf("%v is off", tr)
 			}
 			continue
@@ -345,6 +345,39 @@ func TestR66EveryMomentOfTheCatalogueHasANameAndEveryNoticeAStep(t *testing.T) {
 	}
 	if notices != 6 || pb.NoticeWords(RefillDue, "en", "Ana") != "" || pb.NoticeWords(NumTriggers, "en", "Ana") != "" {
 		t.Errorf("%d notices", notices)
+	}
+}
+
+// TestR68ACustomerWithoutOrdersIsNotForgotten: where the company sends no orders, customers are asked after all the same, and no more
+// once an order is known.
+func TestR68ACustomerWithoutOrdersIsNotForgotten(t *testing.T) {
+	p := someone(1, Prospect, d0-40).with(touched(d0, Enrolled))
+	for day := d0; day < d0+5; day++ {
+		wantNone(t, top(day, Members, p), "just enrolled")
+	}
+	s := wantOnly(t, top(d0+5, Members, p), Own4)
+	wantCard(t, s, Members, p, "Hana", "Text Hana to ask how it's going with the products\n"+
+		"Hi Hana, it's Rosa. How are you getting on with our products? If there's anything you'd like to know, or to try next, I'm right here.\n"+
+		"no order in your book yet\ntook a step forward 5 days ago")
+	ordering := someone(1, Prospect, d0-40).with(append(slices.Clone(p.log), ordered(d0+2)...)...)
+	wantOnly(t, top(d0+5, Members, ordering), FirstOrder)
+
+	p.with(acted(d0+5, s, Replied))
+	for day := d0 + 5; day < d0+35; day++ {
+		wantNone(t, top(day, Members, p), "asked within 30 days")
+	}
+	if again := wantOnly(t, top(d0+35, Members, p), Own4); again.Content == s.Content {
+		t.Error("the same words twice running")
+	}
+
+	// Who is captured today is not asked today; who came with an address book has no known day, and is asked soon.
+	for _, imported := range []bool{false, true} {
+		q := someone(2, Customer, d0)
+		q.Imported = imported
+		for day := d0; day < d0+3; day++ {
+			wantNone(t, top(day, Members, q), "captured")
+		}
+		wantOnly(t, top(d0+3, Members, q), Own4)
 	}
 }
 

@@ -310,7 +310,7 @@ func TestDefaultPlaybookIsAFreshCopy(t *testing.T) {
 	a.Rules[NewLead].Contents[0].Arm[0] = 77
 	a.Rules[NewLead].Weights[TriesMade][0].Score = 77
 	a.Rules[NewLead].Contents[0].Write[0].Text = "x"
-	if b := DefaultPlaybook(); b.Rules[NewLead].Contents[0].Arm[0] == 77 || b.Rules[NewLead].Weights[TriesMade][0].Score == 77 || b.Version != 5 || len(b.Rules[NewLead].Contents[0].Write) != 2 || b.Rules[NewLead].Contents[0].Write[0].Text == "x" {
+	if b := DefaultPlaybook(); b.Rules[NewLead].Contents[0].Arm[0] == 77 || b.Rules[NewLead].Weights[TriesMade][0].Score == 77 || b.Version != 6 || len(b.Rules[NewLead].Contents[0].Write) != 2 || b.Rules[NewLead].Contents[0].Write[0].Text == "x" {
 		t.Error("a change to one playbook shows in another")
 	}
 	for tr, rule := range a.Rules {

@@ -317,7 +317,7 @@ func DefaultPlaybook() *Playbook {
 	const lead = -2600
 
 	pb := &Playbook{
-		Version: 5,
+		Version: 6,
 		Rules: [NumTriggers]Rule{
 			NewLead: {
 				// On the first two days the chance is greatest, by far (Oldroyd 2007: direction sure, size not ours): a
@@ -432,6 +432,13 @@ func DefaultPlaybook() *Playbook {
 					Since: SinceFirstOrder, Cadence: []int64{180, 365, 730}, Open: 14,
 					Tests: []Test{{Of: OrderDays, Min: 2, Max: 10_000}, {Of: SinceLastOrder, Min: 0, Max: 60}},
 				},
+			},
+			// A customer of whom no order is known: where the company sends no orders yet, and before the first one is logged. All
+			// that is about orders stays shut then, and whoever has just enrolled would be forgotten.
+			Own4: {
+				Stages: 1 << Customer, Base: -1500, Value: 2000, Rest: 5, Cooldown: 30, Expiry: 6,
+				Channels: personal, ByWay: [NumChannels]int64{-150, 0, -300, -100}, Contents: contents(2), Repeat: RepeatNotRunning,
+				When: &When{Since: SinceCreated, Tests: []Test{{Of: OrderDays, Min: 0, Max: 0}, {Of: SinceCreated, Min: 3, Max: 36_500}}},
 			},
 		},
 		// A form is filled in by someone who waits for an answer: on its day the top of the list (R60).

@@ -830,6 +830,33 @@ var defaultWords = [NumTriggers]ruleWords{
 			},
 		},
 	},
+	Own4: {
+		label:   phrase{"A customer without orders in the book", "Un cliente sin pedidos en la agenda"},
+		purpose: phrase{"to ask how it's going with the products", "para preguntarle qué tal le va con los productos"},
+		because: phrase{"no order in your book yet", "todavía sin pedidos en tu agenda"},
+		contents: []wording{
+			{
+				write: phrase{
+					"How are you getting on with our products? If there's anything you'd like to know, or to try next, I'm right here.",
+					"¿Qué tal te va con nuestros productos? Si quieres saber algo, o probar otra cosa, aquí estoy.",
+				},
+				say: phrase{
+					"How are you getting on with our products? What do you like best so far?",
+					"¿Qué tal te va con nuestros productos? ¿Qué es lo que más te gusta hasta ahora?",
+				},
+			},
+			{
+				write: phrase{
+					"I was wondering how our products suit you. Is there anything I can help with, or anything you're running low on?",
+					"Quería saber qué tal te sientan nuestros productos. ¿Te ayudo con algo, o hay algo que se te esté acabando?",
+				},
+				say: phrase{
+					"I wanted to hear how it's going with our products. Is there anything I can help you with?",
+					"Quería saber qué tal te va con nuestros productos. ¿Te ayudo en algo?",
+				},
+			},
+		},
+	},
 }
 
 // In the sentences of reasons, {0} {1} {2} stand for an argument as a number, {ago} for the first argument as "today",

@@ -169,7 +169,7 @@ func TestCalls(t *testing.T) {
 		t.Errorf("Ana was reached a moment ago: %s", got)
 	}
 	// The company's face, and the first days of who has begun with a goal.
-	if got := call("", "brand", ""); got != `{"version":5}` {
+	if got := call("", "brand", ""); got != `{"version":6}` {
 		t.Errorf("brand of nobody's: %s", got)
 	}
 	want(call("", "newcomer", `{"lang":"en"}`), `{"day":0,"last":90,"targets":[{"metric":"learn","daily":10}],"words":"Ten minutes`, `{"day":1,"learn":false,"title":"Write down why you are here"`, `"piece":"lesson-what-we-say"`)
