@@ -255,17 +255,13 @@ func (a *app) promise(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	due, err := ranking.ParseDay(last)
+	due, dated := dayOf(last, today)
 	days, numeric := strconv.Atoi(last)
 	weekday, named := weekday(last)
 	switch {
-	case err == nil:
+	case dated:
 	case numeric == nil && 0 <= days && days <= mostSnoozed:
 		due = today + ranking.Day(days)
-	case strings.EqualFold(last, "today") || strings.EqualFold(last, "hoy"):
-		due = today
-	case strings.EqualFold(last, "tomorrow") || strings.EqualFold(last, "mañana"):
-		due = today + 1
 	case named: // the next one; 1970-01-01 was a Thursday
 		due = today + 1
 		for (int(due)+int(time.Thursday))%7 != int(weekday) {
@@ -359,15 +355,7 @@ func (a *app) find(ctx context.Context, args []string) (c replica.Contact, err e
 	if err != nil {
 		return c, err
 	}
-	var exact []replica.Contact // Ana is found by her name although there is an Anabel
-	for _, c := range cs {
-		if strings.EqualFold(c.Name, words) {
-			exact = append(exact, c)
-		}
-	}
-	if len(exact) == 1 {
-		cs = exact
-	}
+	cs = closest(cs, args)
 	if len(cs) == 0 {
 		return c, &userError{msg: fmt.Sprintf("%q finds nobody", words), hint: a.self + " list shows who is in the book"}
 	}
@@ -390,6 +378,30 @@ func (a *app) find(ctx context.Context, args []string) (c replica.Contact, err e
 		}
 	}
 	return cs[0], nil
+}
+
+// closest are those whom the words name: Ana by the whole of her name, although there is an Ana Ruiz; else Ana Ruiz by a whole word
+// of it, although there is a Hana. Where that leaves no one contact, it is all of them.
+func closest(cs []replica.Contact, words []string) []replica.Contact {
+	name := strings.Join(words, " ")
+	for _, fits := range []func(c *replica.Contact) bool{
+		func(c *replica.Contact) bool { return strings.EqualFold(c.Name, name) },
+		func(c *replica.Contact) bool {
+			parts := strings.Fields(c.Name)
+			for _, w := range strings.Fields(name) {
+				if !slices.ContainsFunc(parts, func(part string) bool { return strings.EqualFold(part, w) }) {
+					return false
+				}
+			}
+			return true
+		},
+	} {
+		if i := slices.IndexFunc(cs, func(c replica.Contact) bool { return fits(&c) }); i >= 0 &&
+			!slices.ContainsFunc(cs[i+1:], func(c replica.Contact) bool { return fits(&c) }) {
+			return cs[i : i+1]
+		}
+	}
+	return cs
 }
 
 // about splits arguments into the contact that all but the last find, and the last.

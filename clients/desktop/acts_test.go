@@ -76,7 +76,7 @@ func TestDeviceActs(t *testing.T) {
 	s.fails(cmd("did", "7"), 1, true, "7 is none of the 3")
 	s.fails(cmd("did", "one"), 2, true, `"one" is not the number`)
 	s.fails(cmd("did", "1", "perhaps"), 2, true, `"perhaps" is not an outcome`, "no_answer")
-	s.ok(cmd("did", "1", "answered"), "with "+first+" (answered) logged, as suggested")
+	s.ok(cmd("did", "1", "answered"), "with "+first+" (talked) logged, as suggested")
 	_, log := s.timeline(first)
 	if touches, prompted, taken := follows(log); touches != 1 || prompted != 1 || taken != 1 {
 		t.Errorf("did leaves %+v", log)
@@ -91,8 +91,8 @@ func TestDeviceActs(t *testing.T) {
 	}
 
 	// What was done last is taken back first, and can be suggested again.
-	s.ok(cmd("undo"), "taken back: dismissed, "+third)
-	s.ok(cmd("undo"), "taken back: skipped, "+second)
+	s.ok(cmd("undo"), "taken back: not this, "+third)
+	s.ok(cmd("undo"), "taken back: not today, "+second)
 	s.ok(cmd("undo"), "taken back: ", first)
 	if _, log := s.timeline(first); len(log) != 0 {
 		t.Errorf("after undo the log says %+v", log)
@@ -114,15 +114,15 @@ func TestDeviceLogTeaches(t *testing.T) {
 	if way == "" {
 		t.Fatal("the first suggestion is none of text, call and email")
 	}
-	s.ok(cmd("log", way, "ana", "no-answer"), way+" with Ana López (no_answer) logged, as suggested")
-	s.ok(cmd("log", "meet", "ben"), "meet with Ben Okoro logged\n")
+	s.ok(cmd("log", way, "ana", "no-answer"), way+" with Ana López (no answer) logged, as suggested")
+	s.ok(cmd("log", "meet", "ben"), "meeting with Ben Okoro logged\n")
 	for name, want := range map[string][3]int{"ana": {1, 1, 1}, "ben": {1, 0, 0}} {
 		_, log := s.timeline(name)
 		if touches, prompted, taken := follows(log); [3]int{touches, prompted, taken} != want {
 			t.Errorf("%s: %d touches, %d on a suggestion, %d taken; want %v", name, touches, prompted, taken, want)
 		}
 	}
-	s.ok(cmd("log", way, "ana", "answered"), "(answered) logged\n") // the second of the day follows none
+	s.ok(cmd("log", way, "ana", "answered"), "(talked) logged\n") // the second of the day follows none
 	// Without top: today's three are what the other devices show.
 	s.dir = filepath.Join(t.TempDir(), "second")
 	s.ok(cmd("join", s.url, s.newDevice(s.member)))
@@ -130,7 +130,7 @@ func TestDeviceLogTeaches(t *testing.T) {
 	s.ok(cmd("log", way, "carla"), "logged, as suggested")
 	s.fails(cmd("log", "fax", "carla"), 2, true, "want call, text, email, meet, ask or promise")
 	s.ok(cmd("profile", "language=es"))
-	s.ok(cmd("log", "meet", "carla", "answered"), "anotado: encuentro con Carla Ruiz (contestó)\n")
+	s.ok(cmd("log", "meet", "carla", "answered"), "anotado: encuentro con Carla Ruiz (hablaron)\n")
 }
 
 func TestDeviceContactSettings(t *testing.T) {
@@ -149,6 +149,7 @@ func TestDeviceContactSettings(t *testing.T) {
 	s.fails(cmd("consent", "ana", "maybe"), 2, true, `"maybe" is not a consent`)
 	s.ok(cmd("consent", "ana", "opted_out"), "Ana López is not suggested any more")
 	s.ok(cmd("top"), "PROSPECTS\n  nothing needed today")
+	s.ok(cmd("list"), "+34612345678 (opted out)")
 	s.ok(cmd("consent", "ana", "unknown"), "is not known")
 	s.ok(cmd("top"), "Ana López")
 	s.ok(cmd("consent", "ana", "given"), "Ana López may be contacted")

@@ -103,18 +103,26 @@ func (a *app) boards(ctx context.Context) error {
 		}
 		return printable(v.People[i])
 	}
+	any := false
 	for _, b := range v.Boards {
 		if b.Period >= len(v.Periods) || b.Metric >= len(v.Metrics) || b.Period < 0 || b.Metric < 0 || b.Period%2 == 1 { // the ones before are for screens
 			continue
 		}
+		if len(b.Rows) == 0 { // on a screen one looks at a single board, here an empty one is in the way
+			continue
+		}
+		any = true
 		p, m := v.Periods[b.Period], v.Metrics[b.Metric]
 		fmt.Fprintf(a.out, "\n%s · %s · %s (%s – %s)\n", strings.ToUpper(m.Label.in(a.lang)), a.word(b.Scope), a.word(p.Kind), printable(p.From), printable(p.To))
 		row := func(r [4]int64, who string) {
-			told := ""
-			if n := r[2] - r[3]; n > 0 {
-				told = "  " + fmt.Sprintf(a.word("and %d told by the member"), n)
+			n, byHand := r[3], ""
+			switch told := r[2] - r[3]; {
+			case n == 0 && told > 0:
+				n, byHand = told, "  "+a.word("noted by hand")
+			case told > 0:
+				byHand = "  " + fmt.Sprintf(a.word("+ %d noted by hand"), told)
 			}
-			fmt.Fprintf(a.out, "%4d  %-28s %8d%s\n", r[0], who, r[3], told)
+			fmt.Fprintf(a.out, "%4d  %-28s %8d%s\n", r[0], who, n, byHand)
 		}
 		seen := false
 		for _, r := range b.Rows {
@@ -127,9 +135,9 @@ func (a *app) boards(ctx context.Context) error {
 		if b.Me != nil && !seen && b.Me[0] > 0 {
 			row(*b.Me, name(b.Me[1])+" ←")
 		}
-		if len(b.Rows) == 0 {
-			a.say("      nobody yet")
-		}
+	}
+	if !any {
+		a.say("nobody is on a board yet: the first act of somebody puts them there")
 	}
 	if v.Hidden {
 		a.say("you are on no board: only you see your numbers")
@@ -167,7 +175,7 @@ func (a *app) team(ctx context.Context) error {
 		who := fmt.Sprintf("%-28s", printable(p.Name))
 		switch {
 		case p.Private:
-			a.say("%s keeps the own numbers", who)
+			a.say("%s keeps their numbers private", who)
 		case p.Waiting:
 			a.say("%s has synced nothing yet", who)
 		default:

@@ -170,7 +170,7 @@ var commands = map[string]struct {
 	least, most int
 	want        string
 }{
-	"join": {1, 2, "the link of an invitation, or the server's address and a code or a device token"}, "profile": {0, 3, "at most name=…, zone=… and language=…"},
+	"join": {1, 2, "the link of an invitation, or the server's address and a code or a device token"}, "profile": {0, 4, "at most name=…, zone=…, language=… and boards=…"},
 	"top": {0, 0, "no argument"}, "list": {0, 100, "words"}, "add": {1, 100, "a name"},
 	"log":    {2, 100, "a kind (call, text, email, meet, ask, promise) and words that find the contact"},
 	"result": {2, 100, "the number of a suggestion or words that find the contact, and an outcome"},
@@ -415,7 +415,14 @@ func (a *app) do(ctx context.Context, command string, args []string) error {
 			args = args[:len(args)-1]
 		}
 		f[crdt.FieldName] = strings.Join(args, " ")
-		_, err := a.AddContact(ctx, f)
+		id, err := a.AddContact(ctx, f)
+		if err != nil {
+			return err
+		}
+		c, err := a.Contact(ctx, id)
+		if err == nil {
+			a.say("%s is in your book", c.Display())
+		}
 		return err
 	case "log":
 		return a.log(ctx, args)
@@ -527,7 +534,11 @@ func (a *app) list(ctx context.Context, words []string) error {
 			fmt.Fprintf(a.out, "… and %d more: words narrow the list, such as %s list ana\n", len(cs)-i, a.self)
 			break
 		}
-		fmt.Fprintf(a.out, "%-30s %-9s %s\n", c.Name, c.Stage, strings.Join(ways(c), " "))
+		mark := ""
+		if c.Consent == crdt.ConsentOut {
+			mark = parens(a.word("opted out"))
+		}
+		fmt.Fprintf(a.out, "%s %s %s%s\n", pad(c.Name, 30), pad(a.word(c.Stage), 9), strings.Join(ways(c), " "), mark)
 	}
 	return err
 }

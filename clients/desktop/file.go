@@ -74,13 +74,13 @@ func ReadFile(path string, want importer.Kind, opt importer.Options) (*File, err
 
 // phrases of the screens, in English and Spanish. All other words come from the playbook.
 var phrases = map[bool]struct {
-	lists         [2]string // by ranking.List
-	because, none string
-	now           string // before a notice that is due
-	until         string
+	lists     [2]string // by ranking.List
+	why, none string
+	now       string // before a notice that is due
+	until     string
 }{
-	false: {lists: [2]string{"PROSPECTS", "MEMBERS"}, because: "because", none: "nothing needed today", now: "NOW", until: "until"},
-	true:  {lists: [2]string{"PROSPECTOS", "MIEMBROS"}, because: "porque", none: "hoy no hace falta nada", now: "AHORA", until: "hasta las"},
+	false: {lists: [2]string{"PROSPECTS", "MEMBERS"}, why: "why:", none: "nothing needed today", now: "NOW", until: "until"},
+	true:  {lists: [2]string{"PROSPECTOS", "MIEMBROS"}, why: "por qué:", none: "hoy no hace falta nada", now: "AHORA", until: "hasta las"},
 }
 
 // giveAlerts writes the notices that are due, with the step that each asks for, and logs that they were shown. It says how many
@@ -118,7 +118,7 @@ func RenderTop(ctx context.Context, r *replica.Replica, lang string) (text strin
 		fmt.Fprintln(&b, words.lists[i])
 		for _, s := range top[i] {
 			number++
-			fmt.Fprintf(&b, "%d %s  (%s)\n  %s %s\n  “%s”\n", number, s.Step, s.Name, words.because, strings.Join(s.Reasons, "; "), s.Wording)
+			fmt.Fprintf(&b, "%d %s  (%s)\n  %s %s\n  “%s”\n", number, s.Step, s.Name, words.why, strings.Join(s.Reasons, "; "), s.Wording)
 		}
 		if len(top[i]) == 0 {
 			fmt.Fprintf(&b, "  %s\n", words.none)

@@ -17,16 +17,16 @@ import (
 // goalWords are the words of the screen of goals, in English and Spanish; what is said about a day, a metric or a badge
 // comes from the rules.
 var goalWords = map[bool]struct {
-	today, yesterday, week, days, streak, none, best, off, weeks, points, badges, next, commit string
-	of                                                                                         string
+	today, yesterday, week, days, streak, first, none, best, off, weeks, points, badges, next, commit string
+	of                                                                                                string
 }{
 	false: {
-		today: "TODAY", yesterday: "YESTERDAY", week: "WEEK", days: "Mo Tu We Th Fr Sa Su", streak: "STREAK  %s in a row, since %s", none: "STREAK  starts with your next goal day",
+		today: "TODAY", yesterday: "YESTERDAY", week: "WEEK", days: "Mo Tu We Th Fr Sa Su", streak: "STREAK  %s in a row, since %s", first: "STREAK  %s, on %s", none: "STREAK  starts with your next goal day",
 		best: "; best %d", off: "; days off left this week: %d", weeks: "WEEKS   %s: %s days a week", points: "POINTS  %d, this week %d", badges: "BADGES  ", next: "NEXT    ",
 		commit: "no goals yet: trio device goal outreach 3 commits to three new contacts a day", of: "%d of %d",
 	},
 	true: {
-		today: "HOY", yesterday: "AYER", week: "SEMANA", days: "lu ma mi ju vi sá do", streak: "RACHA   %s de seguido, desde el %s", none: "RACHA   empieza con tu próximo día cumplido",
+		today: "HOY", yesterday: "AYER", week: "SEMANA", days: "lu ma mi ju vi sá do", streak: "RACHA   %s de seguido, desde el %s", first: "RACHA   %s, el %s", none: "RACHA   empieza con tu próximo día cumplido",
 		best: "; la mejor, %d", off: "; días libres esta semana: %d", weeks: "SEMANAS %s: %s días por semana", points: "PUNTOS  %d, esta semana %d", badges: "LOGROS  ", next: "LUEGO   ",
 		commit: "todavía sin metas: trio device goal outreach 3 te propone tres contactos nuevos al día", of: "%d de %d",
 	},
@@ -72,9 +72,12 @@ func RenderGoals(h replica.Habit, lang string) string {
 		b.WriteString(dots[s])
 	}
 	b.WriteString("\n")
-	if h.Streak.Days > 0 {
+	switch {
+	case h.Streak.Days == 1:
+		fmt.Fprintf(&b, words.first, ranking.GoalDays(1, lang), h.Streak.Since)
+	case h.Streak.Days > 1:
 		fmt.Fprintf(&b, words.streak, ranking.GoalDays(h.Streak.Days, lang), h.Streak.Since)
-	} else {
+	default:
 		b.WriteString(words.none)
 	}
 	if h.Best.Days > h.Streak.Days {
@@ -211,10 +214,22 @@ func weekday(word string) (time.Weekday, bool) {
 	return 0, false
 }
 
+// dayOf reads a date, today or tomorrow.
+func dayOf(word string, today ranking.Day) (ranking.Day, bool) {
+	switch strings.ToLower(word) {
+	case "today", "hoy":
+		return today, true
+	case "tomorrow", "mañana", "manana":
+		return today + 1, true
+	}
+	day, err := ranking.ParseDay(word)
+	return day, err == nil
+}
+
 // rest makes today, a date or days of the week rest days, or ends that.
 func (a *app) rest(ctx context.Context, args []string) error {
 	today := a.Today()
-	how := "want a date such as " + (today + 1).String() + ", today, days of the week such as sa su, or none to end the weekly ones"
+	how := "want a date such as " + (today + 1).String() + ", today, tomorrow, days of the week such as sa su, or none to end the weekly ones"
 	if len(args) == 0 {
 		args = []string{"today"}
 	}
@@ -229,10 +244,7 @@ func (a *app) rest(ctx context.Context, args []string) error {
 	if off && len(args) == 2 {
 		args = args[1:]
 	}
-	if day, err := ranking.ParseDay(args[0]); len(args) == 1 && (err == nil || args[0] == "today") {
-		if args[0] == "today" {
-			day = today
-		}
+	if day, ok := dayOf(args[0], today); len(args) == 1 && ok {
 		if day < today {
 			return wrong(how, "%s is over, and no rest day any more", day)
 		}

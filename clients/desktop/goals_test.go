@@ -98,12 +98,12 @@ func TestDeviceGoals(t *testing.T) {
 	s.ok(cmd("goal", "learn", "5"))
 	s.ok(cmd("done", "learn", "4:30"), "minutes of learning      ●●●●○      4 of 5")
 	s.ok(cmd("done", "learn", "1"), "5 of 5")
-	s.ok(cmd("done", "share"), "★ First goal day", "STREAK  1 goal day in a row", "“your first goal day is done, great start”")
+	s.ok(cmd("done", "share"), "★ First goal day", "STREAK  1 goal day, on 20", "“your first goal day is done, great start”")
 	if out := s.ok(cmd("goals"), "BADGES  First goal day"); len(out) == 0 || out[0] == 0xE2 {
 		t.Errorf("celebrated twice: %s", out)
 	}
 	s.ok(cmd("profile", "language=es"))
-	s.ok(cmd("goals"), "RACHA   1 día cumplido de seguido")
+	s.ok(cmd("goals"), "RACHA   1 día cumplido, el 20")
 	// A move is from tomorrow on.
 	s.ok(cmd("profile", "zone=Europe/Madrid"), "zone      Europe/Madrid\n")
 	s.ok(cmd("profile", "zone=Asia/Tokyo"), "zone      Asia/Tokyo\n")
@@ -118,10 +118,10 @@ func TestDeviceDoneDayStaysDone(t *testing.T) {
 	s.ok(cmd("goal", "share", "1"), "under way")
 	s.ok(cmd("goal", "share", "2"), "0 of 2") // nothing is undone: from today
 	s.ok(cmd("goal", "share", "1"), "0 of 1")
-	day := s.ok(cmd("done", "share"), "1 of 1", "STREAK  1 goal day in a row", "POINTS  ")
+	day := s.ok(cmd("done", "share"), "1 of 1", "STREAK  1 goal day, on 20", "POINTS  ")
 	points := find(t, `POINTS  (\d+)`, day)
 	for _, more := range [][]string{cmd("goal", "ask", "1"), cmd("goal", "share", "9"), cmd("goal", "share", "0")} {
-		s.ok(more, "from tomorrow, today is done", "1 of 1", "STREAK  1 goal day in a row", "POINTS  "+points+",")
+		s.ok(more, "from tomorrow, today is done", "1 of 1", "STREAK  1 goal day, on 20", "POINTS  "+points+",")
 	}
 	s.ok(cmd("goal", "share", "1"), "1 of 1", "POINTS  "+points+",")
 	// What was to begin tomorrow is replaced, not only today's.
@@ -130,7 +130,7 @@ func TestDeviceDoneDayStaysDone(t *testing.T) {
 	s.ok(cmd("profile", "language=en"))
 
 	s.ok(cmd("done", "ask", "ana"), "ask with Ana López logged")
-	s.ok(cmd("done", "event", "ana"), "meet with Ana López logged")
+	s.ok(cmd("done", "event", "ana"), "meeting with Ana López logged")
 	s.ok(cmd("done", "present"))
 	s.ok(cmd("done", "lessons", "3"))
 	s.ok(cmd("done", "lessons"))
@@ -159,6 +159,8 @@ func TestDeviceRest(t *testing.T) {
 	s.ok(cmd("goals"), "under way")
 	s.ok(cmd("rest", "domingo,sa"), "rest days of each week: Saturday, Sunday")
 	s.ok(cmd("rest", "2199-01-02"), "2199-01-02 is a rest day")
+	s.ok(cmd("rest", "tomorrow"), "is a rest day")
+	s.ok(cmd("rest", "off", "mañana"), "is a day like others")
 	for _, wrong := range [][]string{{"someday"}, {"2020-01-01"}, {"s"}, {"off"}, {"mo", "tu", "we", "th", "fr", "sa", "su"}, {"off", "mo"}} {
 		s.fails(append(cmd("rest"), wrong...), 2, true, "want a date such as")
 	}

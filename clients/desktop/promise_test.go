@@ -39,7 +39,7 @@ func TestDevicePromise(t *testing.T) {
 		t.Errorf("before the day:\n%s", out)
 	}
 	s.ok(cmd("log", "promise", who, "today"), "noted")
-	s.ok(cmd("top"), "PROSPECTS\n1 Call "+strings.Fields(name)[0]+" as you promised  ("+name+")", "because you promised to get back today")
+	s.ok(cmd("top"), "PROSPECTS\n1 Call "+strings.Fields(name)[0]+" as you promised  ("+name+")", "why: you promised to get back today")
 	s.ok(cmd("undo"), "taken back: promise, "+name)
 	if out := s.ok(cmd("top")); strings.Contains(out, "as you promised") {
 		t.Errorf("taken back:\n%s", out)
@@ -60,8 +60,8 @@ func TestDeviceResult(t *testing.T) {
 	s.fails(cmd("did", "1"), 1, true, "is done already", "result N says what came of it")
 	s.fails(cmd("result", "1", "perhaps"), 2, true, `"perhaps" is not an outcome`, "no_answer")
 	s.fails(cmd("result", "9", "moved"), 1, true, "9 is none of the 2")
-	s.ok(cmd("result", "1", "answered"), "with "+who+" of ", ": answered")
-	s.ok(cmd("result", strings.ToLower(who), "moved"), "with "+who+" of ", ": moved")
+	s.ok(cmd("result", "1", "answered"), "with "+who+" of ", ": talked")
+	s.ok(cmd("result", strings.ToLower(who), "moved"), "with "+who+" of ", ": a step forward")
 	results := func() (all []string) {
 		_, log := s.timeline(who)
 		for _, l := range log {

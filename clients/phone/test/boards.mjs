@@ -41,6 +41,9 @@ await play(async () => {
   const row = name => phone.locator('.ranks li').filter({ hasText: name })
   await row('Ben O.').waitFor()
   await soon(async () => (await row('Ben O.').locator('.rank').textContent()) === '1' && (await row('You').locator('.rank').textContent()) === '2', 'Ben with three shares goes before two of one’s own')
+  const score = async part => await row('Ben O.').locator(`.score ${part}`).textContent()
+  await soon(async () => await score('.num') === '3' && await score('small [aria-hidden]') === 'noted by hand' && await score('.hide') === ' noted by hand',
+    'what was only told is one number, said once to be noted by hand')
   await soon(async () => /2/.test(await phone.locator('.mine .rank').textContent()), 'one’s own place is in sight')
   await shot(phone, 'boards')
   await phone.getByRole('radio', { name: 'Downline' }).click()

@@ -156,11 +156,14 @@ func (p *boardPrinter) view(v *board.View) {
 		m := &v.Metrics[b.Metric]
 		p.line("\n%s %s to %s: most %s (%s)", strings.ToUpper(v.Periods[b.Period].Kind), v.Periods[b.Period].From, v.Periods[b.Period].To, p.words(m.Label), p.words(m.Capture))
 		for _, row := range b.Rows {
-			told := ""
-			if n := row[2] - row[3]; n > 0 {
-				told = fmt.Sprintf("  and %d told by the member", n)
+			n, byHand := row[3], ""
+			switch told := row[2] - row[3]; {
+			case n == 0 && told > 0:
+				n, byHand = told, "  noted by hand"
+			case told > 0:
+				byHand = fmt.Sprintf("  + %d noted by hand", told)
 			}
-			p.line("%4d  %-32s %8d%s", row[0], v.People[row[1]], row[3], told)
+			p.line("%4d  %-32s %8d%s", row[0], v.People[row[1]], n, byHand)
 		}
 		if len(b.Rows) == 0 {
 			p.line("      nobody yet")
@@ -191,7 +194,7 @@ func (p *boardPrinter) team(t *board.Team) {
 		}
 		switch {
 		case m.Private:
-			p.line("  %-32s keeps the own numbers", m.Name)
+			p.line("  %-32s keeps their numbers private", m.Name)
 		case m.Waiting:
 			p.line("  %-32s has synced nothing yet", m.Name)
 		default:

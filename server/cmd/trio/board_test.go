@@ -33,7 +33,7 @@ func TestBoardCommand(t *testing.T) {
 	command(t, "device", "--data", dir, "done", "share")
 	command(t, "device", "--data", dir, "sync")
 	out := command(t, "board", company, "--data", c.data, "--team", member)
-	for _, want := range []string{"most shares", "1  Rosa Delgado", "and 1 told by the member", "most goal days", "RECOGNISED", "First goal day, level 1", "sponsors nobody"} {
+	for _, want := range []string{"most shares", "1  Rosa Delgado", "1  noted by hand", "most goal days", "RECOGNISED", "First goal day, level 1", "sponsors nobody"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%s\nlacks %s", out, want)
 		}

@@ -88,10 +88,15 @@ function Mine({ b, me, of, unit }: { b: Boards; me: Place; of: number; unit: str
   )
 }
 
-/** Score is how much was captured as it happened, and how much more is the member's word. */
+/** Score is how much was captured as it happened, and how much more is the member's word; where nothing was captured, what is told, as such. */
 function Score({ done, captured, unit }: { done: number; captured: number; unit: string }) {
-  const told = t('boards.told', { n: amount(done - captured, unit) })
-  return <span class="score"><b class={`num ${captured > 0 || done === 0 ? '' : 'word'}`}>{amount(captured || done, unit)}</b>{done > captured && <small title={told}><span aria-hidden="true">{captured > 0 ? t('boards.told.short', { n: number(done - captured) }) : t('boards.told.all')}</span><span class="hide">{told}</span></small>}</span>
+  const told = captured > 0 ? t('boards.told', { n: amount(done - captured, unit) }) : t('boards.told.all')
+  return (
+    <span class="score">
+      <b class={`num ${captured > 0 || done === 0 ? '' : 'word'}`}>{amount(captured || done, unit)}</b>
+      {done > captured && <small title={told}><span aria-hidden="true">{captured > 0 ? t('boards.told.short', { n: number(done - captured) }) : told}</span><span class="hide">{` ${told}`}</span></small>}
+    </span>
+  )
 }
 
 function Recognition({ b }: { b: Boards }) {
