@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -87,8 +88,18 @@ func (a *app) look(ctx context.Context, what string, v any) (bool, error) {
 	return true, nil
 }
 
-// boards prints the boards of this week and month, and who was recognised.
-func (a *app) boards(ctx context.Context) error {
+// Together writes how those stand whom the member sponsors, and of the boards the company's of this week, as the server at a sync
+// address says to one of the member's devices.
+func Together(ctx context.Context, out io.Writer, r *replica.Replica, url, token, lang string) error {
+	a := &app{access: access{URL: url, Token: token}, Replica: r, out: out, lang: lang}
+	if err := a.team(ctx); err != nil {
+		return err
+	}
+	return a.boards(ctx, func(scope, period string) bool { return scope == "company" && period == "week" })
+}
+
+// boards prints the boards of this week and month, or those of them that are wanted, and who was recognised.
+func (a *app) boards(ctx context.Context, wanted func(scope, period string) bool) error {
 	var v boardsView
 	if ok, err := a.look(ctx, replica.KeptBoards, &v); !ok {
 		return err
@@ -108,11 +119,11 @@ func (a *app) boards(ctx context.Context) error {
 		if b.Period >= len(v.Periods) || b.Metric >= len(v.Metrics) || b.Period < 0 || b.Metric < 0 || b.Period%2 == 1 { // the ones before are for screens
 			continue
 		}
-		if len(b.Rows) == 0 { // on a screen one looks at a single board, here an empty one is in the way
+		p, m := v.Periods[b.Period], v.Metrics[b.Metric]
+		if len(b.Rows) == 0 || !wanted(b.Scope, p.Kind) { // on a screen one looks at a single board, here an empty one is in the way
 			continue
 		}
 		any = true
-		p, m := v.Periods[b.Period], v.Metrics[b.Metric]
 		fmt.Fprintf(a.out, "\n%s · %s · %s (%s – %s)\n", strings.ToUpper(m.Label.in(a.lang)), a.word(b.Scope), a.word(p.Kind), printable(p.From), printable(p.To))
 		row := func(r [4]int64, who string) {
 			n, byHand := r[3], ""

@@ -435,7 +435,7 @@ func (a *app) do(ctx context.Context, command string, args []string) error {
 	case "goals":
 		return a.goals(ctx)
 	case "boards":
-		return a.boards(ctx)
+		return a.boards(ctx, func(string, string) bool { return true })
 	case "team":
 		return a.team(ctx)
 	case "import":

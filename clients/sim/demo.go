@@ -37,14 +37,17 @@ type Access struct {
 type Demo struct {
 	Out io.Writer
 	Dir string // the devices' databases and the files that they import
-	// Enrol makes a member with some devices.
-	Enrol func(ctx context.Context, member string, devices ...string) ([]Access, error)
+	// Enrol makes a member with some devices, whom another one sponsors unless that is zero.
+	Enrol func(ctx context.Context, member string, sponsor crdt.MemberID, devices ...string) ([]Access, error)
+	// Look has the server's boards follow what came; it does so by itself every few minutes.
+	Look func(context.Context) error
 	// Feed reads the company's activity as corporate does.
 	Feed corporate.Client
 	// SetClock moves the clock of server and devices to the day that is played; Now reads it.
 	SetClock func(time.Time)
 	Now      func() time.Time
 	Seed     uint64 // of the made-up company: 0 is a seed like any other
+	Members  int    // of the made-up company: 8
 
 	// Orders and Contacts are files of real input; without them the company is made up. Columns names the columns of
 	// Orders when they cannot be guessed (importer.ParseColumns).
@@ -137,11 +140,13 @@ func (d *Demo) madeUp(ctx context.Context) (member crdt.MemberID, err error) {
 	y, mon, day := d.Now().In(home).Date()
 	nine := time.Date(y, mon, day, 9, 0, 0, 0, home)
 	d.SetClock(nine)
-	c := gen.NewCompany(d.Seed, gen.Demo, nine)
+	size := gen.Demo
+	size.Members = cmp.Or(d.Members, size.Members)
+	c := gen.NewCompany(d.Seed, size, nine)
 	m := &c.Members[0]
 	d.say("Trio · %s (made up, seed %d) · %s\n", c.Name, d.Seed, nine.Format("Monday 2 January 2006"))
 	d.say("1  THE BOOK")
-	phone, laptop, err := d.pair(ctx, m.Name)
+	phone, laptop, err := d.pair(ctx, m.Name, crdt.MemberID{})
 	if err != nil {
 		return member, err
 	}
@@ -171,10 +176,8 @@ func (d *Demo) madeUp(ctx context.Context) (member crdt.MemberID, err error) {
 		phone.SetProfile(ctx, crdt.ProfileLanguage, m.Language),
 		phone.SetGoal(ctx, crdt.GoalOutreach, d.Now().Format(time.DateOnly), 5),
 		phone.SetGoal(ctx, crdt.GoalFollowUp, d.Now().Format(time.DateOnly), 5),
+		d.commit(ctx, phone, m),
 	)
-	for _, g := range m.Goals {
-		err = errors.Join(err, phone.SetGoal(ctx, g.Dimension, d.Now().Format(time.DateOnly), int64(g.Count)))
-	}
 	if err != nil {
 		return member, err
 	}
@@ -186,14 +189,7 @@ func (d *Demo) madeUp(ctx context.Context) (member crdt.MemberID, err error) {
 	if err != nil {
 		return member, err
 	}
-	var entries []crdt.Entry
-	for _, t := range m.Touches {
-		e := t.Entry
-		if t.Person >= 0 {
-			e.Contact = crdt.SourceContactID(phone.Member(), m.People[t.Person].Key)
-		}
-		entries = append(entries, e)
-	}
+	entries := touches(phone.Member(), m)
 	if _, err := phone.LogAll(ctx, entries); err != nil {
 		return member, err
 	}
@@ -210,13 +206,110 @@ func (d *Demo) madeUp(ctx context.Context) (member crdt.MemberID, err error) {
 	if err := d.event(ctx, phone, laptop); err != nil {
 		return member, err
 	}
-	_, err = d.pull(ctx)
-	return member, err
+	if _, err = d.pull(ctx); err != nil {
+		return member, err
+	}
+	return member, d.team(ctx, phone, c.Members)
+}
+
+// practised is for how many days the members of a made-up company have had their commitments.
+const practised = 42
+
+// commit has a member committed to the goals for as long as the log goes on about them.
+func (d *Demo) commit(ctx context.Context, v *device, m *gen.Member) (err error) {
+	from := d.Now().AddDate(0, 0, -practised).Format(time.DateOnly)
+	for _, g := range m.Goals {
+		err = errors.Join(err, v.SetGoal(ctx, g.Dimension, from, int64(g.Count)))
+	}
+	return err
+}
+
+// touches are what a member logged.
+func touches(id crdt.MemberID, m *gen.Member) (entries []crdt.Entry) {
+	for _, t := range m.Touches {
+		e := t.Entry
+		if t.Person >= 0 {
+			e.Contact = crdt.SourceContactID(id, m.People[t.Person].Key)
+		}
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// team plays those whom the first member sponsors and those below, each on a phone, and shows how they stand as the first member
+// sees it.
+func (d *Demo) team(ctx context.Context, first *device, members []gen.Member) error {
+	d.say("\n6  THE TEAM, as %s sees it", members[0].Name)
+	ids := []crdt.MemberID{first.Member()}
+	if _, err := first.GiveAwards(ctx); err != nil {
+		return err
+	}
+	for i := range members[1:] {
+		m := &members[i+1]
+		// Each sponsors three: the first member the first three, and so on.
+		as, err := d.Enrol(ctx, m.Name, ids[i/3], "phone")
+		if err != nil {
+			return err
+		}
+		v, err := d.open(ctx, "phone", as[0])
+		if err != nil {
+			return err
+		}
+		ids = append(ids, as[0].Member)
+		if err := errors.Join(d.practise(ctx, v, m), v.Close()); err != nil {
+			return err
+		}
+	}
+	if _, err := d.level(ctx, first); err != nil {
+		return err
+	}
+	if err := d.Look(ctx); err != nil {
+		return err
+	}
+	var b strings.Builder
+	if err := desktop.Together(ctx, &b, first.Replica, first.access.URL, first.access.Token, "en"); err != nil {
+		return err
+	}
+	h, err := first.Habit(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(&b, "\n%s", desktop.RenderGoals(h, "en"))
+	for line := range strings.Lines(b.String()) {
+		fmt.Fprint(d.Out, strings.TrimRight("   "+line, " \n"), "\n")
+	}
+	return nil
+}
+
+// practise brings what a member did to the server.
+func (d *Demo) practise(ctx context.Context, v *device, m *gen.Member) error {
+	err := errors.Join(
+		v.SetProfile(ctx, crdt.ProfileName, strings.Fields(m.Name)[0]),
+		v.SetProfile(ctx, crdt.ProfileZone, m.Zone),
+		v.SetProfile(ctx, crdt.ProfileLanguage, m.Language),
+		d.commit(ctx, v, m),
+	)
+	if err != nil {
+		return err
+	}
+	if _, err := v.ImportPeople(ctx, m.People); err != nil {
+		return err
+	}
+	if _, err := v.LogAll(ctx, touches(v.Member(), m)); err != nil {
+		return err
+	}
+	if _, err := v.GiveAwards(ctx); err != nil {
+		return err
+	}
+	d.goOnline(ctx, v)
+	defer d.goOffline(v)
+	_, err = d.level(ctx, v)
+	return err
 }
 
 // pair enrols a promoter with a phone and a laptop.
-func (d *Demo) pair(ctx context.Context, name string) (phone, laptop *device, err error) {
-	as, err := d.Enrol(ctx, name, "phone", "laptop")
+func (d *Demo) pair(ctx context.Context, name string, sponsor crdt.MemberID) (phone, laptop *device, err error) {
+	as, err := d.Enrol(ctx, name, sponsor, "phone", "laptop")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -680,7 +773,7 @@ func (d *Demo) real(ctx context.Context) (member crdt.MemberID, err error) {
 	}
 
 	p := all[0]
-	phone, laptop, err := d.pair(ctx, p.name)
+	phone, laptop, err := d.pair(ctx, p.name, crdt.MemberID{})
 	if err != nil {
 		return member, err
 	}
@@ -755,7 +848,7 @@ func bring(ctx context.Context, v *device, p *promoter) (replica.Imported, error
 
 // book brings one promoter's part to one device, through the server to a second one, and compares what both suggest.
 func (d *Demo) book(ctx context.Context, p *promoter) (n replica.Imported, top [2][]replica.Suggestion, err error) {
-	phone, laptop, err := d.pair(ctx, p.name)
+	phone, laptop, err := d.pair(ctx, p.name, crdt.MemberID{})
 	if err != nil {
 		return n, top, err
 	}

@@ -20,6 +20,7 @@ import (
 	"trio/crdt"
 	"trio/replica/importer"
 	"trio/server"
+	"trio/server/board"
 	"trio/server/store"
 )
 
@@ -38,7 +39,8 @@ func play(t *testing.T, set func(*sim.Demo)) (out string, first, player crdt.Mem
 	var offset atomic.Int64
 	offset.Store(int64(time.Until(today)))
 	now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
-	srv := server.New(server.Config{Store: st, Log: slog.New(slog.DiscardHandler), Now: now})
+	boards := &board.Boards{Store: st, Now: now}
+	srv := server.New(server.Config{Store: st, Log: slog.New(slog.DiscardHandler), Now: now, Boards: boards})
 	web := httptest.NewServer(srv)
 	defer web.Close()
 	defer srv.Shutdown(context.Background()) //nolint:errcheck // the test is over
@@ -55,8 +57,12 @@ func play(t *testing.T, set func(*sim.Demo)) (out string, first, player crdt.Mem
 	d := sim.Demo{
 		Out: &buf, Dir: t.TempDir(), Seed: 7, Feed: corporate.Client{URL: web.URL, Key: key}, Now: now,
 		SetClock: func(to time.Time) { offset.Store(int64(time.Until(to))) },
-		Enrol: func(ctx context.Context, member string, devices ...string) (as []sim.Access, err error) {
-			m, err := st.CreateMember(ctx, store.Member{Tenant: tenant, Name: member})
+		Look: func(ctx context.Context) error {
+			_, err := boards.Fold(ctx, tenant)
+			return err
+		},
+		Enrol: func(ctx context.Context, member string, sponsor crdt.MemberID, devices ...string) (as []sim.Access, err error) {
+			m, err := st.CreateMember(ctx, store.Member{Tenant: tenant, Name: member, Sponsor: sponsor})
 			if err != nil {
 				return nil, err
 			}
@@ -111,13 +117,29 @@ func has(t *testing.T, out string, want ...string) {
 }
 
 func TestDemoMadeUp(t *testing.T) {
-	out, _, player := play(t, func(*sim.Demo) {})
+	size := gen.Demo
+	if testing.Short() { // three times as slow under the race detector, which has seen it all by then
+		size.Members = 5
+	}
+	out, _, player := play(t, func(d *sim.Demo) { d.Members = size.Members })
 	if player == (crdt.MemberID{}) {
 		t.Error("nobody played the event")
 	}
 	has(t, out, `236 contacts, 486 orders`, `Text Tilda while the interest is fresh`, `Call Yusuf about the first steps`, `The laptop shows the same six, word for word`, `phone +received 4 entries of the log`,
 		`laptop +received 4 contacts, new or changed`, `Goals of today: outreach \d+ of 5, follow-ups 2 of 5, 0 of 10 minutes of learning, 0 of 1 shares\.`,
 		`1033 records, each once: .*order 486, .*site\.visited 1, .*suggestion 2, .*webinar\.joined 23`)
+	// Those whom Rosa sponsors are there, those below them are not, and a board of the company has all; what each did stands in the log.
+	team, boards, _ := strings.Cut(out[strings.Index(out, "6  THE TEAM"):], "\n\n")
+	for i, name := range gen.NewCompany(7, size, today).Members {
+		if below := i >= 1 && i <= 3; strings.Contains(team, "\n   "+name.Name+" ") != below {
+			t.Errorf("%s in the team: want %v\n%s", name.Name, below, team)
+		}
+		if first := strings.Fields(name.Name)[0]; !strings.Contains(boards, " "+first+" ") {
+			t.Errorf("%s is on no board\n%s", first, boards)
+		}
+	}
+	has(t, out, `   \S.* (\d/7 ){5}\d/\d  minutes of learning \d+/\d+, shares \d+/\d+`, `SHARES · company · week`, `\d  Rosa W\. ←`, `STREAK  \d+ goal days in a row`,
+		`“2 days a week then, \d days a week (four|five) weeks later, great work”`)
 	if n := strings.Count(out, "received"); n != 3 {
 		t.Errorf("%d lines of what was received, want 3: what came before the event is no news\n%s", n, out)
 	}

@@ -14,12 +14,13 @@ import (
 type Size struct {
 	Members  int // at least 1
 	Contacts int // of each member, the first one's cast on top
+	Others   int // of each member but the first; 0: as many
 }
 
 // Sizes for a test and for the demo.
 var (
 	Small = Size{Members: 2, Contacts: 40}
-	Demo  = Size{Members: 8, Contacts: 220}
+	Demo  = Size{Members: 8, Contacts: 220, Others: 12}
 )
 
 // Company is a whole company at one day: values only.
@@ -116,7 +117,11 @@ func NewCompany(seed uint64, size Size, today time.Time) *Company {
 			stream: newStream(seed, uint64(i)), today: today, day: day, c: c, phones: map[string]bool{}, emails: map[string]bool{},
 			number: i*100_000 + 1, order: i*1_000_000 + 1,
 		}
-		c.Members = append(c.Members, b.member(i, size.Contacts))
+		contacts := size.Contacts
+		if i > 0 && size.Others > 0 {
+			contacts = size.Others
+		}
+		c.Members = append(c.Members, b.member(i, contacts))
 	}
 	return c
 }

@@ -26,7 +26,7 @@ func TestDigest(t *testing.T) {
 		want string
 	}{
 		{1, Small, "063e6dff9c870105"},
-		{2, Demo, "961139ba1a56eada"},
+		{2, Demo, "604cde52ea80aeb7"},
 	} {
 		b, err := json.Marshal(NewCompany(tt.seed, tt.size, today))
 		if err != nil {
@@ -41,7 +41,7 @@ func TestDigest(t *testing.T) {
 		t.Error("two seeds give one company")
 	}
 	// A member does not depend on how many there are.
-	a, b := NewCompany(1, Size{1, 30}, today), NewCompany(1, Size{3, 30}, today)
+	a, b := NewCompany(1, Size{Members: 1, Contacts: 30}, today), NewCompany(1, Size{Members: 3, Contacts: 30}, today)
 	if !reflect.DeepEqual(a.Members[0], b.Members[0]) {
 		t.Error("the first member changes with the number of members")
 	}

@@ -19,6 +19,7 @@ import (
 	"trio/clients/corporate"
 	"trio/clients/desktop"
 	"trio/clients/sim"
+	"trio/crdt"
 	"trio/server"
 	"trio/server/admin"
 	"trio/server/store"
@@ -279,8 +280,12 @@ newest three are kept.
 		return err
 	}
 	d.Dir, d.Feed = filepath.Join(dir, "devices"), corporate.Client{URL: url, Key: key}
-	d.Enrol = func(ctx context.Context, member string, devices ...string) ([]sim.Access, error) {
-		m, err := st.CreateMember(ctx, store.Member{Tenant: tenant, Name: member})
+	d.Look = func(ctx context.Context) error {
+		_, err := boards.Fold(ctx, tenant)
+		return err
+	}
+	d.Enrol = func(ctx context.Context, member string, sponsor crdt.MemberID, devices ...string) ([]sim.Access, error) {
+		m, err := st.CreateMember(ctx, store.Member{Tenant: tenant, Name: member, Sponsor: sponsor})
 		if err != nil {
 			return nil, err
 		}
