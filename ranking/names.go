@@ -66,6 +66,22 @@ func (l List) String() string { return nameOf(listNames[:], l) }
 // ParseList finds a list by its stable name.
 func ParseList(s string) (List, bool) { return parse[List](listNames[:], s) }
 
+// openers are the reasons for which each trigger opens; those of a company's own have one.
+var openers = [Own1][]ReasonCode{
+	NewLead: {CapturedAgo, FormAgo}, WebinarFollow: {AttendedAgo, JoinedAgo}, WebinarAbsent: {AbsentAgo}, NextStep: {NotReadyAgo},
+	Watched: {WatchedAgo, ClickedAgo}, PromisedFollow: {PromisedAgo}, Nurture: {QuietDays, NotReached, NeverContacted},
+	RefillDue: {UsualCycle, CompanyCycle}, Lapsed: {UsualCycle, CompanyCycle}, FirstOrder: {FirstOrderAgo}, AskPromote: {LoyalOrders},
+	CheckIn: {QuietDays, NotReached, NeverContacted}, Registered: {RegisteredAgo, WebinarToday}, Joined: {JoinedAgo}, Visiting: {VisitedAgo},
+}
+
+// Reasons returns the reasons for which a trigger opens: the first one of each of its suggestions.
+func (t TriggerID) Reasons() []ReasonCode {
+	if t >= Own1 {
+		return []ReasonCode{OwnMoment}
+	}
+	return openers[t]
+}
+
 // String returns the stable name, such as "usual_cycle".
 func (c ReasonCode) String() string { return nameOf(reasonNames[:], c) }
 

@@ -239,6 +239,9 @@ func TestNoRuleIsBrokenAndEveryPickIsExplainedIn100000MemberDays(t *testing.T) {
 				for k := range three {
 					picks++
 					perTrigger[three[k].Trigger]++
+					if s := &three[k]; !slices.Contains(s.Trigger.Reasons(), s.Reasons[0].Code) {
+						wrong = append(wrong, fmt.Sprintf("%v opened for %v, which is none of its reasons", s.Trigger, s.Reasons[0].Code))
+					}
 					wrong = append(wrong, unexplained(pb, m, day, &b.facts[b.find(three[k].Contact)], &three[k], picks%50 == 0)...)
 				}
 				if wrong != nil {

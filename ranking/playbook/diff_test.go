@@ -135,6 +135,12 @@ func TestWarningsAreOfWhatMayNotBeMeant(t *testing.T) {
 			d.Ranking.Rules[ranking.RefillDue].Contents = d.Ranking.Rules[ranking.RefillDue].Contents[:1]
 			d.Ranking.Rules[ranking.RefillDue].Repeat = ranking.RepeatNever
 		}},
+		{"nothing for an opening", "triggers.registered.contents: no wording suits each opening for \"webinar_today\"", func(d *Doc) {
+			d.Ranking.Rules[ranking.Registered].Contents[1].For = ranking.RegisteredAgo
+		}},
+		{"a reason of another trigger", "triggers.new_lead.contents[3].reason: it is never said: this trigger does not open for \"quiet_days\"", func(d *Doc) {
+			d.Ranking.Rules[ranking.NewLead].Contents[3].For = ranking.QuietDays
+		}},
 		{"nothing to share", "pieces: none may be shared", func(d *Doc) {
 			for i := range d.Pieces {
 				d.Pieces[i].Share = false
@@ -159,6 +165,9 @@ func TestWarningsAreOfWhatMayNotBeMeant(t *testing.T) {
 		var all []string
 		for _, w := range d.Warnings() {
 			all = append(all, w.Path+": "+w.Text)
+		}
+		if c.name == "as it comes" && len(all) != 1 {
+			t.Errorf("the first playbook warns of what it means: %q", all)
 		}
 		want := c.want
 		if want == "pieces.title" {

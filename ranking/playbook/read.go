@@ -61,6 +61,10 @@ func (r *reader) broken(reason, remedy string) {
 
 // document reads the whole text.
 func (r *reader) document(value func()) {
+	if b := r.b; len(b) >= 2 && (b[0] == 0xff && b[1] == 0xfe || b[0] == 0xfe && b[1] == 0xff || b[0] == '{' && b[1] == 0 || b[0] == 0 && b[1] == '{') {
+		r.broken("the file is UTF-16, as some programs call Unicode", "save the file as UTF-8")
+		return
+	}
 	if len(r.b) >= 3 && string(r.b[:3]) == "\xef\xbb\xbf" {
 		r.i = 3
 	}
@@ -516,6 +520,9 @@ func (r *reader) integer(p *int64, lo, hi int64) {
 		return
 	}
 	remedy := "write a whole number from " + number(lo) + " to " + number(hi)
+	if lo == hi {
+		remedy = "write " + number(lo) + ": a higher one takes a newer trio"
+	}
 	if _, whole := numeric(word); !whole {
 		r.wrong(at, clip(word)+" is no whole number", remedy)
 		return

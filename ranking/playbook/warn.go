@@ -1,6 +1,7 @@
 package playbook
 
 import (
+	"slices"
 	"strings"
 
 	"trio/ranking"
@@ -64,15 +65,22 @@ func (d *Doc) Warnings() (all []Warning) {
 			continue
 		}
 		on++
-		special := 0
+		silent := ""
+		for _, why := range t.Reasons() {
+			if r.When == nil && !slices.ContainsFunc(r.Contents, func(c ranking.Content) bool {
+				return (c.For == ranking.NoReason || c.For == why) && !(c.Begins && c.From > 0) && !c.Ends
+			}) && silent == "" {
+				silent = why.String()
+			}
+		}
 		for i := range r.Contents {
-			if c := &r.Contents[i]; c.For != ranking.NoReason || c.Begins && c.From > 0 || c.Ends {
-				special++
+			if why := r.Contents[i].For; why != ranking.NoReason && !slices.Contains(t.Reasons(), why) {
+				warn(at(path+".contents", i)+".reason", "it is never said: this trigger does not open for \""+why.String()+"\"")
 			}
 		}
 		switch {
-		case special == len(r.Contents) && r.When == nil:
-			warn(path+".contents", "each wording is for some openings only: at others the trigger is silent")
+		case silent != "":
+			warn(path+".contents", "no wording suits each opening for \""+silent+"\": at some the trigger is silent")
 		case len(r.Contents) == 1 && r.Repeat == ranking.RepeatNever:
 			warn(path+".contents", "there is one wording, which nobody gets twice: afterwards the trigger is silent for the contact")
 		}

@@ -28,7 +28,7 @@ var wrongs = []struct {
 	{"a note twice", `"version": 1`, `"note": "a", "note": "b", "version": 1`, `"note": "b"`, `"note" is there twice`, `keep one`, false},
 	{"a note that is no text", `"version": 1`, `"note": 7, "version": 1`, `7`, `a number, where a text belongs`, `quotation marks`, true},
 	{"a field that is missing", `"version": 1,`, ``, `{`, `"version" is missing`, `add "version"`, true},
-	{"a newer form", `"format": 1`, `"format": 2`, `2`, `format: 2 is above 1`, ``, true},
+	{"a newer form", `"format": 1`, `"format": 2`, `2`, `format: 2 is above 1`, `write 1: a higher one takes a newer trio`, true},
 	{"a board of no metric", `"version": 1`, `"version": 1, "boards": {"metrics": ["cals"]}`, `"cals"`, `"cals" is no metric of goals.metrics`, `did you mean "calls"?`, false},
 	{"a board twice", `"version": 1`, `"version": 1, "boards": {"metrics": ["goal-days", "calls", "goal-days"]}`, `"goal-days"]`, `"goal-days" is there twice`, `keep one`, false},
 	{"a board of too few places", `"version": 1`, `"version": 1, "boards": {"places": 2}`, `2}`, `boards.places: 2 is below 3`, `from 3 to 50`, true},
@@ -260,7 +260,10 @@ func TestWhatIsNoPlaybookAtAll(t *testing.T) {
 		`{"x": ` + deep:       `this is nested too deep`,
 		`{"version": ` + deep: `this is nested too deep`,
 		`{"note": "` + strings.Repeat("a", MaxBytes) + `"}`: `more than 1048576`,
-		"PK\x03\x04": `here a value is missing`,
+		"\xff\xfe{\x00}\x00": `1:1: the file is UTF-16`,
+		"\xfe\xff\x00{\x00}": `1:1: the file is UTF-16`,
+		"{\x00}\x00":         `1:1: the file is UTF-16`,
+		"PK\x03\x04":         `here a value is missing`,
 	} {
 		_, err := Parse([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {
