@@ -619,6 +619,26 @@ func TestR48R49LinesOfADay(t *testing.T) {
 	}
 }
 
+// TestR99ANewcomerWhoFollowsANoticeIsRewarded: the step that a notice asks for fills the ring, gives points and the first badges, and is
+// answered by a good word, on a newcomer's first day.
+func TestR99ANewcomerWhoFollowsANoticeIsRewarded(t *testing.T) {
+	lead := someone(4, Prospect, d0).with(Event{Kind: EventForm, Day: d0})
+	a := wantNotice(t, lead, "Ana", 240, "Ana has just filled in your form: now is the best time to call", "Call Ana to say hello")
+	r, plan := DefaultGoalRules(), Plan{Goals: []Commitment{{From: d0, Metric: MetricOutreach, Want: 1}}}
+	if h := habitAt(r, plan, nil, Moment{d0, 600}); h.Points != 0 || len(h.Awards) != 0 || h.State != Open || h.Ring[MetricOutreach].Left != 1 {
+		t.Errorf("before: %+v", h)
+	}
+	var b habitBook
+	b.add(Act{Kind: a.Channel.String(), Day: d0, Minute: 605, Contact: a.Contact, Evidence: 1})
+	h := habitAt(r, plan, b.acts, Moment{d0, 606})
+	if h.State != Met || h.Points != 10+20 || h.Streak.Days != 1 || len(h.Awards) != 2 || !strings.HasPrefix(awardsOf(h), "first-call/1@") || !strings.Contains(awardsOf(h), " first-goal-day/1@") {
+		t.Errorf("after: %v, %d points, %+v, %s", h.State, h.Points, h.Streak, awardsOf(h))
+	}
+	if got := h.Line.Sentence("en"); got != "your first goal day is done, great start" {
+		t.Errorf("it is answered by %q", got)
+	}
+}
+
 // randomLife draws a plan and a log of some weeks: with touches that repeat people, acts after midnight, slips, an event.
 func randomLife(rng *rand.Rand) (Plan, []Act, Moment) {
 	n := 5 + rng.IntN(40)
