@@ -216,6 +216,24 @@ func TestR61NotReadyIsInvitedToAVideoOrAWebinar(t *testing.T) {
 	}
 }
 
+// TestR61WhoHasBeenAtTheWebinarIsNotInvitedToIt: the next step after it is another one.
+func TestR61WhoHasBeenAtTheWebinarIsNotInvitedToIt(t *testing.T) {
+	for _, been := range []EventKind{EventAttended, EventJoined} {
+		p := someone(5, Prospect, d0-10).with(Event{Kind: EventRegistered, Day: d0 - 9, For: d0 - 6}, Event{Kind: been, Day: d0 - 6}, touched(d0, NotReady))
+		s := wantOnly(t, top(d0+3, Prospects, p), NextStep)
+		wantCard(t, s, Prospects, p, "Tom", "Text Tom with an easy next step\n"+
+			"Hi Tom, it's Rosa. Thanks for coming to the webinar, and for being honest that it's not the moment. May I send you a short video about what people ask most?\n"+
+			"said “not yet” 3 days ago, after the webinar: a small next step may suit\nother signs of interest in the last 30 days: 2")
+		p.with(acted(d0+3, s, NoAnswer))
+		s = wantOnly(t, top(d0+10, Prospects, p), NextStep)
+		if w := card(s, "Tom"); !strings.Contains(w, "Shall I introduce you?") {
+			t.Errorf("the second step is %q", w)
+		}
+		p.with(acted(d0+10, s, NoAnswer))
+		wantNone(t, top(d0+20, Prospects, p), "both were offered")
+	}
+}
+
 func TestR62WhoWatchesOrAttendsIsToldWithTheFollowUp(t *testing.T) {
 	// The promoter sent the video yesterday: the notice does not wait for the rest after that touch, the list does.
 	p := someone(6, Prospect, d0-40).with(touched(d0-1, NotReady), Event{Kind: EventWatched, Day: d0})

@@ -14,7 +14,7 @@ var (
 	reasonNames  = [NumReasons]string{
 		"none", "captured_ago", "form_ago", "attended_ago", "absent_ago", "not_ready_ago", "watched_ago", "clicked_ago",
 		"promised_ago", "quiet_days", "never_contacted", "usual_cycle", "company_cycle", "first_order_ago", "loyal_orders",
-		"registered_ago", "webinar_today", "joined_ago", "visited_ago", "own_moment", "not_reached",
+		"registered_ago", "webinar_today", "joined_ago", "visited_ago", "own_moment", "not_reached", "not_ready_seen",
 		"answers_by", "spoke_ago", "moved_ago", "interest", "order_likely", "tries_so_far", "by_channel", "by_content",
 		"own_way", "own_words", "own_contact", "own_contact_way", "tried", "orders_so_far", "not_heard", "no_interest",
 	}
@@ -68,7 +68,7 @@ func ParseList(s string) (List, bool) { return parse[List](listNames[:], s) }
 
 // openers are the reasons for which each trigger opens; those of a company's own have one.
 var openers = [Own1][]ReasonCode{
-	NewLead: {CapturedAgo, FormAgo}, WebinarFollow: {AttendedAgo, JoinedAgo}, WebinarAbsent: {AbsentAgo}, NextStep: {NotReadyAgo},
+	NewLead: {CapturedAgo, FormAgo}, WebinarFollow: {AttendedAgo, JoinedAgo}, WebinarAbsent: {AbsentAgo}, NextStep: {NotReadyAgo, NotReadySeen},
 	Watched: {WatchedAgo, ClickedAgo}, PromisedFollow: {PromisedAgo}, Nurture: {QuietDays, NotReached, NeverContacted},
 	RefillDue: {UsualCycle, CompanyCycle}, Lapsed: {UsualCycle, CompanyCycle}, FirstOrder: {FirstOrderAgo}, AskPromote: {LoyalOrders},
 	CheckIn: {QuietDays, NotReached, NeverContacted}, Registered: {RegisteredAgo, WebinarToday}, Joined: {JoinedAgo}, Visiting: {VisitedAgo},

@@ -346,7 +346,9 @@ func DefaultPlaybook() *Playbook {
 				// An earlier "no" still says yes later 1.7 times as often as a stranger (bank: 14 % against 8.8 %): +523.
 				Stages: 1 << Prospect, Base: lead + 523, Weights: [NumFeatures][]Bin{Age: fresh},
 				Value: 6000, Cooldown: 7, Deadline: 14, Expiry: 45,
-				Channels: personal, ByWay: [NumChannels]int64{-400, 0, -100, -300}, Contents: contents(2),
+				Channels: personal, ByWay: [NumChannels]int64{-400, 0, -100, -300},
+				// A video or a webinar; to who has been at the webinar, a video or an introduction.
+				Contents: contents(0, Content{For: NotReadyAgo}, Content{For: NotReadyAgo}, Content{For: NotReadySeen}, Content{For: NotReadySeen}),
 			},
 			Watched: {
 				Stages: 1 << Prospect, Base: lead + 400, Weights: [NumFeatures][]Bin{Age: fresh},

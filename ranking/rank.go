@@ -357,7 +357,11 @@ func (l *lens) open(t TriggerID, f *Facts, s *state, o *opening) bool {
 		if f.Reached != NotReady || max(f.RegisteredDay, f.AttendedDay, f.JoinedDay, f.WatchedDay) > f.ReachedDay {
 			return false
 		}
-		return rule.event(today, f.ReachedDay, NotReadyAgo, o)
+		why := NotReadyAgo
+		if f.AttendedDay != 0 || f.JoinedDay != 0 { // who has been at the webinar is not invited to it
+			why = NotReadySeen
+		}
+		return rule.event(today, f.ReachedDay, why, o)
 	case Watched:
 		day, why := f.WatchedDay, WatchedAgo
 		if f.ClickedDay > day {

@@ -353,6 +353,26 @@ var defaultWords = [NumTriggers]ruleWords{
 					"Tenemos un webinar en el que puedes escuchar con la cámara apagada. ¿Quieres que te guarde un lugar?",
 				},
 			},
+			{
+				write: phrase{
+					"Thanks for coming to the webinar, and for being honest that it's not the moment. May I send you a short video about what people ask most?",
+					"Gracias por venir al webinar y por decirme con franqueza que no es el momento. ¿Te mando un video corto sobre lo que más se pregunta?",
+				},
+				say: phrase{
+					"No decision needed today. Which part of the webinar would you like to hear more about? I could send you a short video, to watch in your own time.",
+					"Hoy no hay nada que decidir. ¿De qué parte del webinar te gustaría saber más? Te puedo mandar un video corto, para que lo veas con calma.",
+				},
+			},
+			{
+				write: phrase{
+					"Someone on our team whose start was a lot like yours is glad to answer questions. Shall I introduce you? There's nothing to decide, and if not, that's fine too.",
+					"Alguien del equipo que empezó como tú responde preguntas con gusto. ¿Te presento? No hay nada que decidir, y si no, también está bien.",
+				},
+				say: phrase{
+					"Would it help to talk with someone on our team whose start was a lot like yours? There's nothing to decide.",
+					"¿Te ayudaría hablar con alguien del equipo que empezó como tú? No hay nada que decidir.",
+				},
+			},
 		},
 	},
 	Watched: {
@@ -868,6 +888,7 @@ var sentences = [NumReasons]phrase{
 	AttendedAgo:    {"attended the webinar {ago}", "asistió al webinar {ago}"},
 	AbsentAgo:      {"signed up for the webinar that took place {ago}", "se apuntó al webinar que fue {ago}"},
 	NotReadyAgo:    {"said “not yet” {ago}: a small next step may suit", "dijo «todavía no» {ago}: puede venir bien un paso pequeño"},
+	NotReadySeen:   {"said “not yet” {ago}, after the webinar: a small next step may suit", "dijo «todavía no» {ago}, después del webinar: puede venir bien un paso pequeño"},
 	WatchedAgo:     {"watched the video {ago}", "vio el video {ago}"},
 	ClickedAgo:     {"opened what you shared {ago}", "abrió lo que compartiste {ago}"},
 	PromisedAgo:    {"you promised to get back, due {ago}", "quedaste en hablar, tocaba {ago}"},

@@ -281,6 +281,7 @@ const (
 	VisitedAgo                // days since the visit
 	OwnMoment                 // days from or to the event, which of the own triggers (1 to 8)
 	NotReached                // days since the last touch, when the log knows of no conversation
+	NotReadySeen              // days since "not ready", of somebody who has been at a webinar
 
 	AnswersBy   // channel, answered, tried
 	SpokeAgo    // days since the contact was last reached
