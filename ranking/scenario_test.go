@@ -416,7 +416,7 @@ func TestReasonsSpeakForTheStepWithNumbers(t *testing.T) {
 		got = append(got, say(r, "en"), say(r, "es-MX"))
 	}
 	want := "attended the webinar today|asistió al webinar hoy|last conversation 60 days ago|última conversación hace 60 días|" +
-		"answers texts: 3 of 4|responde mensajes: 3 de 4"
+		"answers texts: 3 of 4|responde por mensaje: 3 de 4"
 	if strings.Join(got, "|") != want {
 		t.Errorf("reasons %q, want %q", got, strings.Split(want, "|"))
 	}

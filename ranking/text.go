@@ -903,7 +903,7 @@ var sentences = [NumReasons]phrase{
 	JoinedAgo:      {"joined the webinar {ago}", "entró al webinar {ago}"},
 	VisitedAgo:     {"was on your website {ago}", "estuvo en tu página {ago}"},
 	NotReached:     {"last try {ago}, no conversation noted yet", "último intento {ago}, todavía sin conversación anotada"},
-	AnswersBy:      {"answers {by}: {1} of {2}", "responde {by}: {1} de {2}"},
+	AnswersBy:      {"answers {by}: {1} of {2}", "responde {way}: {1} de {2}"},
 	SpokeAgo:       {"last conversation {ago}", "última conversación {ago}"},
 	MovedAgo:       {"took a step forward {ago}", "dio un paso adelante {ago}"},
 	Interest:       {"other signs of interest in the last {days1}: {0}", "otras señales de interés en los últimos {days1}: {0}"},
