@@ -103,6 +103,7 @@ await play(async () => {
   await join(phone, member)
   await quiet(phone, -120, -60) // over by now, whatever the hour
   await phone.locator('.foot .segments button').nth(1).click()
+  await phone.locator('.pick h2', { hasText: 'Joanna' }).waitFor() // the whole book is there
   await phone.locator('.pick .say').click()
   await phone.locator('textarea.say').fill('Joanna, how is the tea? – Maya')
   await shot(phone, 'words')
