@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Suggestion } from '../device'
 import { t } from '../i18n'
 import { say } from '../state'
@@ -10,7 +10,7 @@ export function Say({ s }: { s: Suggestion }) {
   const [writing, set] = useState(false)
   const field = useRef<HTMLTextAreaElement>(null)
   const text = wordsOf(s)
-  useEffect(() => {
+  useLayoutEffect(() => { // before anybody can type: what comes between would stand behind the old words
     const f = field.current
     if (writing && f) { f.focus(); f.setSelectionRange(f.value.length, f.value.length) }
   }, [writing])
