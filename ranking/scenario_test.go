@@ -471,7 +471,7 @@ func TestTheNumberShownExplainsWhyItIsDue(t *testing.T) {
 		// Three gaps of 20 decide alone: 75 % of 20 are 15 days.
 		{4, 20, 15, "usually every 20 days, last 15 days ago"},
 		// One gap of 20 and two of the company's 60: 20^(1/3)·60^(2/3) = 41.6, 75 % of 42 are 31.5 days.
-		{2, 20, 32, "customers with such orders usually reorder after 42 days, last order 32 days ago"},
+		{2, 20, 32, "customers with orders like these usually reorder after 42 days, last order 32 days ago"},
 		// Two gaps of 50 and two of 60: (50·60)^(1/2) = 54.8, within a fifth of 50; 75 % of 55 are 41.25 days.
 		{3, 50, 42, "usually every 50 days, last 42 days ago"},
 		{1, 0, 45, "customers usually reorder after 60 days, last order 45 days ago"},

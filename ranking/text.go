@@ -927,7 +927,7 @@ var (
 	dueToday   = phrase{"you promised to get back today", "quedaste en hablar hoy"}
 	imported   = phrase{"in your book, not yet contacted", "en tu agenda, todavía sin contactar"}
 	mixedCycle = phrase{
-		"customers with such orders usually reorder after {days}, last order {ago1}",
+		"customers with orders like these usually reorder after {days}, last order {ago1}",
 		"los clientes con pedidos así suelen repetir a los {days}, último pedido {ago1}",
 	}
 )
