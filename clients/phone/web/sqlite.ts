@@ -44,7 +44,13 @@ const lines = ['\t\tif (!Module["noFSInit"] && !FS.initialized) FS.init();\n', '
 /** What C's functions are wrapped for only if they are there: sessions, and tables made in JavaScript. */
 const conditions = ['sqlite3changegroup_add', 'sqlite3_preupdate_hook', 'sqlite3_declare_vtab'].map(f => `if (wasm.bigIntEnabled && !!wasm.exports.${f}`)
 
-/** sqlite leaves out of SQLite's JavaScript what the app never asks for. It fails where that has changed. */
+/** The pool's files say of every error that it is the disk's, which would pass for damage. That there is no room has a code of its own. */
+const noRoom: Record<string, string> = {
+  'e.sqlite3Rc = code || capi.SQLITE_IOERR;': 'if (code && e.name === "QuotaExceededError") code = capi.SQLITE_FULL; e.sqlite3Rc = code || capi.SQLITE_IOERR;',
+  'toss("Unknown write() failure.")': 'capi.SQLITE_FULL', // a part was written
+}
+
+/** sqlite leaves out of SQLite's JavaScript what the app never asks for, and has it tell a full disk. It fails where that has changed. */
 export function sqlite(): Plugin {
   return {
     name: 'sqlite',
@@ -69,6 +75,7 @@ export function sqlite(): Plugin {
       }
       for (const c of conditions) once(c, 'if (false')
       for (const line of lines) once(line, '')
+      for (const [text, by] of Object.entries(noRoom)) once(text, by)
       for (const [f, body] of Object.entries(calls)) {
         const whole = new RegExp(`\\n(\\tfunction ${f}\\([^\\n]*\\{\\n)[^]*?\\n\\t\\}\\n`).exec(out) ?? this.error(`SQLite's JavaScript has no ${f}`)
         once(whole[0], `\n${whole[1]}${body}\n}\n`)

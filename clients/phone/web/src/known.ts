@@ -3,6 +3,8 @@ import { type Key, known, t } from './i18n'
 import { DeviceError } from './device'
 
 const sentences: [RegExp, string][] = [
+  [/server's storage is full/, 'server'], // before what is full here
+  [/company's storage quota/, 'quota'],
   [/storage is full|quota|disk is full|SQLITE_FULL/i, 'full'],
   [/written by a newer version|has schema \d+, this version knows/, 'newer'],
   [/another program has this data open|NoModificationAllowed|Access Handles? cannot be created|createSyncAccessHandle/i, 'inuse'],

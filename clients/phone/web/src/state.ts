@@ -7,7 +7,7 @@ import { didAct } from './install'
 import { clear, recall, remember } from './keep'
 import { keep, kept, unkeep } from './kept'
 import { language, speak, t } from './i18n'
-import { told } from './known'
+import { inWords, told } from './known'
 
 export const list = signal<List>('prospects')
 export const three = { prospects: signal<Suggestion[] | null>(null), members: signal<Suggestion[] | null>(null) }
@@ -101,7 +101,8 @@ export async function refresh() {
     take(ask<Habit>('habit', { lang }), v => { habit.value = v }),
     take(ask<Sync>('sync'), v => {
       sync.value = v
-      if (v.state === 'level') { safe.value = Date.now(); remember('safe', String(safe.value)) }
+      if (!noRoom && inWords(v.trouble ?? '').code === 'full') { noRoom = true; trouble.value = told(v.trouble) }
+      if (v.state === 'level') { noRoom = false; safe.value = Date.now(); remember('safe', String(safe.value)) }
     }),
     take(ask<Alert[]>('alerts', { lang }), v => { news.value = asAlerts(v) }),
     take(ask<Newcomer>('newcomer', { lang }), v => { newcomer.value = v }),
@@ -125,6 +126,7 @@ export async function refresh() {
   }
 }
 let dressed = false
+let noRoom = false // what the server has does not fit: it is said once, as an empty screen would pass for an empty book
 
 /** forget drops what was shown of a book that is not here any more. */
 function forget() {

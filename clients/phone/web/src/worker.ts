@@ -74,7 +74,7 @@ else lead = refuse // an old browser
 
 /** device opens what there is and returns how calls are answered. It never throws: what went wrong is the answer of every call. */
 async function device() {
-  const ready = start() // what takes longest, before anybody asks
+  let ready = start() // what takes longest, before anybody asks
   ready.catch(() => {}) // it is told to whoever asks
   let joined: Promise<void> | null = null
   let look: (least: number) => Promise<void> = async () => {}
@@ -120,6 +120,13 @@ async function device() {
     })()
     await joined
   }
+  const enter = async (by: { code: string; name: string }) => {
+    await keep.reserve() // the code is good once, and there has to be room for what it gives
+    const a = await join(by)
+    if (joined) return await again(a)
+    await keep.write(a) // the code is used up: before anything else
+    await (joined = open(a))
+  }
   const leave = async (): Promise<boolean> => {
     await joined?.catch(() => {})
     const { core: c } = await ready
@@ -140,16 +147,14 @@ async function device() {
   }
   const call = async ({ id, key, method, args }: Ask): Promise<string | Kept> => {
     if (method === 'join') {
-      if (joined) {
+      ready = ready.catch(start)
+      const a = joined && await joined.then(() => null, keep.read)
+      if (a) await (joined = open(a)) // there was no room, and the code is used up
+      else if (joined) {
         const at = await joined.then(async () => (await stands((await ready).core)).state)
         if (at !== 'ended' && at !== 'left') throw new Refusal('join.twice')
       }
-      const a = await join(args as { code: string; name: string })
-      if (joined) await again(a)
-      else {
-        await keep.write(a) // the code is used up: before anything else
-        await (joined = open(a))
-      }
+      if (!a) await enter(args as { code: string; name: string })
       changed()
       return '{}'
     }
@@ -174,7 +179,7 @@ async function device() {
   }
   return (ask: Ask): Promise<Answer> => call(ask).then(
     out => ({ id: ask.id, out }),
-    (e: unknown) => ({ id: ask.id, error: e instanceof Error ? e.message : String(e), hint: e instanceof Refusal ? e.hint : '' }))
+    (e: unknown) => ({ id: ask.id, error: e instanceof Error && !(e instanceof DOMException) ? e.message : String(e), hint: e instanceof Refusal ? e.hint : '' }))
 }
 
 /** Refusal is an error in words of our own: keys of messages, or what the server says. */
@@ -239,17 +244,20 @@ const keep = {
     const dir = await navigator.storage.getDirectory()
     await dir.removeEntry(keep.name).catch(() => {}) // there was none
   },
-  async write(a: Access) {
+  /** put has f write into the file. */
+  async put(f: (file: FileSystemSyncAccessHandle) => void) {
     const dir = await navigator.storage.getDirectory()
     const file = await (await dir.getFileHandle(keep.name, { create: true })).createSyncAccessHandle()
     try {
-      file.truncate(0)
-      file.write(new TextEncoder().encode(JSON.stringify(a)))
+      f(file)
       file.flush()
     } finally {
       file.close()
     }
   },
+  /** reserve has the file be as long as it will have to be, whatever is in it; it throws where there is no room. */
+  reserve: () => keep.put(file => { if (file.getSize() < 512) file.write(new Uint8Array(512).fill(32), { at: file.getSize() }) }),
+  write: (a: Access) => keep.put(file => file.truncate(file.write(new TextEncoder().encode(JSON.stringify(a)), { at: 0 }))),
 }
 
 /** compile is the wasm of a file. The core is packed on its first way here, and as it is from the service worker ever after. */
@@ -267,7 +275,9 @@ const pool = { name: 'trio', initialCapacity: 6, preserveOnInitFailure: true /* 
 async function files(sqlite3: Sqlite3Static) {
   for (let wait = 20; ; wait *= 2) {
     try {
-      return await sqlite3.installOpfsSAHPoolVfs(pool)
+      const p = await sqlite3.installOpfsSAHPoolVfs(pool)
+      await p.reserveMinimumCapacity(pool.initialCapacity) // a start without room made fewer
+      return p
     } catch (e) {
       if (wait > 2000 || !/NoModificationAllowed|InvalidState/.test(String((e as Error)?.name))) throw e
       await new Promise(done => setTimeout(done, wait))
