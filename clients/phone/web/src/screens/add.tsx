@@ -21,43 +21,56 @@ export function Add() {
   const [d, set] = useState<Draft>(() => blank(recall('event')))
   const [kept, setKept] = useState(false)
   const first = useRef<HTMLInputElement>(null)
-  const turn = useRef(Promise.resolve())
-  const latest = useRef<Draft | null>(null)
+  const turn = useRef(Promise.resolve(true))
+  const latest = useRef<Draft | null>(null) // what is not on its way yet
+  const typed = useRef<Draft | null>(null) // only of what was typed last it is said that it is kept
   const id = useRef(crypto.randomUUID()) // the same for all that is typed of one person
   const due = useRef(0)
   const save = (draft: Draft) => {
     if (!draft.name.trim() && !draft.phone.trim()) return
     setKept(false)
     clearTimeout(due.current)
-    latest.current = draft
+    latest.current = typed.current = draft
     due.current = window.setTimeout(flush, 300)
   }
-  /** flush keeps what was typed last: after a pause, and before anything else happens. */
+  /** flush keeps what was typed last: after a pause, and before anything else happens. False: it was not kept, and the next call tries again. */
   const flush = () => {
     const draft = latest.current
-    if (!draft) return
     clearTimeout(due.current)
     latest.current = null
     const key = id.current
-    turn.current = turn.current.then(async () => { if (await ask('capture', { fields: fieldsOf(draft) }, key)) setKept(true) })
+    if (draft) turn.current = turn.current.then(async () => {
+      const ok = await ask('capture', { fields: fieldsOf(draft) }, key) !== undefined
+      if (typed.current === draft) {
+        setKept(ok)
+        if (!ok) latest.current = draft
+      }
+      return ok
+    })
+    return turn.current
   }
+  /** settled is flush before the sheet goes, which it does not while there is no room; it never waits for long. */
+  const settled = () => Promise.race([flush(), new Promise<boolean>(done => setTimeout(done, 1500, true))])
   useEffect(() => {
-    const leaving = () => { if (document.visibilityState === 'hidden') flush() }
+    const leaving = () => { if (document.visibilityState === 'hidden') void flush() }
     document.addEventListener('visibilitychange', leaving)
-    return () => { document.removeEventListener('visibilitychange', leaving); flush() }
+    return () => { document.removeEventListener('visibilitychange', leaving); void flush() }
   }, [])
   const edit = (part: Partial<Draft>) => { const next = { ...d, ...part }; set(next); save(next); if (part.event !== undefined) remember('event', part.event) }
   useEffect(() => first.current?.focus(), [])
   const some = d.name.trim() || d.phone.trim()
-  const next = () => {
-    say(t('toast.saved', { name: d.name.trim() || d.phone.trim() }))
-    flush()
+  const saved = () => say(t('toast.saved', { name: d.name.trim() || d.phone.trim() }))
+  const next = async () => {
+    if (!await settled()) return
+    saved()
     id.current = crypto.randomUUID()
+    typed.current = null
     set(blank(d.event)); setKept(false)
     first.current?.focus()
   }
+  const done = async (sheet: HTMLDialogElement) => { if (await settled()) sheet.close() }
   return (
-    <Sheet title={t('add.title')} onClose={() => { if (some) say(t('toast.saved', { name: d.name.trim() || d.phone.trim() })); back() }}>
+    <Sheet title={t('add.title')} onClose={() => { void flush().then(ok => { if (ok && some) saved() }); back() }}>
       {!some && <div class="ways two"><a class="button" href="#/card"><Icon name="qr" />{t('card.show')}</a><a class="button" href="#/card/read"><Icon name="eye" />{t('card.read')}</a></div>}
       <label class="field"><span>{t('add.name')}</span><input ref={first} value={d.name} onInput={e => edit({ name: e.currentTarget.value })} autocomplete="off" autocapitalize="words" enterkeyhint="next" /></label>
       <label class="field"><span>{t('add.phone')}</span><input type="tel" inputmode="tel" value={d.phone} onInput={e => edit({ phone: e.currentTarget.value })} autocomplete="off" enterkeyhint="done" /></label>
@@ -73,8 +86,8 @@ export function Add() {
         </div>
       </details>
       <div style={{ display: 'flex', gap: '10px' }}>
-        <button class="button" disabled={!some} onClick={next}>{t('add.next')}</button>
-        <button class="button main" style={{ flex: 1 }} onClick={e => e.currentTarget.closest('dialog')!.close()}>{t('add.done')}</button>
+        <button class="button" disabled={!some} onClick={() => void next()}>{t('add.next')}</button>
+        <button class="button main" style={{ flex: 1 }} onClick={e => void done(e.currentTarget.closest('dialog')!)}>{t('add.done')}</button>
       </div>
       <p class="soft small" role="status" style={{ textAlign: 'center', minHeight: '1.4em' }}>{kept && `✓ ${t('add.kept')}`}</p>
     </Sheet>
