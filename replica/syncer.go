@@ -269,10 +269,12 @@ func (s *Syncer) connect(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if _, ok := errors.AsType[*wire.Error](err); !ok {
-		// What the server said last explains more than the broken pipe.
+		// What the server said last explains more than the broken pipe. Changes are not for a session that failed: they do not
+		// continue what it could not keep.
 		select {
 		case b := <-frames:
-			if _, e := session.Receive(ctx, b); e != nil {
+			f, _ := wire.Decode(b)
+			if e, ok := f.(*wire.Error); ok {
 				err = e
 			}
 		case <-time.After(100 * time.Millisecond):

@@ -24,6 +24,7 @@ import (
 	"trio/crdt"
 	"trio/crdt/wire"
 	"trio/replica"
+	"trio/replica/importer"
 	"trio/server"
 	"trio/server/ops"
 	"trio/server/store"
@@ -667,6 +668,57 @@ func TestLeavesOnceThereIsRoom(t *testing.T) {
 			s.Errorf("%d of 3 changes are kept", len(kept))
 		}
 		p.close()
+	})
+}
+
+// TestFullDeviceDiskInAConnection fills the disk of a device that is connected, and the server has more behind it: it is told as
+// that, what was there stays with its receipts, and with room the pull goes on where it was.
+func TestFullDeviceDiskInAConnection(t *testing.T) {
+	inShell(t, func(s *shell) {
+		p, other := s.phone(s.at.Load), s.phone(s.at.Load)
+		for range 20 {
+			p.tap()
+		}
+		level := func() bool { return p.y.State().Level && other.y.State().Level }
+		s.until("level", time.Minute, level)
+		seq := func(p *phone) uint64 {
+			st, err := p.r.Status(s.ctx)
+			s.must(err)
+			return st.Receipt.Seq
+		}
+		reopen := func(pages int64) {
+			p.close()
+			var err error
+			p.r, err = replica.Open(s.ctx, replica.Config{
+				Path: filepath.Join(s.dir, p.dev.ID.String()), Member: s.member, Device: p.dev.ID, Now: now, MaxPages: pages,
+			})
+			s.must(err)
+			p.run(s.node.at.dial)
+			s.until("level again", time.Minute, level)
+		}
+		reopen(100)
+		before := seq(p)
+		people := make([]importer.Person, 150)
+		for i := range people {
+			people[i] = importer.Person{Key: fmt.Sprint("p:", i), Name: fmt.Sprint("Cid ", i), Note: noise(4000)}
+		}
+		_, err := other.r.ImportPeople(s.ctx, people)
+		s.must(err)
+		synctest.Wait() // it came, and there is no room for it
+		other.tap()     // and this comes behind it
+		s.until("the connection failed", time.Minute, func() bool { return p.y.State().Err != nil })
+		if err := p.y.State().Err; !errors.Is(err, replica.ErrFull) {
+			s.Errorf("a pull that does not fit: %v", err)
+		}
+		if n := seq(p); n < before || n < 20 {
+			s.Errorf("after it the receipt is up to %d, before %d", n, before)
+		}
+		reopen(0)
+		if a, b := seq(p), seq(other); a != b || a <= before {
+			s.Errorf("receipts up to %d and %d", a, b)
+		}
+		p.close()
+		other.close()
 	})
 }
 
