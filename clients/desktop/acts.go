@@ -92,10 +92,10 @@ func (a *app) top(ctx context.Context) error {
 			sh.Steps = append(sh.Steps, stepOf(&top[i][j]))
 		}
 	}
+	fmt.Fprint(a.out, text) // to be read, even where there is no room to know the numbers again
 	if err := a.keepShown(sh); err != nil {
-		return err
+		return &userError{msg: fmt.Sprintf("the numbers of these cannot be used: %v", err), hint: "free some space, then ask again: " + a.self + " top", err: err}
 	}
-	fmt.Fprint(a.out, text)
 	if len(sh.Steps) > 0 {
 		a.say("what you do: did N [OUTCOME], later N, not N")
 	}
