@@ -261,12 +261,17 @@ func (s *SQLite) openWriter() (*writer, error) {
 
 // setUp looks first whose file it is: the journal mode is a property of the file, and not ours to change in another's.
 func (s *SQLite) setUp(c *conn) error {
+	if err := c.exec("BEGIN"); err != nil { // another process may make the tables between two looks
+		return err
+	}
 	version, err := identify(c)
-	if err != nil {
+	if err := errors.Join(err, c.exec("COMMIT")); err != nil {
+		return err
+	}
+	if err := c.setWAL(); err != nil {
 		return err
 	}
 	pragmas := []pragma{
-		{"journal_mode", "wal"},
 		{"synchronous", s.cfg.synchronous()},
 		{"wal_autocheckpoint", autocheckpoint},
 		{"foreign_keys", 1},

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -75,6 +76,16 @@ func (c *conn) set(p pragma) error {
 		return fmt.Errorf("pragma %s is %v after it was set to %v: the file system may not allow it", p.name, got, p.value)
 	}
 	return nil
+}
+
+// setWAL sets the journal mode. While another process has a new database open SQLite refuses that at once, whatever the busy
+// timeout.
+func (c *conn) setWAL() error {
+	for until := time.Now().Add(busyTimeout * time.Millisecond); ; time.Sleep(5 * time.Millisecond) {
+		if err := c.set(pragma{"journal_mode", "wal"}); !isBusy(err) || time.Now().After(until) {
+			return err
+		}
+	}
 }
 
 // exec runs a text of one or more statements.

@@ -315,6 +315,27 @@ func TestTwoOpen(t *testing.T) {
 	}
 }
 
+// A server and its operator's commands may all be the first on a database.
+func TestFirstTogether(t *testing.T) {
+	for range 20 {
+		path := file(t.TempDir())
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				s, err := store.Open(t.Context(), store.Config{Path: path})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
 // What the committer remembers of a member is not believed when somebody else may have written: another process, another
 // kind of write, or a transaction that was taken back.
 func TestNothingStaleIsRemembered(t *testing.T) {
