@@ -1,5 +1,5 @@
 // What the core and the browser say of trouble, in one language, as messages that a person can act on.
-import { type Key, known, t } from './i18n'
+import { type Key, known, language, t } from './i18n'
 import { DeviceError } from './device'
 
 const sentences: [RegExp, string][] = [
@@ -37,6 +37,6 @@ export function told(e: unknown): DeviceError {
   const said = e instanceof Error ? e.message : String(e)
   if (known(said) !== said || (e instanceof DeviceError && e.hint)) return new DeviceError(known(said), known(e instanceof DeviceError ? e.hint : ''))
   const { code, message, hint } = inWords(said)
-  // What is wrong with a file stands in the sentence itself.
-  return new DeviceError(message, code === 'file' ? `${hint} (${said})` : hint, code)
+  // What is wrong with a file stands in the sentence itself, which is English.
+  return new DeviceError(message, code === 'file' && language.value === 'en' ? `${said.charAt(0).toUpperCase()}${said.slice(1)}.` : hint, code)
 }

@@ -55,6 +55,7 @@ export function ago(ms: number, now = Date.now()): string {
   ms = Math.min(ms, now)
   const f = new Intl.RelativeTimeFormat(region.value, { numeric: 'auto' })
   const minutes = Math.round((ms - now) / 60_000)
+  if (minutes === 0) return f.format(0, 'second') // now
   if (Math.abs(minutes) < 60) return f.format(minutes, 'minute')
   if (Math.abs(minutes) < 24 * 60) return f.format(Math.round(minutes / 60), 'hour')
   return f.format(Math.round(minutes / (24 * 60)), 'day')

@@ -5,6 +5,7 @@ import { recall, remember } from '../keep'
 import { ask, say, watch } from '../state'
 import { go } from '../route'
 import { path, read } from '../scan'
+import { problem } from '../problems'
 import { Segments, Sheet } from '../ui/bits'
 import { Icon, Mark } from '../ui/icon'
 
@@ -198,7 +199,7 @@ function What({ found, onClose }: { found: Found; onClose: () => void }) {
         {card.fields['note'] && <li><Icon name="pen" /><span>{card.fields['note']}</span></li>}
       </ul>
       {card.problems.length > 0 && <>
-        {card.problems.map(p => <p class="soft small" key={p}>{p}</p>)}
+        {card.problems.map(p => <p class="soft small" key={p}>{problem(p)}</p>)}
         <label class="field"><span>{t('import.code')}</span><input type="tel" value={code} placeholder="+34" onInput={e => void again(e.currentTarget.value)} /></label>
       </>}
       {known ? (
@@ -222,7 +223,7 @@ function What({ found, onClose }: { found: Found; onClose: () => void }) {
     <Sheet title={t('card.text')} onClose={onClose}>
       <p class="read">{text.slice(0, 2000)}</p>
       <p class="soft small">{t('card.text.hint')}</p>
-      <button class="button wide" onClick={() => void navigator.clipboard.writeText(text).then(() => say(t('share.copied')), () => say(t('share.nocopy')))}><Icon name="file" />{t('share.copy')}</button>
+      <button class="button wide" onClick={() => void navigator.clipboard.writeText(text).then(() => say(t('share.copied')), () => say(t('share.nocopy')))}><Icon name="copy" />{t('share.copy')}</button>
     </Sheet>
   )
 }

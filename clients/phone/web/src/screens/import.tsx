@@ -3,6 +3,7 @@ import { number, t } from '../i18n'
 import { recall, remember } from '../keep'
 import { ask } from '../state'
 import { cards } from '../file'
+import { problem } from '../problems'
 import { Icon } from '../ui/icon'
 
 interface Changes { new: number; same: number; waiting: number; aside: number; at: number }
@@ -54,7 +55,7 @@ export default function Import() {
           {came.newOrders + came.sameOrders > 0 && <p class="soft">{t('import.orders', { n: came.newOrders, same: number(came.sameOrders) })}</p>}
         </section>
       )}</div>
-      {came && (came.problems?.length ?? 0) > 0 && <section><h2 class="part">{t('import.problems')}</h2><ul class="card list">{came.problems.map((p, i) => <li key={i}><span class="small">{p}</span></li>)}</ul></section>}
+      {came && (came.problems?.length ?? 0) > 0 && <section><h2 class="part">{t('import.problems')}</h2><ul class="card list">{came.problems.map((p, i) => <li key={i}><span class="small">{problem(p)}</span></li>)}</ul></section>}
     </div>
   )
 }

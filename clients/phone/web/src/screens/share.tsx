@@ -99,10 +99,10 @@ function Hand({ p, to, onClose }: { p: Piece; to: Contact | null; onClose: () =>
       <label class="field"><span>{t('share.say')}</span><textarea rows={4} value={words} onInput={e => setWords(e.currentTarget.value)} /></label>
       <p class="link"><Icon name="share" /><span class="hide">{t('share.link')}</span><span>{link.replace(/^https?:\/\//, '')}</span></p>
       {can && !to && <button class="button main wide" disabled={!link} onClick={() => void sheet()}><Icon name="share" />{t('share.go')}</button>}
-      {!can && !to && <button class="button main wide" disabled={!link} onClick={() => void copy()}><Icon name="file" />{t('share.copy')}</button>}
+      {!can && !to && <button class="button main wide" disabled={!link} onClick={() => void copy()}><Icon name="copy" />{t('share.copy')}</button>}
       <div class="ways">
         {direct.map((w, i) => <a class={`button ${to && i === 0 ? 'main' : ''}`} key={w.way} href={link ? w.href : undefined} target={w.way === 'whatsapp' ? '_blank' : undefined} rel="noopener noreferrer" onClick={() => void shared()}><Icon name={w.way === 'email' ? 'email' : 'text'} />{t(names[w.way])}</a>)}
-        {(can || to) && <button class="button" disabled={!link} onClick={() => void copy()}><Icon name="file" />{t('share.copy')}</button>}
+        {(can || to) && <button class="button" disabled={!link} onClick={() => void copy()}><Icon name="copy" />{t('share.copy')}</button>}
         {can && to && <button class="button" disabled={!link} onClick={() => void sheet()}><Icon name="share" />{t('share.other')}</button>}
       </div>
       <p class="soft small">{t('share.private')}</p>
