@@ -41,6 +41,7 @@ const sheets = [
   ['goals', 'goals set', '.card .button.quiet'],
   ['import', 'trouble', page => page.locator('input[type=file]').setInputFiles({ name: `${evil}.csv`, mimeType: 'text/csv', buffer: Buffer.from(`${evil},"\n`) })],
   ['person', 'log', '.acts .button:last-child'],
+  ['person/nobody', 'way to reach', 'button.line-link'],
   ['share', 'hand over', '.piece'],
   ['share/person', 'hand over to one', '.piece'],
   ['more', 'by hand', '.put'],
@@ -91,7 +92,7 @@ await play(async () => {
     for (const s of small) found(`a target of ${s}`, where)
   }
   const open = async screen => {
-    await phone.evaluate(h => { location.hash = h }, `#/${screen.replace(/^person$/, `person/${someone}`).replace(/^share\/person$/, `share/${someone}`)}`)
+    await phone.evaluate(h => { location.hash = h }, `#/${screen.replace(/^person$/, `person/${someone}`).replace(/nobody$/, nobody.id).replace(/^share\/person$/, `share/${someone}`)}`)
     await phone.waitForTimeout(120) // what comes in has come
   }
   await look('join', { targets: true })

@@ -10,8 +10,10 @@ import { go } from '../route'
 
 export const search = signal('')
 onClear(() => { search.value = '' })
-const total = signal(0) // of the whole book
-const height = 68
+const total = signal<number | null>(null) // of the whole book; null: not known yet
+onClear(() => { total.value = null })
+const height = 4.25 // rem of a row
+const pixels = () => height * parseFloat(getComputedStyle(document.documentElement).fontSize)
 const page = 200
 const inSight = 30 // rows, and some above and below
 
@@ -47,13 +49,14 @@ export function People() {
   useLayoutEffect(() => {
     const s = box.current?.closest('.screen')
     if (!s) return
-    const look = () => setFrom(Math.max(0, Math.floor((s.scrollTop - box.current!.offsetTop) / height) - 6))
+    const look = () => setFrom(Math.max(0, Math.floor((s.scrollTop - box.current!.offsetTop) / pixels()) - 6))
     s.addEventListener('scroll', look, { passive: true })
     return () => s.removeEventListener('scroll', look)
   }, [book !== null && book.total > 0])
   if (!book) return null
   if (book.total === 0) return (
     <div class="nothing"><Icon name="people" /><h2>{t(words ? 'people.none' : 'people.empty')}</h2><p class="soft">{t(words ? 'people.none.hint' : 'people.empty.hint')}</p>
+      <button class={`button ${words ? '' : 'main'}`} onClick={() => go('add')}><Icon name="plus" />{t('app.add')}</button>
       {!words && <button class="button" onClick={() => go('import')}><Icon name="file" />{t('people.import')}</button>}
     </div>
   )
@@ -62,21 +65,26 @@ export function People() {
     return row ? [{ at, row }] : []
   })
   return (
-    <div class="people" ref={box} style={{ height: `${book.total * height}px` }} role="list" aria-label={`${t('app.people')}: ${number(book.total)}`}>
+    <div class="people" ref={box} style={{ height: `${book.total * height}rem` }} role="list" aria-label={`${t('app.people')}: ${number(book.total)}`}>
       {rows.map(({ at, row: r }) => (
-        <div class="slot" role="listitem" key={r.id} style={{ top: `${at * height}px` }}><a class="row" href={`#/person/${r.id}`}>
-          <Face name={r.name} /><span><strong>{r.name}</strong><small class="soft">{r.last && r.at ? `${t(`kind.${r.last}` as Key, { stage: t(`stage.${r.stage}`) })}, ${ago(r.at)}` : t('people.nothing')}</small></span><span class="chip">{t(`stage.${r.stage}`)}</span>
+        <div class="slot" role="listitem" key={r.id} style={{ top: `${at * height}rem` }}><a class="row" href={`#/person/${r.id}`}>
+          <Face name={r.name} /><span><strong>{r.name}</strong><small class="soft">{r.last && r.at ? `${t(`kind.${r.last}` as Key, { stage: t(`stage.${r.stage}`) })}, ${ago(r.at)}` : t('people.nothing')}</small></span>{r.stage !== 'prospect' && <span class="chip">{t(`stage.${r.stage}`)}</span>}
         </a></div>
       ))}
     </div>
   )
 }
 
+/** Search is there unless there is nobody to be found. */
 export function Search() {
+  const n = total.value
+  if (n === 0 && !search.value) return null
+  const label = n === null ? '' : t('people.search', { n })
   return (
-    <label class="search"><Icon name="search" /><span class="hide">{t('people.search', { n: number(total.value) })}</span>
-      <input type="search" value={search.value} placeholder={t('people.search', { n: number(total.value) })} autocomplete="off" onInput={e => { search.value = e.currentTarget.value }}
+    <label class="search"><Icon name="search" /><span class="hide">{label || t('app.people')}</span>
+      <input type="search" value={search.value} placeholder={label} autocomplete="off" onInput={e => { search.value = e.currentTarget.value }}
         onKeyDown={e => { if (e.key === 'Enter') document.querySelector<HTMLAnchorElement>('.people .row')?.click() }} />
+      {!search.value && <kbd aria-hidden="true" data-key="/" />}
     </label>
   )
 }

@@ -3,8 +3,9 @@ import type { Channel, Contact, Logged, Outcome } from '../device'
 import { ago, type Key, money, t } from '../i18n'
 import { ask, celebrate, say, watch } from '../state'
 import { links } from '../links'
+import { addNumber } from './step'
 import { Face, Segments, Sheet } from '../ui/bits'
-import { Icon, type IconName } from '../ui/icon'
+import { Icon, type IconName, Turned } from '../ui/icon'
 
 const icons: Record<string, IconName> = { call: 'call', text: 'text', email: 'email', meet: 'in_person', order: 'bag', form: 'spark', share: 'share', learn: 'learn', stage: 'flag', promise: 'clock' }
 
@@ -16,7 +17,7 @@ export function Person({ id }: { id: string }) {
     let live = true
     const load = async () => {
       const [a, b] = await Promise.all([ask<Contact>('contact', { id }), ask<Logged[]>('timeline', { id, limit: 200 })])
-      if (live && a) { setC(a); setLog(b ?? []) }
+      if (live && a) { setC(a); setLog((b ?? []).filter(e => e.kind !== 'suggestion')) } // what the app proposed did not happen
     }
     void load()
     const off = watch(() => void load())
@@ -27,20 +28,21 @@ export function Person({ id }: { id: string }) {
   const email = c.emails[0]?.[0]
   return (
     <>
-      <div class="head"><Face name={c.display} /><div style={{ minWidth: 0 }}><h1 style={{ overflowWrap: 'anywhere' }}>{c.display}</h1>
-        <p style={{ display: 'flex', gap: '6px', marginTop: '6px', flexWrap: 'wrap' }}><span class="chip brand">{t(`stage.${c.stage}`)}</span>{c.tags.map(tag => <span class="chip" key={tag}>{tag}</span>)}</p></div></div>
+      <div class="head"><Face name={c.display} /><div><h1 class={c.display.length > 24 ? 'long' : ''}>{c.display}</h1>
+        <p><span class="chip brand">{t(`stage.${c.stage}`)}</span>{c.tags.map(tag => <span class="chip" key={tag}>{tag}</span>)}</p></div></div>
       <div class="acts">
         {([['call', 'person.call', links('call', phone)[0]?.href], ['text', 'person.text', links('text', phone)[0]?.href], ['email', 'person.email', links('email', undefined, email)[0]?.href]] as const).map(([icon, key, href]) => (
-          href ? <a class="button" key={key} href={href} onClick={() => setLogging(icon)}><Icon name={icon} />{t(key)}</a> : <span class="button soft" key={key} aria-disabled="true" style={{ opacity: .45 }}><Icon name={icon} />{t(key)}</span>
+          href ? <a class="button" key={key} href={href} onClick={() => setLogging(icon)}><Icon name={icon} />{t(key)}</a> : <span class="button soft" key={key} aria-disabled="true"><Icon name={icon} />{t(key)}</span>
         ))}
         <button class="button" onClick={() => setLogging('call')}><Icon name="check" />{t('person.log')}</button>
       </div>
       <a class="button wide pass" href={`#/share/${c.id}`}><Icon name="share" />{t('share.person')}</a>
       <section><h2 class="part">{t('person.about')}</h2>
         <ul class="card list">
-          {c.phones.map(([p, label]) => <li key={p}><Icon name="call" /><span>{p}</span>{label && <small class="soft">{label}</small>}</li>)}
-          {c.emails.map(([p, label]) => <li key={p}><Icon name="email" /><span>{p}</span>{label && <small class="soft">{label}</small>}</li>)}
+          {c.phones.map(([p, label]) => <li key={p}><Icon name="call" /><span>{p}</span>{label && <small class="soft">{labelled(label)}</small>}</li>)}
+          {c.emails.map(([p, label]) => <li key={p}><Icon name="email" /><span>{p}</span>{label && <small class="soft">{labelled(label)}</small>}</li>)}
           {c.note && <li><Icon name="pen" /><span>{c.note}</span></li>}
+          {!(phone && email) && <li><button class="line-link" onClick={() => addNumber({ contact: c.id, first: '', name: c.display })}><Icon name="plus" /><span>{t(phone ? 'person.add.email' : email ? 'person.add.phone' : 'person.add.any')}</span><Turned /></button></li>}
         </ul>
       </section>
       <section><h2 class="part">{t('person.time')}</h2>
@@ -55,6 +57,9 @@ export function Person({ id }: { id: string }) {
     </>
   )
 }
+
+const labels: Record<string, Key> = { mobile: 'label.mobile', home: 'label.home', work: 'label.work' }
+const labelled = (label: string) => (labels[label] ? t(labels[label]) : label)
 
 const kinds = { call: 'call', text: 'text', email: 'email', in_person: 'meet' } as const
 

@@ -22,7 +22,9 @@ const gone = signal<Gone | null>(left && Date.now() - left.at < stale ? left : n
 window.addEventListener('storage', (e: StorageEvent) => { if (e.key === 'gone' && !e.newValue) gone.value = null })
 const now = (s: Suggestion): Gone => ({ s, key: crypto.randomUUID(), at: Date.now() })
 const ways = signal<Suggestion | null>(null)
-const numberOf = signal<Suggestion | null>(null)
+/** Reachless is who cannot be reached by a way yet. */
+type Reachless = Pick<Suggestion, 'contact' | 'first' | 'name'>
+const numberOf = signal<Reachless | null>(null)
 const didAsk = signal<((id: string) => void) | null>(null)
 onClear(() => { gone.value = ways.value = numberOf.value = didAsk.value = null })
 
@@ -38,7 +40,7 @@ export function start(s: Suggestion, done: ((id: string) => void) | null = null)
 export const did = (s: Suggestion) => { gone.value = now(s) }
 
 /** addNumber asks for what is missing to reach somebody by. */
-export const addNumber = (s: Suggestion) => { numberOf.value = s }
+export const addNumber = (s: Reachless) => { numberOf.value = s }
 
 function leave(s: Suggestion, href?: string) {
   ways.value = null
@@ -78,7 +80,7 @@ export async function plan(s: Suggestion, date: string) {
 
 /** hour is when quiet hours end, in words: the time, and the day where it is another one. */
 export function hour(ms: number): string {
-  const time = instant(ms, { hour: '2-digit', minute: '2-digit' })
+  const time = instant(ms, { hour: 'numeric', minute: '2-digit' })
   return new Date(ms).getDate() === new Date().getDate() ? time : `${instant(ms, { weekday: 'long' })}, ${time}`
 }
 
@@ -138,7 +140,7 @@ export function dialled(typed: string): string {
 }
 
 /** Reach asks for the number or the address of somebody who has none. */
-function Reach({ s }: { s: Suggestion }) {
+function Reach({ s }: { s: Reachless }) {
   const [typed, set] = useState('')
   const [wrong, setWrong] = useState(false)
   const save = async (e: Event) => {
