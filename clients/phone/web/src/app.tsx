@@ -10,7 +10,7 @@ import { Join } from './screens/join'
 import { Search } from './screens/people'
 import { Steps } from './screens/step'
 import { leave, touring } from './tour'
-import { Glyph, Segments, Toast, Trouble } from './ui/bits'
+import { Glyph, Segments, Toast, Trouble, wide } from './ui/bits'
 import { Icon, Mark } from './ui/icon'
 import { busyElsewhere, other, ready, update, writing } from './update'
 
@@ -30,23 +30,24 @@ export function App() {
         {!deep && <p class="date">{brand.value.logo && <Mark size={18} />}{date && day(date, { weekday: 'long', day: 'numeric', month: 'long' })}{asKept.value && <span class="kept">{t('app.kept')}</span>}</p>}
         {title && <h1>{t(title())}</h1>}
       </div>{!touring.value && <Glyph />}</header>
-      <main class="screen" key={where} data-screen={where || 'today'} tabIndex={0}><Show id={id} /></main>
+      <main class="screen" key={where} data-screen={where || 'today'} tabIndex={0}>{where === 'people' && wide.value && <Search />}<Show id={id} /></main>
       <footer class="foot">
+        {!alone && <Toast />}
         <Newer />
         {tab === 'today' && !deep && <Segments label={t('today.lists')} value={list.value} onPick={v => { list.value = v }} all={(['prospects', 'members'] as const).map(l => ({ value: l, label: t(`today.${l}`), count: three[l].value?.length ?? 0 }))} />}
-        {where === 'people' && <Search />}
+        {where === 'people' && !wide.value && <Search />}
         <nav class="nav" aria-label={t('app.main')}>
           <p class="name-plate"><Mark size={26} /><span>{appName()}</span></p>
           <Way to="" tab="today" lit={tab} />
           <Way to="people" tab="people" lit={tab} />
-          <a class="add" href="#/add" aria-label={t('app.add')}><Icon name="plus" /><span class="name">{t('app.add')}</span></a>
+          <a class="add" href="#/add" aria-label={t('app.add')}><Icon name="plus" /><span class="name">{t('app.add')}</span><kbd aria-hidden="true" data-key="N" /></a>
           <Way to="goals" tab="goals" lit={tab} />
           <Way to="more" tab="more" lit={tab} />
         </nav>
       </footer>
       {where === 'add' && <Add />}
       <Steps />
-      <Toast />
+      {alone && <Toast />}
       <Trouble />
       {member.value === null && <div class="nothing" style={{ position: 'absolute', inset: 0, alignContent: 'center', pointerEvents: 'none' }}><Mark size={56} /></div>}
     </div>

@@ -8,7 +8,7 @@ export const other = signal<'' | 'older' | 'newer'>('')
 export const busyElsewhere = signal(false)
 export const leads = signal(false)
 
-const sheets = signal(0) // open ones
+export const sheets = signal(0) // open ones
 const typing = signal(false) // somewhere on the page
 const drafts = signal(0) // what was written and is not kept yet, or is in the midst of something
 /** writing says that loading again would take something from under somebody's hands. */

@@ -1,10 +1,16 @@
+import { signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { t } from '../i18n'
 import { safe, sync, toast, trouble } from '../state'
 import { go } from '../route'
-import { inSheet, update } from '../update'
+import { inSheet, sheets, update } from '../update'
 import { Icon } from './icon'
+
+const desk = matchMedia('(min-width: 900px)')
+/** wide says that there is a desk's room. */
+export const wide = signal(desk.matches)
+desk.addEventListener('change', () => { wide.value = desk.matches })
 
 /** Sheet comes from below, over everything; closing it is the browser's own Escape, back or a tap beside it. */
 export function Sheet({ title, onClose, children }: { title: string; onClose: () => void; children: ComponentChildren }) {
@@ -16,17 +22,20 @@ export function Sheet({ title, onClose, children }: { title: string; onClose: ()
     if (!d.open) d.showModal()
     return () => { here.current = false; d.close(); if (from instanceof HTMLElement && from.isConnected) from.focus({ preventScroll: true }) }
   }, [])
-  useEffect(inSheet, [])
+  const at = useRef(-1)
+  useEffect(() => { const out = inSheet(); at.current = sheets.value; return out }, [])
   return (
     <dialog class="sheet" ref={ref} aria-labelledby="sheet" onClose={() => { if (here.current) onClose() }} onClick={e => { if (e.target === e.currentTarget) e.currentTarget.close() }}>
       <div class="grip" />
       <div class="stack"><h2 id="sheet">{title}</h2>{children}</div>
+      <Toast at={at} />
     </dialog>
   )
 }
 
-export function Toast() {
-  const it = toast.value
+/** Toast is what was said last. A sheet lies over the screen's, so that it has one of its own; at is which sheet it is. */
+export function Toast({ at }: { at?: { current: number } }) {
+  const it = sheets.value === (at?.current ?? 0) ? toast.value : null
   return (
     <div role="status" aria-live="polite">
       {it && (
