@@ -47,7 +47,7 @@ export default function BoardsScreen() {
           </div>}
           {board && <Ranking key={`${among} ${period} ${at}`} b={b} rows={board.rows} unit={b.metrics[at]!.unit} />}
           {board?.me && <Mine b={b} me={board.me} of={board.of} unit={b.metrics[at]!.unit} />}
-          <p class="soft small note">{capital(said(b.metrics[at]?.capture))}.</p>
+          <p class="soft small aside">{capital(said(b.metrics[at]?.capture))}.</p>
         </section>
         <section>
           <Recognition b={b} />
@@ -151,7 +151,7 @@ const cheered = () => recallAs<string[]>('cheered', [])
 
 /** AsOf says how old an answer of the server's is. */
 export function AsOf({ at }: { at: number | undefined }) {
-  return at ? <p class="soft small note asof"><Icon name="clock" />{t('boards.asof', { when: ago(at) })}</p> : null
+  return at ? <p class="soft small aside asof"><Icon name="clock" />{t('boards.asof', { when: ago(at) })}</p> : null
 }
 
 export function Empty({ title, hint }: { title: string; hint: string }) {

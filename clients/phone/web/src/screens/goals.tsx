@@ -21,7 +21,7 @@ export function Goals() {
         <ul class="list">{(wanted.length ? wanted : h.rings).map(r => (
           <li class="goal" key={r.metric}>
             <i style={{ background: colours[h.rings.indexOf(r) % colours.length] }} />
-            <span>{r.metric === 'share' ? <a href="#/share">{r.label}</a> : r.label}</span>
+            <span class="cap">{r.metric === 'share' ? <a href="#/share">{r.label}</a> : r.label}</span>
             <span class="num">{number(r.done)}{r.want > 0 && <span class="soft small"> {t('goals.of', { n: number(r.want) })}</span>}</span>
           </li>
         ))}</ul>
@@ -82,7 +82,7 @@ function Rings({ h }: { h: Habit }) {
       </div>
       <p class="hide">{rings.map(r => `${r.label}: ${r.done} ${t('goals.of', { n: r.want })}`).join('. ')}</p>
       {fresh && <div class="bloom" aria-hidden="true">{Array.from({ length: 14 }, (_, i) => <i key={i} style={{ '--turn': `${i * 25.7}deg`, background: colours[i % 4] }} />)}</div>}
-      <p class="step" style={{ marginTop: '14px', fontWeight: 600 }}>{h.state === 'met' ? t('goals.met') : h.state === 'rest' ? t('goals.rest') : rings.length ? t('goals.left', { n: left }) : t('goals.free')}</p>
+      <p class="step cap" style={{ marginTop: '14px', fontWeight: 600 }}>{h.state === 'met' ? t('goals.met') : h.state === 'rest' ? t('goals.rest') : rings.length ? t('goals.left', { n: left }) : t('goals.free')}</p>
     </div>
   )
 }
@@ -108,12 +108,12 @@ function Setting({ h, onClose }: { h: Habit; onClose: () => void }) {
   const step = (metric: string) => (metric === 'learn' ? 5 : 1)
   return (
     <Sheet title={t('goals.setting')} onClose={onClose}>
-      <ul>{h.rings.map(r => (
-        <li key={r.metric} style={{ display: 'flex', alignItems: 'center', gap: '8px', minHeight: '64px' }}>
-          <span style={{ flex: 1 }}>{r.label}</span>
-          <button class="button square" aria-label={`${r.label} −`} onClick={() => set({ ...want, [r.metric]: Math.max(0, (want[r.metric] ?? 0) - step(r.metric)) })}>−</button>
-          <output class="num" style={{ width: '48px', textAlign: 'center', fontSize: '1.25rem' }}>{number(want[r.metric] ?? 0)}</output>
-          <button class="button square" aria-label={`${r.label} +`} onClick={() => set({ ...want, [r.metric]: (want[r.metric] ?? 0) + step(r.metric) })}>+</button>
+      <ul class="counts">{h.rings.map(r => (
+        <li key={r.metric}>
+          <span class="cap">{r.label}</span>
+          <span class="by"><button class="button square" aria-label={`${r.label} −`} onClick={() => set({ ...want, [r.metric]: Math.max(0, (want[r.metric] ?? 0) - step(r.metric)) })}>−</button>
+          <output class="num count">{number(want[r.metric] ?? 0)}</output>
+          <button class="button square" aria-label={`${r.label} +`} onClick={() => set({ ...want, [r.metric]: (want[r.metric] ?? 0) + step(r.metric) })}>+</button></span>
         </li>
       ))}</ul>
       <button class="button main wide" onClick={onClose}>{t('app.done')}</button>

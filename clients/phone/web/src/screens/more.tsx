@@ -35,6 +35,7 @@ export function More() {
   const speak = (v: 'en' | 'es') => { void ask('setProfile', { key: 'language', value: v }); talk(v) }
   return (
     <>
+      <div class="columns">
       <section><h2 class="part">{t('more.me')}</h2>
         <div class="card">
           <div class="pad stack">
@@ -77,6 +78,7 @@ export function More() {
           <li><button class="line-link danger leave" onClick={() => setLeaving(true)}><Icon name="leave" /><span>{t('leave.title')}</span></button></li>
         </ul>
       </section>}
+      </div>
       {byHand && <ByHand onClose={() => show(false)} />}
       {leaving && <Leave onClose={() => setLeaving(false)} />}
     </>

@@ -11,16 +11,16 @@ export default function TeamScreen() {
   if (!kept) return null
   const team = kept.body
   if (!team || team.off || team.people.length === 0) {
-    return <Empty title={t(team?.off ? 'team.none' : team ? 'team.empty' : 'boards.empty')} hint={team?.off ? '' : t(team ? 'team.empty.hint' : 'boards.empty.hint')} />
+    return <Empty title={t(team?.off ? 'team.none' : team ? 'team.empty' : 'team.wait')} hint={team?.off ? '' : t(team ? 'team.empty.hint' : 'boards.empty.hint')} />
   }
   const first = team.people.filter(p => p.cheer)
   const rest = team.people.filter(p => !p.cheer)
   return (
     <>
-      <p class="soft note">{t('team.people', { n: team.people.length })}</p>
+      <p class="soft aside">{t('team.people', { n: team.people.length })}</p>
       {first.length > 0 && <section><h2 class="part">{t('team.who')}</h2><ul class="mates">{first.map((p, i) => <Mate key={`${p.name} ${i}`} p={p} />)}</ul></section>}
       {rest.length > 0 && <section>{first.length > 0 && <h2 class="part">{t('team.others')}</h2>}<ul class="mates">{rest.map((p, i) => <Mate key={`${p.name} ${i}`} p={p} />)}</ul></section>}
-      {team.more && <p class="soft small note">{t('team.more')}</p>}
+      {team.more && <p class="soft small aside">{t('team.more')}</p>}
       <AsOf at={kept.at} />
     </>
   )
@@ -34,12 +34,12 @@ function Mate({ p }: { p: Teammate }) {
     : p.cheer === 'line' ? `${name}: ${said(p.say)}` : t('team.cheer.words.today', { name })
   return (
     <li class="card mate">
-      <div class="who"><Face name={p.name} /><div><h3>{p.name}</h3>
+      <div class="who"><Face name={p.name} /><div><h2>{p.name}</h2>
         <p class="soft small">{p.private ? <><Icon name="lock" />{t('team.private')}</> : p.waiting ? t('team.waiting')
           : [p.averageOf && p.average ? t('team.average', { n: number((p.average ?? 0) / 10) }) : '', p.streak ? t('team.streak', { n: p.streak }) : ''].filter(Boolean).join(' · ')}</p></div></div>
       {p.weeks && <Weeks weeks={p.weeks} />}
       {p.goals && <ul class="took">{p.goals.map(g => (
-        <li key={g.metric}><span>{said(g.label)}</span><span class="bar" aria-hidden="true"><i style={{ width: `${Math.min(100, g.want ? (g.captured / g.want) * 100 : 0)}%` }} /><i class="told" style={{ width: `${Math.min(100, g.want ? ((g.done - g.captured) / g.want) * 100 : 0)}%` }} /></span>
+        <li key={g.metric}><span class="cap">{said(g.label)}</span><span class="bar" aria-hidden="true"><i style={{ width: `${Math.min(100, g.want ? (g.captured / g.want) * 100 : 0)}%` }} /><i class="told" style={{ width: `${Math.min(100, g.want ? ((g.done - g.captured) / g.want) * 100 : 0)}%` }} /></span>
           <span class="small num">{t('team.goal', { done: number(g.done), want: number(g.want) })}</span></li>
       ))}</ul>}
       {p.line && <p class="line"><Icon name="spark" /><span>{said(p.line)}</span></p>}

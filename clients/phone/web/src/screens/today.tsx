@@ -6,7 +6,7 @@ import { asKept, ask, habit, late, list, news, sync, three } from '../state'
 import { appName } from '../brand'
 import { way, offer, install, notNow } from '../install'
 import { go } from '../route'
-import { Note } from '../ui/bits'
+import { Note, wide } from '../ui/bits'
 import { Icon, type IconName } from '../ui/icon'
 import { Say } from '../ui/say'
 import { update, writing } from '../update'
@@ -17,9 +17,6 @@ import { ByHand } from './more'
 
 const open = signal<string | null>(null) // the card that shows its words
 const other: Record<List, List> = { prospects: 'members', members: 'prospects' }
-const desk = matchMedia('(min-width: 900px)')
-const wide = signal(desk.matches)
-desk.addEventListener('change', () => { wide.value = desk.matches })
 
 /** Today is the two lists of three. A swipe of the thumb flips between them; on a desk they stand side by side. */
 export function Today() {
@@ -80,7 +77,7 @@ function News({ a }: { a: Alert }) {
         <button class="round" aria-label={t('news.away')} onClick={away}><Icon name="close" /></button></p>
       <p class="soft">{a.step}</p>
       <div class="act">
-        <button class="button main" onClick={() => (reach ? start(a) : did(a))}><Icon name={reach ? a.channel : 'in_person'} />{t(reach ? `today.${a.channel}` : 'today.in_person', { name: a.first || a.name })}</button>
+        <button class="button main" onClick={() => (reach ? start(a) : did(a))}><Icon name={reach ? a.channel : 'in_person'} />{t(reach ? `today.${a.channel}` : 'today.in_person', { name: short(a.first || a.name) })}</button>
         <button class="button square" aria-label={t('today.open', { name: a.name })} onClick={() => go(`person/${a.contact}`)}><Icon name="eye" /></button>
       </div>
     </section>
@@ -120,12 +117,15 @@ function Closed({ s, rank }: { s: Suggestion; rank: number }) {
 /** reachable says whether the step can be taken by a program of the phone's. */
 const reachable = (s: Suggestion) => ((s.channel === 'call' || s.channel === 'text') ? !!s.phone : s.channel === 'email' ? !!s.email : false)
 
+/** short is a name that fits on a button. */
+const short = (name: string) => (name.length > 20 ? `${name.slice(0, 19)}…` : name)
+
 /** isNew says that nobody has talked yet: who it is matters more than why now. */
 const isNew = (s: Suggestion) => s.reasons.some(r => r.code === 'never_contacted' || r.code === 'captured_ago')
 
 function Open({ s, rank }: { s: Suggestion; rank: number }) {
   const [why, setWhy] = useState(false)
-  const name = s.first || s.name
+  const name = short(s.first || s.name)
   const hushed = s.quiet && (s.channel === 'call' || s.channel === 'text') ? s.quiet : 0
   const it = hushed && s.email ? asMessage(s, 'email') : s // what may go now
   return (
@@ -170,7 +170,7 @@ function until(date: string): string {
 
 /** Quiet is a card in the quiet hours of where its person lives: until when, and what may be done meanwhile. */
 function Quiet({ s, until }: { s: Suggestion; until: number }) {
-  const name = s.first || s.name
+  const name = short(s.first || s.name)
   return (
     <>
       <p class="hush"><Icon name="moon" /><span>{t('quiet.until', { name, when: hour(until) })}</span></p>

@@ -57,11 +57,11 @@ function Goals({ next }: { next: () => void }) {
   return (
     <div class="stack">
       <p class="soft">{newcomer.value?.words ?? t('welcome.goals.hint')}</p>
-      <ul class="card list">{rings.slice(0, 4).map(r => (
-        <li key={r.metric}><span>{r.label}</span>
-          <button class="button square" aria-label={`${r.label} −`} onClick={() => set({ ...want, [r.metric]: Math.max(0, (want[r.metric] ?? 0) - step(r.metric)) })}>−</button>
+      <ul class="card list counts">{rings.slice(0, 4).map(r => (
+        <li key={r.metric}><span class="cap">{r.label}</span>
+          <span class="by"><button class="button square" aria-label={`${r.label} −`} onClick={() => set({ ...want, [r.metric]: Math.max(0, (want[r.metric] ?? 0) - step(r.metric)) })}>−</button>
           <output class="num count">{number(want[r.metric] ?? 0)}</output>
-          <button class="button square" aria-label={`${r.label} +`} onClick={() => set({ ...want, [r.metric]: (want[r.metric] ?? 0) + step(r.metric) })}>+</button></li>
+          <button class="button square" aria-label={`${r.label} +`} onClick={() => set({ ...want, [r.metric]: (want[r.metric] ?? 0) + step(r.metric) })}>+</button></span></li>
       ))}</ul>
       <p class="soft small">{t('welcome.goals.free')}</p>
       <p class="end"><button class="button main wide" onClick={() => void save()}>{t('welcome.next')}</button></p>
