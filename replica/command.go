@@ -76,10 +76,12 @@ func hasFamily(f Fields, family string) bool {
 }
 
 // EditContact writes some fields of a contact; the others stay as they are, here and on devices that write them now. A
-// stage that the contact was not in is also logged, so that its days begin: a new promoter's first weeks, say.
+// stage that the contact was not in is also logged, so that its days begin: a new promoter's first weeks, say. A contact that
+// was deleted is not there, but to be brought back.
 func (r *Replica) EditContact(ctx context.Context, id crdt.ContactID, f Fields) error {
 	return r.update(ctx, func(t *tx) error {
-		if err := t.needContact(id); err != nil {
+		deleted, ok := f[crdt.FieldDeleted]
+		if err := t.needContact(id, ok && deleted == ""); err != nil {
 			return err
 		}
 		if _, ok := f[crdt.FieldStage]; ok {
@@ -108,10 +110,11 @@ func (r *Replica) Snooze(ctx context.Context, id crdt.ContactID, until string) e
 	return r.EditContact(ctx, id, Fields{crdt.FieldSnooze: until})
 }
 
-func (t *tx) needContact(id crdt.ContactID) error {
+// needContact fails where a contact is not in the book, or is deleted, unless that will do.
+func (t *tx) needContact(id crdt.ContactID, evenDeleted bool) error {
 	var deleted bool
 	found, err := t.one([]any{&deleted}, `SELECT deleted FROM contacts WHERE id=?`, id[:])
-	if err == nil && (!found || deleted) {
+	if err == nil && (!found || deleted && !evenDeleted) {
 		return fmt.Errorf("contact %s is not in the book: it may have been deleted on another device", id)
 	}
 	return err
@@ -182,7 +185,7 @@ func (t *tx) log(id crdt.EntryID, e crdt.Entry) error {
 		}
 	}
 	if (e.Kind.IsTouch() || e.Kind == crdt.StageChanged) && !e.Contact.IsZero() {
-		if err := t.needContact(e.Contact); err != nil {
+		if err := t.needContact(e.Contact, false); err != nil {
 			return err
 		}
 	}
@@ -288,7 +291,7 @@ func (t *tx) promise(id crdt.EntryID, contact crdt.ContactID, due ranking.Day) e
 	if due < today || due > today+mostPromised {
 		return fmt.Errorf("a promise for %s: want a day from today, %s, to a year from now", due, today)
 	}
-	if err := t.needContact(contact); err != nil {
+	if err := t.needContact(contact, false); err != nil {
 		return err
 	}
 	return t.log(id, crdt.Entry{Kind: crdt.Promise, Contact: contact, Due: due.String(), Evidence: crdt.E0})

@@ -76,7 +76,7 @@ func (r *Replica) Capture(ctx context.Context, key string, f Fields) (crdt.Conta
 		if len(has) == 0 {
 			return t.addContact(id, f)
 		}
-		if err := t.needContact(id); err != nil {
+		if err := t.needContact(id, false); err != nil {
 			return err
 		}
 		all := maps.Clone(f)

@@ -93,6 +93,15 @@ func TestCaptureEditSearchTimeline(t *testing.T) {
 	if err := r.EditContact(ctx, ana, replica.Fields{crdt.FieldName: "X"}); err == nil {
 		t.Error("editing a deleted contact went through")
 	}
+	if err := r.EditContact(ctx, ana, replica.Fields{crdt.FieldDeleted: ""}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := r.Contacts(ctx, "nunez", 0, 10); len(got) != 1 {
+		t.Errorf("a contact that was brought back is not found: %v", got)
+	}
+	if err := r.EditContact(ctx, ana, replica.Fields{crdt.FieldDeleted: "yes"}); err != nil {
+		t.Fatal(err)
+	}
 	before := dump(t, r)
 	if err := r.Rebuild(ctx); err != nil {
 		t.Fatal(err)

@@ -53,7 +53,7 @@ export interface Contact {
   phones: [value: string, label: string][]
   emails: [value: string, label: string][]
   tags: string[]
-  consent?: 'given' | 'opted_out'
+  consent?: 'given' | 'opted-out'
   snooze?: string
   birthday?: string
   note?: string

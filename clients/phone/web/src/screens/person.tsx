@@ -5,14 +5,18 @@ import { ask, celebrate, say, watch } from '../state'
 import { links } from '../links'
 import { addNumber } from './step'
 import { Face, Segments, Sheet } from '../ui/bits'
+import { later } from '../later'
 import { Icon, type IconName, Turned } from '../ui/icon'
 
 const icons: Record<string, IconName> = { call: 'call', text: 'text', email: 'email', meet: 'in_person', order: 'bag', form: 'spark', share: 'share', learn: 'learn', stage: 'flag', promise: 'clock' }
+
+const Edit = later(() => import('./edit'))
 
 export function Person({ id }: { id: string }) {
   const [c, setC] = useState<Contact | null>(null)
   const [log, setLog] = useState<Logged[]>([])
   const [logging, setLogging] = useState<Channel | null>(null)
+  const [changing, setChanging] = useState(false)
   useEffect(() => {
     let live = true
     const load = async () => {
@@ -43,6 +47,7 @@ export function Person({ id }: { id: string }) {
           {c.emails.map(([p, label]) => <li key={p}><Icon name="email" /><span>{p}</span>{label && <small class="soft">{labelled(label)}</small>}</li>)}
           {c.note && <li><Icon name="pen" /><span>{c.note}</span></li>}
           {!(phone && email) && <li><button class="line-link" onClick={() => addNumber({ contact: c.id, first: '', name: c.display })}><Icon name="plus" /><span>{t(phone ? 'person.add.email' : email ? 'person.add.phone' : 'person.add.any')}</span><Turned /></button></li>}
+          <li><button class="line-link change" onClick={() => setChanging(true)}><Icon name="pen" /><span>{t('person.change')}</span><Turned /></button></li>
         </ul>
       </section>
       <section><h2 class="part">{t('person.time')}</h2>
@@ -53,6 +58,7 @@ export function Person({ id }: { id: string }) {
           ))}</ol>
         )}
       </section>
+      {changing && <Edit now={c} onClose={() => setChanging(false)} />}
       {logging && <Log c={c} first={logging} onClose={() => setLogging(null)} />}
     </>
   )

@@ -29,7 +29,7 @@ export default function Share({ id }: { id: string }) {
   return (
     <>
       <p class="soft lead">{to ? t('share.lead.to', { name: to.display }) : t('share.lead')}</p>
-      {to?.consent === 'opted_out' && <p class="line ember"><Icon name="no" /><span>{t('share.optout', { name: to.display })}</span></p>}
+      {to?.consent === 'opted-out' && <p class="line ember"><Icon name="no" /><span>{t('share.optout', { name: to.display })}</span></p>}
       <ul class="pieces">{all.map(p => (
         <li key={p.name}>
           <button class="card piece" onClick={() => setOpen(p)}>
