@@ -54,4 +54,13 @@ await play(async () => {
   await other.locator('input.code').waitFor()
   await other.waitForFunction(() => localStorage.getItem('kept') === null)
   must(await other.locator('.three').count() === 0, 'what is kept of somebody who is not here is thrown away')
+
+  // A system without a language: its browser names one that no calendar knows.
+  const plain = await profile('plain')
+  const wrong = []
+  plain.on('pageerror', e => wrong.push(String(e)))
+  await plain.addInitScript(() => { Object.defineProperty(navigator, 'languages', { get: () => ['en-US@posix', 'en-GB'] }) })
+  await join(plain, member)
+  await plain.locator('.date', { hasText: /\d/ }).waitFor()
+  must(wrong.length === 0, `where a language is named in a way that is none, the next one is taken${wrong.map(w => `: ${w}`)}`)
 })

@@ -41,8 +41,10 @@ export function t(key: Key, args: Record<string, string | number> = {}): string 
 /** known is a message by its key, or a text that came in words. */
 export const known = (text: string) => (text in en ? t(text as Key) : text)
 
+/** isTag: where a system has no language, browsers name it in ways that Intl throws at, such as en-US@posix. */
+const isTag = (l: string) => { try { return Intl.getCanonicalLocales(l).length > 0 } catch { return false } }
 /** The way numbers and dates are written: the region's, when its language is the one spoken here. */
-const region = computed(() => (navigator.languages.find(l => l.toLowerCase().startsWith(language.value)) ?? language.value))
+export const region = computed(() => navigator.languages.find(l => l.toLowerCase().startsWith(language.value) && isTag(l)) ?? language.value)
 
 export const number = (n: number) => new Intl.NumberFormat(region.value).format(n)
 export const money = (cents: number, currency: string) => new Intl.NumberFormat(region.value, { style: 'currency', currency }).format(cents / 100)

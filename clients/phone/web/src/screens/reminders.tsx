@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import { type Key, language, t } from '../i18n'
+import { type Key, region, t } from '../i18n'
 import { ask, member, say } from '../state'
 import { settle, standing, turnOff, turnOn } from '../reminders'
 import { Icon } from '../ui/icon'
@@ -61,6 +61,5 @@ export default function Reminders() {
 /** clock is an hour as it is written where the member lives. */
 function clock(h: string) {
   const [hour = 0, minute = 0] = h.split(':').map(Number)
-  const region = navigator.languages.find(l => l.toLowerCase().startsWith(language.value)) ?? language.value
-  return new Intl.DateTimeFormat(region, { hour: 'numeric', minute: '2-digit', timeZone: 'UTC' }).format(Date.UTC(2026, 0, 1, hour, minute))
+  return new Intl.DateTimeFormat(region.value, { hour: 'numeric', minute: '2-digit', timeZone: 'UTC' }).format(Date.UTC(2026, 0, 1, hour, minute))
 }
