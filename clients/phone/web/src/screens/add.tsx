@@ -3,10 +3,10 @@ import { t } from '../i18n'
 import { recall, remember } from '../keep'
 import { ask, say } from '../state'
 import { back } from '../route'
-import { Segments, Sheet } from '../ui/bits'
+import { Sheet } from '../ui/bits'
+import { type Heat, HeatPick } from '../ui/heat'
 import { Icon } from '../ui/icon'
 
-type Heat = 'hot' | 'warm' | 'later'
 interface Draft { name: string; phone: string; heat: Heat; event: string; consent: boolean; note: string }
 const blank = (event: string): Draft => ({ name: '', phone: '', heat: 'warm', event, consent: false, note: '' })
 
@@ -74,7 +74,7 @@ export function Add() {
       {!some && <div class="ways two"><a class="button" href="#/card"><Icon name="qr" />{t('card.show')}</a><a class="button" href="#/card/read"><Icon name="eye" />{t('card.read')}</a></div>}
       <label class="field"><span>{t('add.name')}</span><input ref={first} value={d.name} onInput={e => edit({ name: e.currentTarget.value })} autocomplete="off" autocapitalize="words" enterkeyhint="next" /></label>
       <label class="field"><span>{t('add.phone')}</span><input type="tel" inputmode="tel" value={d.phone} onInput={e => edit({ phone: e.currentTarget.value })} autocomplete="off" enterkeyhint="done" /></label>
-      <Segments label={t('add.heat')} value={d.heat} onPick={heat => edit({ heat })} all={[{ value: 'hot', label: t('add.hot') }, { value: 'warm', label: t('add.warm') }, { value: 'later', label: t('add.cold') }]} />
+      <HeatPick value={d.heat} onPick={heat => edit({ heat })} />
       <label style={{ display: 'flex', alignItems: 'center', gap: '12px', minHeight: '48px' }}>
         <input type="checkbox" checked={d.consent} onChange={e => edit({ consent: e.currentTarget.checked })} style={{ width: '24px', height: '24px', accentColor: 'var(--brand)' }} />{t('add.consent')}
       </label>

@@ -4,21 +4,18 @@ import { t } from '../i18n'
 import { go } from '../route'
 import { ask, say } from '../state'
 import { Segments, Sheet } from '../ui/bits'
+import { HeatPick, heatOf, otherTags } from '../ui/heat'
 import { Icon } from '../ui/icon'
-import { dialled } from './step'
+import { reachedBy } from './step'
 
-const heats = ['hot', 'warm', 'later'] as const
-type Heat = (typeof heats)[number]
 type Consent = '' | 'given' | 'opted-out'
-const heatOf = (c: Contact): Heat => (c.tags.includes('hot') ? 'hot' : c.tags.includes('later') ? 'later' : 'warm')
-const isHeat = (tag: string) => (heats as readonly string[]).includes(tag)
 
 /** Edit corrects what the book has of somebody: only what was changed is written, so what another device writes of them stays. */
 export default function Edit({ now, onClose }: { now: Contact; onClose: () => void }) {
   const [c] = useState(now) // as it was when this was opened: what comes in meanwhile was not changed here
   const [name, setName] = useState(c.name ?? '')
   const [stage, setStage] = useState<Stage>(c.stage)
-  const [heat, setHeat] = useState(heatOf(c))
+  const [heat, setHeat] = useState(heatOf(c.tags))
   const [consent, setConsent] = useState<Consent>(c.consent ?? '')
   const [note, setNote] = useState(c.note ?? '')
   const [company, setCompany] = useState(c.company ?? '')
@@ -40,19 +37,20 @@ export default function Edit({ now, onClose }: { now: Contact; onClose: () => vo
     put('birthday', birthday, c.birthday ?? '')
     put('consent', consent, c.consent ?? '')
     put('stage', stage, c.stage)
-    for (const h of heats) if (h !== 'warm') put(`tag/${h}`, heat === h ? 'yes' : '', heatOf(c) === h ? 'yes' : '')
+    for (const h of ['hot', 'later'] as const) put(`tag/${h}`, heat === h ? 'yes' : '', heatOf(c.tags) === h ? 'yes' : '')
     for (const [field, label] of ways) if (off.includes(field)) put(field, '-', label)
     for (const word of c.tags) if (off.includes(`tag/${word}`)) put(`tag/${word}`, '', 'yes')
     if (tag.trim() && !c.tags.includes(tag.trim())) put(`tag/${tag.trim()}`, 'yes', '')
     const it = more.trim()
     if (it) {
-      const field = it.includes('@') ? `email/${it.toLowerCase()}` : dialled(it) && `phone/${dialled(it)}`
+      const field = reachedBy(it)
       if (!field) return null
       if (!ways.some(([w]) => w === field)) put(field, field.startsWith('phone') ? 'mobile' : '', '-')
     }
     return [fields, before]
   }
   const ways: [field: string, label: string][] = [...c.phones.map(([p, l]) => [`phone/${p}`, l] as [string, string]), ...c.emails.map(([p, l]) => [`email/${p}`, l] as [string, string])]
+  const words = otherTags(c.tags)
   const toggle = (field: string) => setOff(off.includes(field) ? off.filter(f => f !== field) : [...off, field])
 
   const save = async (e: Event & { currentTarget: HTMLFormElement }) => {
@@ -86,7 +84,7 @@ export default function Edit({ now, onClose }: { now: Contact; onClose: () => vo
       <form class="stack edit" onSubmit={e => void save(e)}>
         <label class="field"><span>{t('add.name')}</span><input value={name} onInput={e => setName(e.currentTarget.value)} autocomplete="off" autocapitalize="words" /></label>
         <Segments label={t('edit.stage')} value={stage} onPick={setStage} all={(['prospect', 'customer', 'promoter'] as const).map(value => ({ value, label: t(`stage.${value}`) }))} />
-        <Segments label={t('add.heat')} value={heat} onPick={setHeat} all={[{ value: 'hot', label: t('add.hot') }, { value: 'warm', label: t('add.warm') }, { value: 'later', label: t('add.cold') }]} />
+        <HeatPick value={heat} onPick={setHeat} />
         <fieldset><legend>{t('edit.consent')}</legend>
           <Segments label={t('edit.consent')} value={consent} onPick={setConsent} all={[{ value: 'given', label: t('edit.yes') }, { value: '', label: t('edit.unasked') }, { value: 'opted-out', label: t('edit.no') }]} />
           {consent === 'opted-out' && <p class="soft small">{t('edit.no.hint')}</p>}
@@ -96,7 +94,7 @@ export default function Edit({ now, onClose }: { now: Contact; onClose: () => vo
           <input value={more} placeholder="+34 600 000 000" autocomplete="off" autocapitalize="off" aria-invalid={wrong} aria-describedby={wrong ? 'edit-wrong' : undefined} onInput={e => { setMore(e.currentTarget.value); setWrong(false) }} /></label>
         {wrong && <p id="edit-wrong" class="small wrong" role="alert">{t('reach.wrong')}</p>}
         <label class="field"><span>{t('add.note')}</span><textarea value={note} onInput={e => setNote(e.currentTarget.value)} /></label>
-        {c.tags.some(word => !isHeat(word)) && <ul class="card list">{c.tags.filter(word => !isHeat(word)).map(word => <Kept key={word} field={`tag/${word}`} off={off.includes(`tag/${word}`)} onToggle={() => toggle(`tag/${word}`)} />)}</ul>}
+        {words.length > 0 && <ul class="card list">{words.map(word => <Kept key={word} field={`tag/${word}`} off={off.includes(`tag/${word}`)} onToggle={() => toggle(`tag/${word}`)} />)}</ul>}
         <label class="field"><span>{t('edit.tag')}</span><input value={tag} onInput={e => setTag(e.currentTarget.value)} autocomplete="off" /></label>
         <label class="field"><span>{t('edit.company')}</span><input value={company} onInput={e => setCompany(e.currentTarget.value)} autocomplete="off" /></label>
         {!birthday.startsWith('--') && <label class="field"><span>{t('edit.birthday')}</span><input type="date" value={birthday} onInput={e => setBirthday(e.currentTarget.value)} /></label>}

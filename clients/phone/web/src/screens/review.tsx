@@ -6,7 +6,8 @@ import { ask, habit, met, say } from '../state'
 import { onClear, recall, recallAs, remember } from '../keep'
 import { back, go } from '../route'
 import { inDraft } from '../update'
-import { Face, Segments } from '../ui/bits'
+import { Face } from '../ui/bits'
+import { type Heat, HeatPick, heatOf, otherTags } from '../ui/heat'
 import { Icon } from '../ui/icon'
 import { Say } from '../ui/say'
 import { dateAt, hour, start } from './step'
@@ -35,7 +36,6 @@ function mark(id: string) {
   remember('reviewed', JSON.stringify(done.value))
 }
 
-type Heat = 'hot' | 'warm' | 'later'
 
 /** Review is the end of a day: those who were met, one after the other, each with the first message and the next step. */
 export function Review() {
@@ -64,7 +64,7 @@ function Finished({ n }: { n: number }) {
 
 function One({ c: { contact: c }, at, of }: { c: Captured; at: number; of: number }) {
   const lang = language.value
-  const [heat, setHeat] = useState<Heat>(() => (['hot', 'later'] as const).find(h => c.tags.includes(h)) ?? 'warm')
+  const [heat, setHeat] = useState(() => heatOf(c.tags))
   const [note, setNote] = useState(c.note ?? '')
   const [s, setS] = useState<Suggestion | null>(null)
   const [when, setWhen] = useState('')
@@ -72,7 +72,7 @@ function One({ c: { contact: c }, at, of }: { c: Captured; at: number; of: numbe
   const due = useRef(0)
   const latest = useRef<(() => void) | null>(null)
   const top = useRef<HTMLHeadingElement>(null)
-  const event = c.tags.filter(tag => !['hot', 'warm', 'later'].includes(tag))
+  const event = otherTags(c.tags)
   useEffect(() => {
     void ask<Partial<Suggestion>>('next', { id: c.id, lang }).then(got => { if (got?.contact) setS(got as Suggestion) })
     top.current?.focus({ preventScroll: true })
@@ -113,7 +113,7 @@ function One({ c: { contact: c }, at, of }: { c: Captured; at: number; of: numbe
       <div class="progress" role="progressbar" aria-valuemin={0} aria-valuemax={of} aria-valuenow={at} aria-label={t('review.of', { n: number(at), of: number(of) })}><i style={{ width: `${(at / of) * 100}%` }} /></div>
       <div class="head"><Face name={c.display} /><div><h2 tabIndex={-1} ref={top}>{c.display}</h2>
         <p class="soft small">{[t('review.of', { n: number(at), of: number(of) }), ...event].join(' · ')}</p></div></div>
-      <Segments label={t('add.heat')} value={heat} onPick={pick} all={[{ value: 'hot', label: t('add.hot') }, { value: 'warm', label: t('add.warm') }, { value: 'later', label: t('add.cold') }]} />
+      <HeatPick value={heat} onPick={pick} />
       <label class="field"><span>{t('review.note')}</span><textarea rows={2} value={note} placeholder={t('review.note.hint')} onInput={e => write(e.currentTarget.value)} /></label>
       {s && message && <section class="card pad message"><h2 class="part">{t('review.message')}</h2><Say s={message} />
         {s.quiet && way !== 'email'

@@ -132,12 +132,15 @@ function Asking({ gone: { s, key: once } }: { gone: Gone }) {
 }
 
 /** dialled is a number as it is called from everywhere, or "" where it is none. */
-export function dialled(typed: string): string {
+function dialled(typed: string): string {
   const plain = typed.replace(/[\s().\-/]/g, '').replace(/^00/, '+')
   const code = recall('code').replace(/[^\d+]/g, '')
   const whole = plain.startsWith('+') ? plain : code ? `${code.startsWith('+') ? code : `+${code}`}${plain.replace(/^0/, '')}` : ''
   return /^\+\d{7,15}$/.test(whole) ? whole : ''
 }
+
+/** reachedBy is the field of a number or an address that was typed, or "" where it is neither. */
+export const reachedBy = (typed: string) => (typed.includes('@') ? `email/${typed.toLowerCase()}` : dialled(typed) && `phone/${dialled(typed)}`)
 
 /** Reach asks for the number or the address of somebody who has none. */
 function Reach({ s }: { s: Reachless }) {
@@ -146,7 +149,7 @@ function Reach({ s }: { s: Reachless }) {
   const save = async (e: Event) => {
     e.preventDefault()
     const it = typed.trim()
-    const field = it.includes('@') ? `email/${it.toLowerCase()}` : dialled(it) && `phone/${dialled(it)}`
+    const field = reachedBy(it)
     if (!field) { setWrong(true); return }
     const done = await ask('edit', { id: s.contact, fields: { [field]: field.startsWith('phone') ? 'mobile' : '' } })
     if (done) { numberOf.value = null; say(t('toast.saved', { name: s.name })) }

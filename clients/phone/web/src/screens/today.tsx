@@ -7,6 +7,7 @@ import { appName } from '../brand'
 import { way, offer, install, notNow } from '../install'
 import { go } from '../route'
 import { Note, wide } from '../ui/bits'
+import { otherTags } from '../ui/heat'
 import { Icon, type IconName } from '../ui/icon'
 import { Say } from '../ui/say'
 import { update, writing } from '../update'
@@ -193,7 +194,7 @@ function Met({ s }: { s: Suggestion }) {
     void ask<Contact>('contact', { id: s.contact }).then(got => { if (live && got) set(got) })
     return () => { live = false }
   }, [s.contact])
-  const tags = c?.tags.filter(tag => !['hot', 'warm', 'later'].includes(tag)) ?? []
+  const tags = otherTags(c?.tags ?? [])
   if (!c || (!c.note && tags.length === 0 && !c.company)) return null
   return (
     <p class="met"><span class="soft">{t('met.label')}</span> {[...tags, c.company, c.note?.split('\n')[0]].filter(Boolean).join(' · ')}</p>
