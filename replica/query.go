@@ -33,7 +33,8 @@ type Contact struct {
 	Created  time.Time
 }
 
-// Display is what a screen calls the contact: the name, else what else is known.
+// Display is what a screen calls the contact: the name, else what else is known. It is never empty: devices that took off one
+// thing each leave nothing.
 func (c *Contact) Display() string {
 	name := cmp.Or(strings.TrimSpace(c.Name), c.Company)
 	for _, l := range [][]Labelled{c.Phones, c.Emails} {
@@ -41,7 +42,7 @@ func (c *Contact) Display() string {
 			name = l[0].Value
 		}
 	}
-	return name
+	return cmp.Or(name, "?")
 }
 
 const contactColumns = `id, name, stage, company, phones, emails, tags, consent, snooze, birthday, note, created`

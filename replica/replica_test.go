@@ -93,6 +93,9 @@ func TestCaptureEditSearchTimeline(t *testing.T) {
 	if err := r.EditContact(ctx, ana, replica.Fields{crdt.FieldName: "X"}); err == nil {
 		t.Error("editing a deleted contact went through")
 	}
+	if c := (replica.Contact{}); c.Display() == "" {
+		t.Error("of whom nothing is known is called nothing")
+	}
 	if err := r.EditContact(ctx, ana, replica.Fields{crdt.FieldDeleted: ""}); err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ export default function Edit({ now, onClose }: { now: Contact; onClose: () => vo
   const [off, setOff] = useState<string[]>([]) // fields that go
   const [more, setMore] = useState('')
   const [tag, setTag] = useState('')
-  const [wrong, setWrong] = useState(false)
+  const [wrong, setWrong] = useState<'' | 'reach.wrong' | 'edit.someone'>('')
   const [removing, setRemoving] = useState(false)
 
   /** changes are the fields to write, and what brings back what they were; null: what was added is neither a number nor an address. */
@@ -57,8 +57,9 @@ export default function Edit({ now, onClose }: { now: Contact; onClose: () => vo
     e.preventDefault()
     const sheet = e.currentTarget.closest('dialog')!
     const all = changes()
-    if (!all) { setWrong(true); return }
+    if (!all) { setWrong('reach.wrong'); return }
     const [fields, before] = all
+    if (!name.trim() && !more.trim() && ways.every(([w]) => off.includes(w))) { setWrong('edit.someone'); return }
     if (Object.keys(fields).length > 0) {
       if (!await ask('edit', { id: c.id, fields })) return // it says why, and what was typed is still here
       say(t('edit.saved', { name: name.trim() || c.display }), () => void ask('edit', { id: c.id, fields: before }))
@@ -91,8 +92,8 @@ export default function Edit({ now, onClose }: { now: Contact; onClose: () => vo
         </fieldset>
         {ways.length > 0 && <ul class="card list">{ways.map(([field]) => <Kept key={field} field={field} off={off.includes(field)} onToggle={() => toggle(field)} />)}</ul>}
         <label class="field"><span>{t('edit.more')}</span>
-          <input value={more} placeholder="+34 600 000 000" autocomplete="off" autocapitalize="off" aria-invalid={wrong} aria-describedby={wrong ? 'edit-wrong' : undefined} onInput={e => { setMore(e.currentTarget.value); setWrong(false) }} /></label>
-        {wrong && <p id="edit-wrong" class="small wrong" role="alert">{t('reach.wrong')}</p>}
+          <input value={more} placeholder="+34 600 000 000" autocomplete="off" autocapitalize="off" aria-invalid={wrong !== ''} aria-describedby={wrong ? 'edit-wrong' : undefined} onInput={e => { setMore(e.currentTarget.value); setWrong('') }} /></label>
+        {wrong && <p id="edit-wrong" class="small wrong" role="alert">{t(wrong)}</p>}
         <label class="field"><span>{t('add.note')}</span><textarea value={note} onInput={e => setNote(e.currentTarget.value)} /></label>
         {words.length > 0 && <ul class="card list">{words.map(word => <Kept key={word} field={`tag/${word}`} off={off.includes(`tag/${word}`)} onToggle={() => toggle(`tag/${word}`)} />)}</ul>}
         <label class="field"><span>{t('edit.tag')}</span><input value={tag} onInput={e => setTag(e.currentTarget.value)} autocomplete="off" /></label>
