@@ -2,7 +2,7 @@
 // cheered, a team for who sponsors one, and a member who wants to be seen by nobody.
 import path from 'node:path'
 import axe from 'axe-core'
-import { admin, atDesk, base, code, field, join, kill, must, play, profile, run, safe, serve, shot, soon, tmp } from './lib.mjs'
+import { admin, atDesk, base, code, field, home, join, kill, must, play, profile, run, safe, serve, shot, soon, tmp } from './lib.mjs'
 
 await play(async () => {
   const { company, member } = await field()
@@ -13,7 +13,7 @@ await play(async () => {
     const at = (...args) => run('device', '--data', path.join(tmp, id), ...args)
     people[name] = at
     at('join', base, code(id))
-    at('profile', `name=${name}`, 'zone=Europe/Madrid')
+    at('profile', `name=${name}`, `zone=${home}`)
     at('goal', 'share', '1')
     for (let i = 0; i < shares; i++) at('done', 'share')
     at('done', 'learn', String(minutes))

@@ -25,6 +25,10 @@ export const run = (...args) => execFileSync(trio, args, { encoding: 'utf8', std
 export const admin = (...args) => run('admin', '--data', data, ...args)
 /** atDesk is a command on the member's other device, a native one. */
 export const atDesk = (...args) => run('device', '--data', desk, ...args)
+/** home is where the member lives and the phones are: a zone where it is some time after eleven now, so that no test meets quiet hours or
+ * the end of a day by the hour at which it is played. today is the date there, as is any day before. */
+export const home = (h => `Etc/GMT${h < 0 ? '' : '+'}${h}`)(new Date().getUTCHours() - 11) // the signs are those of old Unix
+export const today = (ago = 0) => new Date(Date.now() - ago * 86_400_000).toLocaleDateString('en-CA', { timeZone: home, year: 'numeric', month: '2-digit', day: '2-digit' })
 const port = await new Promise(done => { const s = createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => done(port)) }) })
 export const base = `http://localhost:${port}`
 let server
@@ -52,9 +56,8 @@ function vcards(n) {
 }
 
 function orders() {
-  const ago = days => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10)
   return 'Customer,Phone,Date,Amount\n' + [['Joanna Reyes', '+34622000001', [105, 74, 43]], ['Pablo Iglesias', '+34622000002', [4]], ['Mercedes Vidal', '+34622000003', [95, 64, 33, 2]], ['Grace Boateng', '+34622000004', [200, 160, 120]]]
-    .flatMap(([name, phone, days]) => days.map(d => `${name},${phone},${ago(d)},64.50\n`)).join('')
+    .flatMap(([name, phone, days]) => days.map(d => `${name},${phone},${today(d)},64.50\n`)).join('')
 }
 
 /** field starts a server with a company and Maya, whose book of people and orders a native device brought in, and returns her ids. */
@@ -68,7 +71,7 @@ export async function field() {
   for (const [name, number] of [['Tom Okafor', '+34611000001'], ['Lucía Fernández Ortega', '+34611000002'], ['Kofi Annan Boateng', '+34611000003']]) atDesk('add', name, number)
   writeFileSync(path.join(tmp, 'orders.csv'), orders())
   atDesk('import', path.join(tmp, 'orders.csv'))
-  atDesk('profile', 'name=Maya', 'zone=Europe/Madrid')
+  atDesk('profile', 'name=Maya', `zone=${home}`)
   atDesk('goal', 'outreach', '3')
   atDesk('goal', 'followup', '5')
   atDesk('sync')
@@ -86,7 +89,7 @@ const refused = new Set() // what the page's policy stopped
 /** profile is a browser of its own: a phone, unless it is given another size. more are arguments of the browser's. */
 export async function profile(name, viewport = { width: 390, height: 844 }, ...more) {
   const c = await browsers.launchPersistentContext(path.join(tmp, name), {
-    executablePath: await chromium.executablePath(), args: ['--no-sandbox', ...more], headless: true, viewport, deviceScaleFactor: 2, locale: 'en-GB',
+    executablePath: await chromium.executablePath(), args: ['--no-sandbox', ...more], headless: true, viewport, deviceScaleFactor: 2, locale: 'en-GB', timezoneId: home,
   })
   open.push(c)
   c.on('request', r => { if (!ours.has(new URL(r.url()).origin) && !/^(data|blob|about):/.test(r.url())) foreign.add(r.url()) })

@@ -3,12 +3,12 @@
 // while something is half-written.
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { admin, app, base, code, field, join, kill, must, play, profile, run, safe, serve, shot, soon, three, timed, tmp, told } from './lib.mjs'
+import { admin, app, base, code, field, home, join, kill, must, play, profile, run, safe, serve, shot, soon, three, timed, tmp, today, told } from './lib.mjs'
 
 const open = (page, where) => page.evaluate(h => { location.hash = h }, `#/${where}`)
 const theme = (page, name) => page.evaluate(t => { document.documentElement.dataset.theme = t }, name)
 /** clock is the time in so many minutes, at the member's home. */
-const clock = minutes => new Date(Date.now() + minutes * 60_000).toLocaleTimeString('en-GB', { timeZone: 'Europe/Madrid', hour: '2-digit', minute: '2-digit' })
+const clock = minutes => new Date(Date.now() + minutes * 60_000).toLocaleTimeString('en-GB', { timeZone: home, hour: '2-digit', minute: '2-digit' })
 /** quiet sets the member's quiet hours, in minutes from now. */
 const quiet = (page, from, until) => told(page, 'setProfile', { key: 'quiet', value: `${clock(from)}-${clock(until)}` })
 /** everywhere keeps pictures of what is on the screen in each theme, on a phone and on a desk. */
@@ -122,7 +122,7 @@ await play(async () => {
   const system = await profile('system')
   await join(system, member)
   const [lucia] = await told(system, 'contacts', { search: 'lucía fernández ortega 611000002' })
-  await told(system, 'log', { entry: { kind: 'webinar.registered', contact: lucia.id, evidence: 'E3', due: new Date().toISOString().slice(0, 10) } })
+  await told(system, 'log', { entry: { kind: 'webinar.registered', contact: lucia.id, evidence: 'E3', due: today() } })
   await phone.locator('.news').waitFor()
   await soon(async () => /Lucía/.test(await phone.locator('.news').textContent()) && await phone.locator('.news').count() === 1, async () => `what a system saw is on top, with a step: ${await phone.locator('.news').textContent()}`)
   await everywhere(phone, 'news')
@@ -152,9 +152,7 @@ await play(async () => {
     await phone.locator('dialog .button.main').click()
     await phone.waitForFunction(() => !location.hash.includes('add'))
   }
-  const evening = new Date()
-  evening.setHours(20, 30)
-  await phone.clock.setFixedTime(evening)
+  await phone.clock.setFixedTime(Date.now() + 9 * 3_600_000) // it was eleven
   await phone.reload()
   await phone.locator('.note', { hasText: 'You met' }).waitFor()
   const met = Number(/\d+/.exec(await phone.locator('.note').textContent())[0])

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import axe from 'axe-core'
 import { encode } from 'uqr'
-import { atDesk, base, data, field, join, must, people, play, profile, run, tmp, told } from './lib.mjs'
+import { atDesk, base, data, field, join, must, people, play, profile, run, tmp, today, told } from './lib.mjs'
 
 const source = readFileSync(new URL('../web/src/screens/index.ts', import.meta.url), 'utf8')
 const table = source.slice(source.indexOf('const screens'))
@@ -103,7 +103,7 @@ await play(async () => {
   await phone.locator('.people .row').first().waitFor()
   const someone = await phone.locator('.people .row', { hasText: '<img' }).first().getAttribute('href').then(h => h.split('/').pop())
   const [nobody] = await told(phone, 'contacts', { search: 'nobody' })
-  await told(phone, 'log', { entry: { kind: 'promise', contact: nobody.id, due: new Date().toISOString().slice(0, 10), evidence: 'E1' } })
+  await told(phone, 'log', { entry: { kind: 'promise', contact: nobody.id, due: today(), evidence: 'E1' } })
   const closeSheet = async () => { await phone.keyboard.press('Escape'); await phone.keyboard.press('Escape'); await phone.waitForFunction(() => !document.querySelector('dialog[open]')); await phone.waitForTimeout(60) }
   await phone.emulateMedia({ reducedMotion: 'reduce' }) // nothing on its way
   const themes = ['light', 'dark', 'sun']
