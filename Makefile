@@ -118,7 +118,7 @@ app: phone
 app-same: phone
 	node clients/phone/pack.mjs clients/phone/dist clients/phone/app check
 
-# The app in a real browser against a real server: every test of clients/phone/test, or those of PLAY.
+# The app in a real browser against a real server: every test of clients/phone/test, or those of PLAY. Two at once, as they mostly wait.
 PHONE_TEST_STAMP = clients/phone/test/node_modules/.stamp
 PEOPLE = 700
 PLAY = $(filter-out lib,$(basename $(notdir $(wildcard clients/phone/test/*.mjs))))
@@ -127,7 +127,8 @@ screens: $(if $(HAVE_NODE),app-same test-phone)
 	$(if $(HAVE_NODE),,@$(call WITHOUT,"no Node.js: the app of phones is not played in a browser"))
 
 test-phone: build phone $(PHONE_TEST_STAMP)
-	@cd clients/phone/test && for play in $(PLAY); do echo "$$play"; node $$play.mjs $(CURDIR)/bin/trio ../dist $(PEOPLE) || exit 1; done
+	@cd clients/phone/test && printf '%s\n' $(PLAY) | xargs -P 2 -I{} sh -c \
+		'bad=0; said=$$(node {}.mjs $(CURDIR)/bin/trio ../dist $(PEOPLE) 2>&1) || bad=255; printf "%s\n%s\n" {} "$$said"; exit $$bad'
 
 # What the app takes in a real browser, beside what it may take: with 5,000 contacts, or PEOPLE; RUNS=9 for more of each, ONLY=reload
 # for a part. The app is the one that the program carries, packed. As root the browser is capped by a cgroup too.

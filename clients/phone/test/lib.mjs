@@ -173,7 +173,7 @@ export async function play(test) {
     process.exitCode = 1
     for (const [i, c] of open.entries()) for (const p of c.pages()) {
       for (const said of await p.locator('dialog[open], [role=alert]').allInnerTexts().catch(() => [])) console.error(`  ${i} says: ${said.replace(/\s+/g, ' ')}`)
-      await p.screenshot({ path: path.join(tmpdir(), `trio-phone-failed-${i}.png`) }).catch(() => {})
+      await p.screenshot({ path: path.join(tmpdir(), `trio-phone-failed-${path.basename(process.argv[1], '.mjs')}-${i}.png`) }).catch(() => {})
     }
   } finally {
     for (const c of open) await c.close().catch(() => {})
