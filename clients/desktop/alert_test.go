@@ -19,6 +19,7 @@ func TestWhatIsDueNowStandsOnTop(t *testing.T) {
 	ctx := t.Context()
 	s := newSite(t)
 	s.ok(cmd("join", s.url, s.newDevice(s.member)))
+	s.ok(cmd("profile", homeAt(12))) // nothing is told at night
 	s.ok(cmd("add", "Priya", "Raman", "+34612345678"))
 	s.ok(cmd("sync"))
 	first, second := s.dir, filepath.Join(t.TempDir(), "second")

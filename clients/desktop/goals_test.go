@@ -166,15 +166,22 @@ func TestDeviceRest(t *testing.T) {
 	}
 }
 
+// homeAt is a home in whose zone it is that hour now.
+func homeAt(hour int) string {
+	east := hour - time.Now().UTC().Hour()
+	if east > 14 {
+		east -= 24
+	} else if east < -12 {
+		east += 24
+	}
+	return fmt.Sprintf("zone=Etc/GMT%+d", -east) // its signs are those of old Unix
+}
+
 // TestR36DeviceNudge: at six in the evening, with a goal that is open, top or goals says what is left, once on all devices.
 func TestR36DeviceNudge(t *testing.T) {
 	s := newSite(t)
 	s.ok(cmd("join", s.url, s.newDevice(s.member)))
-	east := 18 - time.Now().UTC().Hour()
-	if east > 14 {
-		east -= 24
-	}
-	s.ok(cmd("profile", fmt.Sprintf("zone=Etc/GMT%+d", -east))) // its signs are those of old Unix
+	s.ok(cmd("profile", homeAt(18)))
 	s.ok(cmd("goals"), "no goals yet")
 	const nudge = "→ shares: 2 to go today, there is time until 21:00"
 	s.ok(cmd("goal", "share", "2"), nudge)
