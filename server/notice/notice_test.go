@@ -69,11 +69,13 @@ func newWorld(t testing.TB, seed uint64) *world {
 }
 
 func (w *world) open() *store.SQLite {
-	st, err := store.Open(w.Context(), store.Config{Path: w.path, Logger: slog.New(slog.DiscardHandler)})
+	st, err := store.Open(w.Context(), store.Config{Path: w.path, Logger: slog.New(slog.DiscardHandler), Now: w.clock})
 	w.ok(err)
 	w.Cleanup(func() { st.Close() }) //nolint:errcheck // closed before
 	return st
 }
+
+func (w *world) clock() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.now }
 
 func (w *world) ok(err error) {
 	if err != nil {
@@ -88,7 +90,7 @@ func (w *world) service(st *store.SQLite) *Service {
 	s, err := New(Config{
 		Store: st, Subject: "mailto:ops@example.com", Hosts: Hosts{Names: []string{"*"}, Private: true},
 		Log: slog.New(slog.NewTextHandler(&w.log, nil)), Transport: w.push.Transport(), Backoff: time.Millisecond, Tick: time.Hour,
-		Now:       func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.now },
+		Now:       w.clock,
 		Connected: func(m crdt.MemberID, d crdt.DeviceID) bool { return m == w.member && w.online[d] },
 		Count:     func(kind, outcome string) { w.mu.Lock(); w.outcomes[kind+" "+outcome]++; w.mu.Unlock() },
 		Rest:      func(context.Context, time.Duration) error { return nil },

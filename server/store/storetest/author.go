@@ -16,6 +16,8 @@ import (
 // An Author makes changes as a device does: one actor, with a sequence of its own in each document, building on the
 // heads that it has seen. It is for one goroutine at a time.
 type Author struct {
+	Log crdt.DocName // the log that Tap writes to: of November 2026
+
 	member crdt.MemberID
 	device crdt.DeviceID
 	actor  automerge.ActorID
@@ -36,7 +38,7 @@ type view struct {
 func NewAuthor(d store.Device, writer uint32, rnd *rand.Rand) *Author {
 	return &Author{
 		member: d.Member, device: d.ID, actor: crdt.NewActor(d.ID, writer), rnd: rnd,
-		docs: map[crdt.DocName]*view{},
+		docs: map[crdt.DocName]*view{}, Log: "log-2026-11",
 	}
 }
 
@@ -104,7 +106,7 @@ func (a *Author) Tap(n int) store.Item {
 		ops = append(ops, automerge.Op{Key: id.String(), Action: automerge.Put, Value: automerge.Value{Kind: automerge.KindString, Str: body}})
 		feed = append(feed, store.FeedRecord{Entry: id, Member: a.member, Device: a.device, Body: public})
 	}
-	it := a.Write("log-2026-11", ops)
+	it := a.Write(a.Log, ops)
 	it.Feed = feed
 	return it
 }
