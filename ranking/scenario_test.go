@@ -762,3 +762,32 @@ func TestWordsAfterSilenceAreTrue(t *testing.T) {
 		}
 	}
 }
+
+// Which words go first is learnt, so none that may be the first on the day itself speak of a try, or of days, that were not.
+func TestFirstWordsAreTrueWhicheverGoFirst(t *testing.T) {
+	pb := DefaultPlaybook()
+	for name, p := range map[string]*person{
+		"form":        someone(1, Prospect, d0).with(Event{Kind: EventForm, Day: d0}),
+		"captured":    someone(2, Prospect, d0).with(),
+		"first order": someone(3, Customer, d0).with(ordered(d0)...),
+		"attended":    someone(4, Prospect, d0-9).with(Event{Kind: EventAttended, Day: d0}),
+		"watched":     someone(5, Prospect, d0-9).with(Event{Kind: EventWatched, Day: d0}),
+	} {
+		said := 0
+		pb.Steps(d0, &p.Facts, func(s *Step) bool {
+			for _, lang := range []string{"en", "es"} {
+				words := pb.Wording(s.Trigger, s.Channel, s.Content, lang, "Ana", "Rosa", 0)
+				said++
+				for _, w := range []string{"tried", "while ago", "first days", "once more", "Intenté", "hace unos días", "primeros días", "otra vez."} {
+					if strings.Contains(words, w) {
+						t.Errorf("%s, on its day: %q", name, words)
+					}
+				}
+			}
+			return true
+		})
+		if said == 0 {
+			t.Errorf("%s: nothing is said", name)
+		}
+	}
+}

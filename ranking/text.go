@@ -218,8 +218,8 @@ var defaultWords = [NumTriggers]ruleWords{
 			},
 			{
 				write: phrase{
-					"I tried to reach you and I don't want to crowd you. Is text easier, or is there a better time to talk?",
-					"Intenté hablar contigo y no quiero molestarte. ¿Prefieres por mensaje o hay un mejor momento para hablar?",
+					"I don't want to crowd you, so you choose: is text easier, or is there a good time to talk?",
+					"No quiero molestarte, así que tú eliges: ¿prefieres por mensaje o hay un buen momento para hablar?",
 				},
 				say: phrase{
 					"Did I catch you at a good moment? I just wanted to say hello and answer any questions.",
@@ -586,12 +586,12 @@ var defaultWords = [NumTriggers]ruleWords{
 			},
 			{
 				write: phrase{
-					"How are the first days going? Any question is welcome.",
-					"¿Qué tal los primeros días? Cualquier pregunta es bienvenida.",
+					"Is there anything you'd like to know to get started with your order? Any question is welcome.",
+					"¿Hay algo que quieras saber para empezar con tu pedido? Cualquier pregunta es bienvenida.",
 				},
 				say: phrase{
-					"How have the first days been? I'm glad to help with anything.",
-					"¿Qué tal los primeros días? Con gusto te ayudo en lo que sea.",
+					"I'd like to help you get started with your order. What would you like to know?",
+					"Me gustaría ayudarte a empezar con tu pedido. ¿Qué te gustaría saber?",
 				},
 			},
 		},
@@ -880,8 +880,8 @@ var defaultWords = [NumTriggers]ruleWords{
 }
 
 // In the sentences of reasons, {0} {1} {2} stand for an argument as a number, {ago} for the first argument as "today",
-// "yesterday", "5 days ago", {ago1} for the second, {days} and {days1} for "1 day", "5 days", {by} for a
-// channel ("calls"), {way} for it too ("by phone").
+// "yesterday", "5 days ago", {ago1} for the second, {in1} for it as "tomorrow", "in 5 days", {days} and {days1} for "1 day",
+// "5 days", {by} for a channel ("calls"), {way} for it too ("by phone").
 var sentences = [NumReasons]phrase{
 	CapturedAgo:    {"new contact, added {ago}", "contacto nuevo, añadido {ago}"},
 	FormAgo:        {"filled in your form {ago}", "rellenó tu formulario {ago}"},
@@ -897,8 +897,8 @@ var sentences = [NumReasons]phrase{
 	UsualCycle:     {"usually every {days}, last {ago1}", "suele pedir cada {days}, la última vez {ago1}"},
 	CompanyCycle:   {"customers usually reorder after {days}, last order {ago1}", "los clientes suelen repetir a los {days}, último pedido {ago1}"},
 	FirstOrderAgo:  {"first order {ago}", "primer pedido {ago}"},
-	LoyalOrders:    {"ordered on {days}, last {ago1}", "ha pedido en {days}, la última vez {ago1}"},
-	RegisteredAgo:  {"signed up {ago} for a webinar in {days1}", "se apuntó {ago} a un webinar que es dentro de {days1}"},
+	LoyalOrders:    {"ordered on {days}, last {ago1}", "ha pedido en {days} distintos, la última vez {ago1}"},
+	RegisteredAgo:  {"signed up {ago} for a webinar {in1}", "se apuntó {ago} a un webinar que es {in1}"},
 	WebinarToday:   {"signed up for the webinar, which is today", "se apuntó al webinar, que es hoy"},
 	JoinedAgo:      {"joined the webinar {ago}", "entró al webinar {ago}"},
 	VisitedAgo:     {"was on your website {ago}", "estuvo en tu página {ago}"},
@@ -922,11 +922,12 @@ var sentences = [NumReasons]phrase{
 }
 
 // Sentences that depend on an argument: PromisedAgo of today, NeverContacted of an imported contact, CompanyCycle of a customer whose few
-// own gaps have moved the company's cycle.
+// own gaps have moved the company's cycle, LoyalOrders of a single day.
 var (
-	dueToday   = phrase{"you promised to get back today", "quedaste en hablar hoy"}
-	imported   = phrase{"in your book, not yet contacted", "en tu agenda, todavía sin contactar"}
-	mixedCycle = phrase{
+	orderedOnce = phrase{"ordered once, {ago1}", "ha pedido una vez, {ago1}"}
+	dueToday    = phrase{"you promised to get back today", "quedaste en hablar hoy"}
+	imported    = phrase{"in your book, not yet contacted", "en tu agenda, todavía sin contactar"}
+	mixedCycle  = phrase{
 		"customers with orders like these usually reorder after {days}, last order {ago1}",
 		"los clientes con pedidos así suelen repetir a los {days}, último pedido {ago1}",
 	}
@@ -969,6 +970,8 @@ func (pb *Playbook) Sentence(r Reason, lang string) string {
 		s = imported[l]
 	case r.Code == CompanyCycle && r.Args[2] != 0:
 		s = mixedCycle[l]
+	case r.Code == LoyalOrders && r.Args[0] == 1:
+		s = orderedOnce[l]
 	}
 	if !strings.Contains(s, "{") {
 		return s
@@ -981,7 +984,7 @@ func (pb *Playbook) Sentence(r Reason, lang string) string {
 		"{0}", strconv.FormatInt(r.Args[0], 10),
 		"{1}", strconv.FormatInt(r.Args[1], 10),
 		"{2}", strconv.FormatInt(r.Args[2], 10),
-		"{ago}", ago(r.Args[0], l), "{ago1}", ago(r.Args[1], l),
+		"{ago}", ago(r.Args[0], l), "{ago1}", ago(r.Args[1], l), "{in1}", until(r.Args[1], l),
 		"{days}", days(r.Args[0], l), "{days1}", days(r.Args[1], l),
 		"{by}", by, "{way}", way,
 	).Replace(s)
@@ -1005,5 +1008,17 @@ func ago(n int64, l int) string {
 		return "hace " + days(n, l)
 	default:
 		return days(n, l) + " ago"
+	}
+}
+
+// until says when a day is that lies so many days ahead.
+func until(n int64, l int) string {
+	switch {
+	case n == 1:
+		return phrase{"tomorrow", "mañana"}[l]
+	case l == 1:
+		return "dentro de " + days(n, l)
+	default:
+		return "in " + days(n, l)
 	}
 }

@@ -135,6 +135,20 @@ func TestEveryCodeIsSaid(t *testing.T) {
 			}
 		}
 	}
+	// A day to come has its name, and one order is no habit of so many days.
+	for lang, want := range map[string][4]string{
+		"en": {"signed up yesterday for a webinar tomorrow", "signed up yesterday for a webinar in 2 days", "ordered once, yesterday", "ordered on 4 days, last yesterday"},
+		"es": {"se apuntó ayer a un webinar que es mañana", "se apuntó ayer a un webinar que es dentro de 2 días", "ha pedido una vez, ayer", "ha pedido en 4 días distintos, la última vez ayer"},
+	} {
+		for i, r := range []Reason{
+			{Code: RegisteredAgo, Args: [3]int64{1, 1}}, {Code: RegisteredAgo, Args: [3]int64{1, 2}},
+			{Code: LoyalOrders, Args: [3]int64{1, 1}}, {Code: LoyalOrders, Args: [3]int64{4, 1}},
+		} {
+			if got := pb.Sentence(r, lang); got != want[i] {
+				t.Errorf("%q, want %q", got, want[i])
+			}
+		}
+	}
 	// Whoever was never contacted is not caught up with.
 	if got := pb.Step(Nurture, Text, "en", "Mia"); got != "Text Mia just to say hello" {
 		t.Error(got)
