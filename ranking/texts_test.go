@@ -141,8 +141,10 @@ func TestEveryCodeIsSaid(t *testing.T) {
 		"es": {"se apuntó ayer a un webinar que es mañana", "se apuntó ayer a un webinar que es dentro de 2 días", "ha pedido una vez, ayer", "ha pedido en 4 días distintos, la última vez ayer"},
 	} {
 		for i, r := range []Reason{
-			{Code: RegisteredAgo, Args: [3]int64{1, 1}}, {Code: RegisteredAgo, Args: [3]int64{1, 2}},
-			{Code: LoyalOrders, Args: [3]int64{1, 1}}, {Code: LoyalOrders, Args: [3]int64{4, 1}},
+			{Code: RegisteredAgo, Args: [3]int64{1, 1}},
+			{Code: RegisteredAgo, Args: [3]int64{1, 2}},
+			{Code: LoyalOrders, Args: [3]int64{1, 1}},
+			{Code: LoyalOrders, Args: [3]int64{4, 1}},
 		} {
 			if got := pb.Sentence(r, lang); got != want[i] {
 				t.Errorf("%q, want %q", got, want[i])

@@ -64,7 +64,7 @@ func (c *checker) twice(path, name string) {
 }
 
 func (c *checker) languages(d *Doc) {
-	if len(d.Languages) == 0 {
+	if len(d.Languages) == 0 || !c.sound("languages") || !c.sound("drafts") {
 		return // that was said
 	}
 	all := d.languages()

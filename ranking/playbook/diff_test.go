@@ -141,6 +141,9 @@ func TestWarningsAreOfWhatMayNotBeMeant(t *testing.T) {
 		{"a reason of another trigger", "triggers.new_lead.contents[3].reason: it is never said: this trigger does not open for \"quiet_days\"", func(d *Doc) {
 			d.Ranking.Rules[ranking.NewLead].Contents[3].For = ranking.QuietDays
 		}},
+		{"worth nothing", "triggers.refill_due.value_cents: it is never suggested: a success is worth 49 cents, and a step has to bring 40 beyond its cost of 10", func(d *Doc) {
+			d.Ranking.Rules[ranking.RefillDue].Value = 49
+		}},
 		{"nothing to share", "pieces: none may be shared", func(d *Doc) {
 			for i := range d.Pieces {
 				d.Pieces[i].Share = false

@@ -68,8 +68,15 @@ func (r *reader) document(value func()) {
 	if len(r.b) >= 3 && string(r.b[:3]) == "\xef\xbb\xbf" {
 		r.i = 3
 	}
-	if r.peek() == 0 && r.i == len(r.b) {
+	c, at := r.peek(), r.i
+	word := r.bare()
+	r.i = at
+	switch {
+	case c == 0 && at == len(r.b):
 		r.broken("the file is empty", "begin with what trio playbook default prints")
+		return
+	case strings.IndexByte("{[\"-", c) < 0 && !digit(c) && word != "null" && word != "true" && word != "false":
+		r.stray("the file is no playbook: it does not begin with {", "save it as plain text, in the form that trio playbook default prints")
 		return
 	}
 	value()
@@ -118,12 +125,30 @@ func (r *reader) more(end byte, first bool) bool {
 	}
 	comma := r.i
 	r.i++
-	if r.peek() == end {
+	switch r.peek() {
+	case end:
 		r.i = comma
 		r.broken("a comma stands before the end", "take this comma out: none comes after the last item")
 		return false
+	case ',':
+		r.broken("a comma follows another", "take one of the two out")
+		return false
 	}
 	return true
+}
+
+// stray notes that something stands where it cannot.
+//
+//go:noinline
+func (r *reader) stray(reason, remedy string) {
+	begins := func(s string) bool { return strings.HasPrefix(string(r.b[r.i:min(r.i+4, len(r.b))]), s) }
+	switch {
+	case begins("//") || begins("/*") || begins("#"):
+		reason, remedy = "a comment cannot stand here", "write your remark as a \"note\" field of an object"
+	case begins("\u00a0") || begins("\u202f") || begins("\u200b") || begins("\ufeff"):
+		reason, remedy = "a space stands here that is no plain one", "write a plain space: some programs put others in"
+	}
+	r.broken(reason, remedy)
 }
 
 //go:noinline
@@ -162,7 +187,7 @@ func (r *reader) quoted() (raw []byte, escaped, ok bool) {
 		return nil, false, false
 	}
 	if r.peek() != '"' {
-		r.broken("a name in quotation marks is missing here", "write \"name\": value, with straight quotation marks")
+		r.stray("a name in quotation marks is missing here", "write \"name\": value, with straight quotation marks")
 		return nil, false, false
 	}
 	start := r.i + 1
@@ -177,9 +202,12 @@ func (r *reader) quoted() (raw []byte, escaped, ok bool) {
 			}
 			r.i++
 			return raw, escaped, true
-		case c < ' ':
+		case c == '\n' || c == '\r':
 			r.i = start - 1
 			r.broken("a text goes on over the end of the line", "close it with a quotation mark")
+			return nil, false, false
+		case c < ' ':
+			r.broken("a tab, or something else that cannot be seen, stands in the text", "write a space in its place")
 			return nil, false, false
 		case c == '\\':
 			_, n := escape(r.b[r.i:])
@@ -333,10 +361,12 @@ func (r *reader) scalar() string {
 		r.broken(word+" is written in lower case", "write true, false or null")
 	case digitish(word):
 		r.broken("the number "+clip(word)+" is not written as numbers are here", "write digits alone, with - before a negative number, no zeros in front")
-	case strings.HasPrefix(string(r.b[at:min(at+2, len(r.b))]), "//") || strings.HasPrefix(string(r.b[at:min(at+2, len(r.b))]), "/*"):
-		r.broken("a comment cannot stand here", "write your remark as a \"note\" field of an object")
 	default:
-		r.broken("here a value is missing", "write a number, a text in quotation marks, true, false, [ … ] or { … }")
+		reason := "here a value is missing"
+		if word != "" {
+			reason = clip(word) + " is no value"
+		}
+		r.stray(reason, "write a number, a text in straight quotation marks, true, false, [ … ] or { … }")
 	}
 	return ""
 }
@@ -429,6 +459,8 @@ func (r *reader) other(in *inside, body func()) {
 	if near := nearest(in.key, names.names); near != "" {
 		remedy = "did you mean \"" + near + "\"?"
 		in.meant |= 1 << slices.Index(names.names, near)
+	} else if string(r.path) == "triggers" {
+		remedy = "a trigger of your own is \"own1\" to \"own8\": its \"label\" is the name that people read"
 	} else if len(names.names) > 0 && len(names.names) <= 12 {
 		remedy = "what may stand here: " + strings.Join(names.names, ", ")
 	}
@@ -511,7 +543,11 @@ func (r *reader) integer(p *int64, lo, hi int64) {
 	}
 	c := r.peek()
 	if c == '"' || c == '{' || c == '[' || c == 't' || c == 'f' || c == 'n' {
-		r.unfit("a whole number", "write a whole number from "+number(lo)+" to "+number(hi)+", without quotation marks")
+		what := "a whole number from " + number(lo) + " to " + number(hi)
+		if lo == hi {
+			what = number(lo)
+		}
+		r.unfit("a whole number", "write "+what+", without quotation marks")
 		return
 	}
 	at := r.i
@@ -585,7 +621,11 @@ func (r *reader) str(p *string, k *kind) {
 		reason = k.ok(s)
 	}
 	if reason != "" {
-		r.wrong(at, "\""+clip(s)+"\" "+reason, "write "+k.what)
+		remedy := "write " + k.what
+		if low := strings.ToLower(s); low != s && k.ok(low) == "" {
+			remedy = "did you mean \"" + clip(low) + "\"?"
+		}
+		r.wrong(at, "\""+clip(s)+"\" "+reason, remedy)
 		return
 	}
 	*p = s
@@ -694,6 +734,11 @@ func (r *reader) phrase(p *ranking.Texts, k *textKind, at int, lang string) {
 		return
 	}
 	if what := language(lang); what != "" {
+		if c := r.peek(); c != '"' {
+			r.i = at
+			r.broken("\""+clip(lang)+"\" stands among the languages of a text", "close the text that stands above with }")
+			return
+		}
 		r.skip()
 		if !r.stopped {
 			r.wrong(at, "\""+clip(lang)+"\" "+what, "write "+langKind.what)

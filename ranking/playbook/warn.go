@@ -78,6 +78,15 @@ func (d *Doc) Warnings() (all []Warning) {
 				warn(at(path+".contents", i)+".reason", "it is never said: this trigger does not open for \""+why.String()+"\"")
 			}
 		}
+		cheapest := int64(-1)
+		for ch := range ranking.NumChannels {
+			if cost := d.Ranking.Cost[ch]; r.Channels>>ch&1 == 1 && (cheapest < 0 || cost < cheapest) {
+				cheapest = cost
+			}
+		}
+		if least := d.Ranking.MinEV + cheapest; t != ranking.PromisedFollow && !r.Automate && r.Value < least {
+			warn(path+".value_cents", "it is never suggested: a success is worth "+number(r.Value)+" cents, and a step has to bring "+number(d.Ranking.MinEV)+" beyond its cost of "+number(cheapest))
+		}
 		switch {
 		case silent != "":
 			warn(path+".contents", "no wording suits each opening for \""+silent+"\": at some the trigger is silent")

@@ -28,6 +28,9 @@ var wrongs = []struct {
 	{"a note twice", `"version": 1`, `"note": "a", "note": "b", "version": 1`, `"note": "b"`, `"note" is there twice`, `keep one`, false},
 	{"a note that is no text", `"version": 1`, `"note": 7, "version": 1`, `7`, `a number, where a text belongs`, `quotation marks`, true},
 	{"a field that is missing", `"version": 1,`, ``, `{`, `"version" is missing`, `add "version"`, true},
+	{"a trigger with a name of one's own", `"triggers": {`, `"triggers": {"birthday": {"mode": "suggest"},`, `"birthday"`, `"birthday" is not known here`, `"own1" to "own8"`, true},
+	{"a language in capitals", `["en", "es"]`, `["EN", "es"]`, `"EN"`, `"EN" is no language tag`, `did you mean "en"?`, true},
+	{"the form in quotation marks", `"format": 1`, `"format": "1"`, `"1"`, `a text, where a whole number belongs`, `write 1, without quotation marks`, true},
 	{"a newer form", `"format": 1`, `"format": 2`, `2`, `format: 2 is above 1`, `write 1: a higher one takes a newer trio`, true},
 	{"a board of no metric", `"version": 1`, `"version": 1, "boards": {"metrics": ["cals"]}`, `"cals"`, `"cals" is no metric of goals.metrics`, `did you mean "calls"?`, false},
 	{"a board twice", `"version": 1`, `"version": 1, "boards": {"metrics": ["goal-days", "calls", "goal-days"]}`, `"goal-days"]`, `"goal-days" is there twice`, `keep one`, false},
@@ -133,6 +136,14 @@ var wrongs = []struct {
 
 	// JSON itself
 	{"a comma too many", `"en", "es"]`, `"en", "es",]`, `,]`, `a comma stands before the end`, `take this comma out`, false},
+	{"two commas", `"rest_days": 3,`, `"rest_days": 3,,`, `,`, `a comma follows another`, `take one of the two out`, false},
+	{"NaN", `"rest_days": 3`, `"rest_days": NaN`, `NaN`, `NaN is no value`, `write a number`, false},
+	{"a text without quotation marks", `"First playbook"`, `First playbook`, `First`, `First is no value`, `straight quotation marks`, false},
+	{"a comment before a name", `"version": 1,`, "// the first\n\"version\": 1,", `// the`, `a comment cannot stand here`, `"note"`, false},
+	{"a comment of another kind", `"version": 1,`, "# the first\n\"version\": 1,", `# the`, `a comment cannot stand here`, `"note"`, false},
+	{"a space that holds words together", `"rest_days": 3`, "\"rest_days\":\u00a03", "\u00a03", `no plain one`, `plain space`, false},
+	{"a tab in a text", `"First playbook"`, "\"First\tplaybook\"", "\tplaybook", `a tab, or something else that cannot be seen`, `a space in its place`, false},
+	{"a text that is not closed by its brace", `"es": "Un contacto nuevo"},`, `"es": "Un contacto nuevo",`, `"purpose"`, `"purpose" stands among the languages of a text`, `close the text that stands above`, false},
 	{"a comma missing", `"version": 1,`, `"version": 1`, `"name"`, `a comma is missing before this`, `put a comma`, false},
 	{"a colon missing", `"version": 1,`, `"version" 1,`, `1,`, `a colon is missing`, `"name": value`, false},
 	{"a name without quotation marks", `"version": 1,`, `version: 1,`, `version`, `a name in quotation marks is missing`, `quotation marks`, false},
@@ -260,10 +271,12 @@ func TestWhatIsNoPlaybookAtAll(t *testing.T) {
 		`{"x": ` + deep:       `this is nested too deep`,
 		`{"version": ` + deep: `this is nested too deep`,
 		`{"note": "` + strings.Repeat("a", MaxBytes) + `"}`: `more than 1048576`,
-		"\xff\xfe{\x00}\x00": `1:1: the file is UTF-16`,
-		"\xfe\xff\x00{\x00}": `1:1: the file is UTF-16`,
-		"{\x00}\x00":         `1:1: the file is UTF-16`,
-		"PK\x03\x04":         `here a value is missing`,
+		"\xff\xfe{\x00}\x00":    `1:1: the file is UTF-16`,
+		"\xfe\xff\x00{\x00}":    `1:1: the file is UTF-16`,
+		"{\x00}\x00":            `1:1: the file is UTF-16`,
+		"PK\x03\x04":            `1:1: the file is no playbook`,
+		"format: 1\nversion: 1": `1:1: the file is no playbook`,
+		"// mine\n{}":           `1:1: a comment cannot stand here`,
 	} {
 		_, err := Parse([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {
