@@ -139,7 +139,7 @@ func firstDays() Newcomer {
 				"Most people need more than one conversation. Learn how the second one begins.", "La mayoría necesita más de una conversación. Aprende cómo empieza la segunda."),
 			do(9, "followup", "", "Keep one promise", "Cumple una promesa",
 				"Did you say that you would send something, or call again? Do it today.", "¿Dijiste que mandarías algo o que volverías a llamar? Hazlo hoy."),
-			do(10, "outreach", "", "Greet somebody you have not seen in a year", "Saluda a alguien que no ves hace un año",
+			do(10, "outreach", "", "Greet somebody you have not seen in a year", "Saluda a alguien a quien no ves hace un año",
 				"No product, no business: just the person. You will hear what is going on in their life.", "Sin producto ni negocio: solo la persona. Sabrás qué está pasando en su vida."),
 			learn(11, "listening", "Ask twice, tell once", "Pregunta dos veces, cuenta una",
 				"Choose two questions that feel like you, and try them in your next conversation.", "Elige dos preguntas que suenen a ti y pruébalas en tu próxima conversación."),
