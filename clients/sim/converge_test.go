@@ -288,6 +288,7 @@ func (w *world) held() bool {
 
 func (w *world) tap(d *device, n int) {
 	pick := func() crdt.ContactID { return w.people[w.rng.IntN(len(w.people))] }
+	away := func(err error) bool { return err != nil && strings.Contains(err.Error(), "it may have been deleted") }
 	known := func(c crdt.ContactID) bool { _, err := d.r.Contact(w.ctx, c); return err == nil }
 	what := w.rng.IntN(10)
 	if len(w.people) == 0 {
@@ -308,7 +309,7 @@ func (w *world) tap(d *device, n int) {
 		}
 		f := replica.Fields{}
 		for range 1 + w.rng.IntN(3) {
-			switch w.rng.IntN(6) {
+			switch w.rng.IntN(9) {
 			case 0:
 				f[crdt.FieldName] = fmt.Sprintf("Name %d", w.rng.IntN(1000))
 			case 1:
@@ -321,9 +322,20 @@ func (w *world) tap(d *device, n int) {
 				f[crdt.FieldHousehold] = pick().String()
 			case 5:
 				f[crdt.FieldMergedInto] = []string{pick().String(), ""}[w.rng.IntN(2)]
+			case 6:
+				f[crdt.FieldDeleted] = []string{"yes", ""}[w.rng.IntN(2)]
+			case 7:
+				f[crdt.FieldConsent] = []string{"given", "opted-out", ""}[w.rng.IntN(3)]
+			case 8:
+				f[crdt.FieldSnooze] = []string{w.now.AddDate(0, 0, w.rng.IntN(3)).Format(time.DateOnly), ""}[w.rng.IntN(2)]
 			}
 		}
-		w.must(d.r.EditContact(w.ctx, c, f))
+		err := d.r.EditContact(w.ctx, c, f)
+		if away(err) { // it can be brought back
+			f = replica.Fields{crdt.FieldDeleted: ""}
+			err = d.r.EditContact(w.ctx, c, f)
+		}
+		w.must(err)
 		w.say("%d: edit %s %v", n, c, f)
 	case 5, 6, 7:
 		c := pick()
@@ -348,6 +360,9 @@ func (w *world) tap(d *device, n int) {
 			e.At = midnight.Add(time.Duration(w.rng.IntN(7)-3) * time.Minute).UnixMilli()
 		}
 		id, err := d.r.Log(w.ctx, e)
+		if away(err) {
+			return
+		}
 		w.must(err)
 		w.logged[id] = true
 		w.say("%d: log %s %s", n, e.Kind, id)
