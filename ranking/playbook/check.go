@@ -64,10 +64,11 @@ func (c *checker) twice(path, name string) {
 }
 
 func (c *checker) languages(d *Doc) {
-	if len(d.Languages) == 0 || !c.sound("languages") || !c.sound("drafts") {
+	if len(d.Languages) == 0 {
 		return // that was said
 	}
 	all := d.languages()
+	wrong := has(all, "") // one that is no language: texts may be in the one that was meant
 	for i, lang := range all {
 		path := at("languages", i)
 		if i >= len(d.Languages) {
@@ -79,12 +80,12 @@ func (c *checker) languages(d *Doc) {
 	}
 	w := walker{texts: func(path []byte, t *ranking.Texts, _ *textKind) {
 		for _, ph := range *t {
-			if !has(all, ph.Lang) {
+			if !wrong && !has(all, ph.Lang) {
 				c.wrong(string(path)+"."+ph.Lang, "the playbook is not in \""+ph.Lang+"\"", "add \""+ph.Lang+"\" to \"languages\", or to \"drafts\" until all is translated")
 			}
 		}
 		for _, lang := range d.Languages {
-			if len(*t) > 0 && !speaks(*t, lang) {
+			if len(*t) > 0 && lang != "" && !speaks(*t, lang) {
 				c.wrong(string(path), "the text is missing in \""+lang+"\", a language of the playbook", "add \""+lang+"\": \"…\"; or move \""+lang+"\" from \"languages\" to \"drafts\" until all is translated")
 			}
 		}
