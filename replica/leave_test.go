@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"trio/crdt"
 	"trio/crdt/automerge"
@@ -132,7 +133,7 @@ func gone(t *testing.T, r *replica.Replica) {
 		"name":      func() error { return r.SetProfile(ctx, crdt.ProfileName, "Maya") },
 		"rebuild":   func() error { return r.Rebuild(ctx) },
 	} {
-		if err := call(); !errors.Is(err, replica.ErrLeft) || !strings.Contains(err.Error(), "taken back on 2026-11-20; it is empty") {
+		if err := call(); !errors.Is(err, replica.ErrLeft) || !strings.Contains(err.Error(), "taken back on "+noon.Local().Format(time.DateOnly)+"; it is empty") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

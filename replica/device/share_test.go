@@ -145,7 +145,7 @@ func TestShareCardsAndFiles(t *testing.T) {
 	// Files.
 	for what, wants := range map[string][]string{
 		"people.vcf": {"FN:Ana Torres", "UID:" + ana.ID}, "people.csv": {"Ana Torres,prospect,+34600000001", ",2026-05-18\r\n"},
-		"log.csv": {"2026-05-14,10:00,share,,,,,why-it-works", "promise," + ana.ID + ",Ana Torres"}, "book.json": {`"display":"Ben"`, `"kind":"promise"`},
+		"log.csv": {now.Local().Format("2006-01-02,15:04") + ",share,,,,,why-it-works", "promise," + ana.ID + ",Ana Torres"}, "book.json": {`"display":"Ben"`, `"kind":"promise"`},
 	} {
 		f, err := d.Export(ctx, what)
 		if err != nil || !strings.Contains(f.Name, "2026-05-14") || what == "book.json" && !json.Valid(f.Data) {
