@@ -174,8 +174,8 @@ func (d *Demo) madeUp(ctx context.Context) (member crdt.MemberID, err error) {
 		phone.SetProfile(ctx, crdt.ProfileName, strings.Fields(m.Name)[0]),
 		phone.SetProfile(ctx, crdt.ProfileZone, m.Zone),
 		phone.SetProfile(ctx, crdt.ProfileLanguage, m.Language),
-		phone.SetGoal(ctx, crdt.GoalOutreach, d.Now().Format(time.DateOnly), 5),
-		phone.SetGoal(ctx, crdt.GoalFollowUp, d.Now().Format(time.DateOnly), 5),
+		phone.SetGoal(ctx, crdt.GoalOutreach, phone.Today().String(), 5),
+		phone.SetGoal(ctx, crdt.GoalFollowUp, phone.Today().String(), 5),
 		d.commit(ctx, phone, m),
 	)
 	if err != nil {
@@ -217,7 +217,7 @@ const practised = 42
 
 // commit has a member committed to the goals for as long as the log goes on about them.
 func (d *Demo) commit(ctx context.Context, v *device, m *gen.Member) (err error) {
-	from := d.Now().AddDate(0, 0, -practised).Format(time.DateOnly)
+	from := (v.Today() - practised).String()
 	for _, g := range m.Goals {
 		err = errors.Join(err, v.SetGoal(ctx, g.Dimension, from, int64(g.Count)))
 	}
