@@ -286,6 +286,32 @@ func TestScope(t *testing.T) {
 	}
 }
 
+// TestTooLargeInPieces: whoever sends a body without saying how long it is is told that it is too large when it is, and not only once
+// the body has ended.
+func TestTooLargeInPieces(t *testing.T) {
+	g := NewGuard(GuardConfig{Store: &fake{}, Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics()})
+	s := httptest.NewServer(g.Wrap(Route{Name: "x", Access: Devices, Body: 10}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(r.Body); err != nil {
+			Refuse(w, r, http.StatusRequestEntityTooLarge, "limit", "too large", "send less")
+		}
+	})))
+	defer s.Close()
+	c, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(20 * time.Second)) //nolint:errcheck // the read says it
+	fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n%s\r\n", strings.Repeat("x", 20))
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatalf("no answer while the body goes on: %v", err)
+	}
+	if res.Body.Close(); res.StatusCode != http.StatusRequestEntityTooLarge || !res.Close {
+		t.Errorf("%s, and the connection ends: %v", res.Status, res.Close)
+	}
+}
+
 // TestWatchStore: one look at the store makes all its metrics.
 func TestWatchStore(t *testing.T) {
 	m, looks := NewMetrics(), 0

@@ -185,7 +185,7 @@ func (g *Guard) admit(w *answer, r *http.Request, rt Route, addr netip.Addr) *ht
 		w.Header().Set("Connection", "close") // rather than read it all
 		return limited(http.StatusRequestEntityTooLarge, limitBody, 0, "the request's body is larger than is taken here", "send less")
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, rt.Body)
+	r.Body = http.MaxBytesReader(w.ResponseWriter, r.Body, rt.Body) // by net/http's own writer: only that one answers at once, not when the body has ended
 
 	failed := func(err error) *http.Request {
 		g.log.Error("caller not looked up", "request", RequestID(r.Context()), "err", err)
