@@ -143,6 +143,38 @@ func (h *hall) year(n uint64, daily int) crdt.MemberID {
 	}
 }
 
+// TestOthersHaveRoom: there are rests within a member too, and one that is cut short ends the run with nothing half done.
+func TestOthersHaveRoom(t *testing.T) {
+	h := newHall(t)
+	id := h.year(1, 10)
+	pages := 0
+	for at := uint64(0); ; pages++ {
+		p, err := h.st.Since(t.Context(), id, at, 0, 0)
+		h.ok(err)
+		if p.At.Seq == at {
+			break
+		}
+		at = p.At.Seq
+	}
+	rests, left := 0, pages
+	b := &Boards{Store: h.st, Now: func() time.Time { return h.now }, Rest: func(context.Context, time.Duration) error {
+		if rests++; rests == left {
+			return context.Canceled
+		}
+		return nil
+	}}
+	if r, err := b.Fold(t.Context(), h.tenant); !errors.Is(err, context.Canceled) || r.Folded != 0 || r.Unread != 0 || pages < 2 {
+		t.Fatalf("ended at the last of %d pages: %+v, %v", pages, r, err)
+	}
+	if f, err := h.st.FoldOf(t.Context(), id); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("half of a member is kept: %d bytes, %v", len(f.Data), err)
+	}
+	rests, left = 0, -1
+	if r, err := b.Fold(t.Context(), h.tenant); err != nil || r.Folded != 1 || rests != pages+1 {
+		t.Errorf("%d rests for %d pages and the end of the member: %+v, %v", rests, pages, r, err)
+	}
+}
+
 // TestEverySheetIsKeptOnce: two that look at a company at the same time keep the same, and rules that count in another way have
 // all read again.
 func TestEverySheetIsKeptOnce(t *testing.T) {

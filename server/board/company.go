@@ -1,6 +1,7 @@
 package board
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,8 +35,8 @@ type Boards struct {
 	Store Store
 	Now   func() time.Time // nil: time.Now
 
-	// Rest is called between two members that are read, with the time that was worked since the call before, so that others have
-	// room; nil: it takes what it gets.
+	// Rest is called between two pages of a member's order, and two members, with the time that was worked since the call before,
+	// so that others have room; nil: it takes what it gets. Its error ends the run.
 	Rest func(ctx context.Context, worked time.Duration) error
 
 	mu        sync.Mutex
@@ -349,6 +350,29 @@ type Report struct {
 // batch is how many sheets are kept with one write.
 const batch = 32
 
+// paced reads members' orders with rests: one that holds as much as a member may takes seconds.
+type paced struct {
+	ledger.Orders
+	rest  func(context.Context, time.Duration) error
+	since time.Time
+	err   error // of a rest
+}
+
+func (p *paced) pause(ctx context.Context) error {
+	if p.rest != nil {
+		p.err = p.rest(ctx, time.Since(p.since))
+		p.since = time.Now()
+	}
+	return p.err
+}
+
+func (p *paced) Since(ctx context.Context, m crdt.MemberID, after uint64, limit, maxBytes int) (store.Page, error) {
+	if err := p.pause(ctx); err != nil {
+		return store.Page{}, err
+	}
+	return p.Orders.Since(ctx, m, after, limit, maxBytes)
+}
+
 // Fold reads the members of a company who did something since they were read last, and keeps their sheets.
 func (b *Boards) Fold(ctx context.Context, t store.Tenant) (r Report, err error) {
 	began := time.Now()
@@ -360,12 +384,12 @@ func (b *Boards) Fold(ctx context.Context, t store.Tenant) (r Report, err error)
 		return r, err
 	}
 	var done []store.Fold
-	worked := time.Now()
+	orders := &paced{Orders: b.Store, rest: b.Rest, since: time.Now()}
 	for i, id := range behind {
 		var data []byte
-		s, seq, err := ReadSheet(ctx, b.Store, rules.Goals, id, b.now().UnixMilli())
-		if ctx.Err() != nil {
-			return r, ctx.Err()
+		s, seq, err := ReadSheet(ctx, orders, rules.Goals, id, b.now().UnixMilli())
+		if err := cmp.Or(ctx.Err(), orders.err); err != nil {
+			return r, err
 		}
 		if err == nil {
 			if data = s.Encode(); len(data) > store.MaxFoldBytes {
@@ -394,11 +418,8 @@ func (b *Boards) Fold(ctx context.Context, t store.Tenant) (r Report, err error)
 			}
 			done = done[:0]
 		}
-		if b.Rest != nil {
-			if err := b.Rest(ctx, time.Since(worked)); err != nil {
-				return r, err
-			}
-			worked = time.Now()
+		if err := orders.pause(ctx); err != nil {
+			return r, err
 		}
 	}
 	if len(behind) > 0 {
