@@ -439,7 +439,7 @@ func TestConnectionsOfOneMember(t *testing.T) {
 		s.join()
 		all = append(all, s) // from now on nobody reads from it, nor answers that it is closed
 	}
-	soon := time.Now().Add(time.Second) // before who was told to go is given up
+	soon := time.Now().Add(1800 * time.Millisecond) // before who was told to go is given up, which takes two seconds
 	for e.door.Connections() > 2*most {
 		if time.Now().After(soon) {
 			t.Fatalf("%d connections, at most %d may be there", e.door.Connections(), 2*most)
