@@ -423,10 +423,17 @@ func PullMain(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		_, _ = fmt.Fprint(stderr, "trio pull appends the company's new activity to a file\n\nusage: trio pull --server https://name [flags]\n\n")
 		fs.PrintDefaults()
 	}
-	switch err := fs.Parse(args); {
+	help := fs.Usage
+	fs.Usage = func() {} // what is wrong would stand above all of it
+	fs.SetOutput(io.Discard)
+	err := fs.Parse(args)
+	fs.SetOutput(stderr)
+	switch {
 	case errors.Is(err, flag.ErrHelp):
+		help()
 		return 0
 	case err != nil:
+		_, _ = fmt.Fprintf(stderr, "error: %v\nhint: see trio pull -h\n", err)
 		return 2
 	}
 	if fs.NArg() > 0 {
@@ -434,13 +441,18 @@ func PullMain(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		return 2
 	}
 	opt.Format = Format(*format)
-	if err := Pull(ctx, opt, stderr); err != nil {
+	status := 2
+	if err = opt.check(); err == nil {
+		status = 1
+		err = Pull(ctx, opt, stderr)
+	}
+	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "error: %v\n", err)
 		var u *UserError
 		if errors.As(err, &u) && u.Hint != "" {
 			_, _ = fmt.Fprintf(stderr, "hint: %s\n", u.Hint)
 		}
-		return 1
+		return status
 	}
 	return 0
 }

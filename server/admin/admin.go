@@ -333,10 +333,8 @@ func (s *Service) CreateCompany(ctx context.Context, by Caller, name string, q Q
 	if err := by.may(store.ScopeCompanies); err != nil {
 		return Company{}, err
 	}
-	var w wrong
-	name = w.name("name", name, true)
-	quota := w.quota(q)
-	if err := w.err(); err != nil {
+	name, quota, err := checkCompany(name, q)
+	if err != nil {
 		return Company{}, err
 	}
 	t, err := s.store.CreateTenant(ctx, name)
@@ -353,6 +351,18 @@ func (s *Service) CreateCompany(ctx context.Context, by Caller, name string, q Q
 		return Company{ID: t, Name: name, Created: s.now().UTC()}, mended(err, aboutCompany(t))
 	}
 	return company(c), nil
+}
+
+// CheckCompany says what is wrong with what a company is to be made of.
+func CheckCompany(name string, q QuotaEdit) error {
+	_, _, err := checkCompany(name, q)
+	return err
+}
+
+func checkCompany(name string, q QuotaEdit) (string, store.QuotaEdit, error) {
+	var w wrong
+	name, quota := w.name("name", name, true), w.quota(q)
+	return name, quota, w.err()
 }
 
 // FirstKey makes the key of a new company that may everything in it, for whoever makes companies.
@@ -505,5 +515,9 @@ func (s *Service) Adopt(ctx context.Context, m crdt.MemberID, d crdt.DeviceID) e
 // that is on it.
 func (s *Service) Readmit(ctx context.Context, m crdt.MemberID, d crdt.DeviceID) (token string, err error) {
 	token, err = s.store.ReadmitDevice(ctx, m, d)
+	if invalid, ok := errors.AsType[store.Invalid](err); ok {
+		what, do, _ := strings.Cut(invalid.Error(), ": ")
+		return "", &Error{http.StatusConflict, "device", what, do}
+	}
 	return token, mended(err, fmt.Sprintf("member %s with device %s", m, d))
 }

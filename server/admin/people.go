@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -114,6 +115,9 @@ func (s *Service) CreateMember(ctx context.Context, by Caller, t store.Tenant, n
 		return Member{}, err
 	}
 	m, err := s.store.CreateMember(ctx, store.Member{ID: n.ID, Tenant: t, Name: n.Name, Team: n.Team, Sponsor: n.Sponsor})
+	if invalid, ok := errors.AsType[store.Invalid](err); ok && n.ID != (crdt.MemberID{}) {
+		return Member{}, &Error{http.StatusConflict, "member", invalid.Error(), "only a member that is not known here has to be made again"}
+	}
 	if err != nil {
 		return Member{}, mended(err, aboutCompany(t))
 	}
@@ -203,7 +207,7 @@ func (s *Service) Tree(ctx context.Context, by Caller, t store.Tenant, root crdt
 	for {
 		b, ok, err := walk.next(ctx)
 		if err != nil {
-			return List[Branch]{}, err
+			return List[Branch]{}, mended(err, aboutCompany(t))
 		}
 		if !ok || add(b) {
 			return l, nil

@@ -213,6 +213,8 @@ func translate(err error) error {
 		return fmt.Errorf("%w (%w)", ErrBusy, err)
 	case sqlite3.SQLITE_NOTADB:
 		return fmt.Errorf("not a database: name another file, or restore this one from a backup (%w)", err)
+	case sqlite3.SQLITE_CANTOPEN:
+		return fmt.Errorf("cannot be opened: see that it is a file, and that this user may read and write it and its folder (%w)", err)
 	}
 	return err
 }

@@ -34,9 +34,8 @@ type adminFlags struct {
 	scopes                    string
 	members, devices, bytes   *int64
 	after, version, company   *int64
+	depth, days               *int64
 	force, learnt             bool
-	depth                     int
-	days                      int
 	invite                    bool
 }
 
@@ -48,8 +47,11 @@ func (f *adminFlags) define(fs *flag.FlagSet, name string) {
 	number := func(p **int64, usage string) {
 		fs.Func(name, usage, func(s string) error {
 			n, err := strconv.ParseInt(s, 10, 64)
+			if err != nil {
+				return errors.New("want a whole number, of 18 digits at most")
+			}
 			*p = &n
-			return err
+			return nil
 		})
 	}
 	switch name {
@@ -80,9 +82,9 @@ func (f *adminFlags) define(fs *flag.FlagSet, name string) {
 	case "learnt":
 		fs.BoolVar(&f.learnt, name, false, "")
 	case "depth":
-		fs.IntVar(&f.depth, name, admin.MaxDepth, "")
+		number(&f.depth, "")
 	case "days":
-		fs.IntVar(&f.days, name, admin.InviteDays, "")
+		number(&f.days, "")
 	case "invite":
 		fs.BoolVar(&f.invite, name, false, "")
 	}
@@ -234,17 +236,27 @@ func (p adminProgram) run(ctx context.Context, args []string) error {
 		return &wrong{err.Error(), "see " + p.name + " -h", 2}
 	}
 	if want := strings.Fields(cmd.args); len(want) != len(r.args) {
-		return &wrong{fmt.Sprintf("%s takes %s, not %d arguments", name, cmp.Or(cmd.args, "no argument"), len(r.args)), "a name of several words stands in quotes; see " + p.name + " -h", 2}
+		hint := "see " + p.name + " -h"
+		if len(r.args) > len(want) && len(want) > 0 {
+			hint = "a name of several words stands in quotes; " + hint
+		}
+		return &wrong{fmt.Sprintf("%s takes %s, not %s", name, cmp.Or(cmd.args, "no argument"), counted(len(r.args), "argument")), hint, 2}
 	}
 	r.json = *asJSON
 	c, err := adminSettings(*data, *file)
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(c.Data, dbName)); errors.Is(err, os.ErrNotExist) && name != "company" {
-		return &wrong{
-			fmt.Sprintf("there is no server's data in %s", c.Data),
-			"name the folder: " + p.name + " --data DIR …; trio serve and trio admin company make one", 1,
+	if _, err := os.Stat(filepath.Join(c.Data, dbName)); errors.Is(err, os.ErrNotExist) {
+		if name != "company" {
+			return &wrong{
+				fmt.Sprintf("there is no server's data in %s", c.Data),
+				"name the folder: " + p.name + " --data DIR …; trio serve and trio admin company make one", 1,
+			}
+		}
+		// No folder and no database are made for a company that cannot be.
+		if err := admin.CheckCompany(r.args[0], r.adminFlags.quota()); err != nil {
+			return mendable(err)
 		}
 	}
 	st, err := openStore(ctx, c.Data, nil, true)
@@ -255,14 +267,20 @@ func (p adminProgram) run(ctx context.Context, args []string) error {
 	if r.Service, err = admin.New(admin.Config{Store: st, PublicURL: c.publicURL(c.Listen), QR: qr.SVG}); err == nil {
 		err = cmd.run(r)
 	}
-	if e, ok := errors.AsType[*admin.Error](err); ok {
-		w := &wrong{err.Error(), e.Hint, 1} // with what was done before
-		if e.Status == 400 {
-			w.status = 2
-		}
-		err = w
+	return plainly(errors.Join(mendable(err), st.Close()), c.Data)
+}
+
+// mendable is an error with what to do about it, if it is one that whoever asked can mend.
+func mendable(err error) error {
+	e, ok := errors.AsType[*admin.Error](err)
+	if !ok {
+		return err
 	}
-	return plainly(errors.Join(err, st.Close()), c.Data)
+	w := &wrong{err.Error(), e.Hint, 1} // with what was done before
+	if e.Status == 400 {
+		w.status = 2
+	}
+	return w
 }
 
 // plainly says once, and with what to do, that a server's data could not be written.
@@ -303,14 +321,15 @@ func interleaved(fs *flag.FlagSet, args []string) (list []string, err error) {
 }
 
 func (r *adminRun) companyID() (t store.Tenant, err error) {
-	n, err := r.number(0, "company")
+	n, err := r.number(0, "company", "companies")
 	return store.Tenant(n), err
 }
 
-func (r *adminRun) number(arg int, what string) (int64, error) {
+// number is an argument that is a thing's number; list is the command that tells it.
+func (r *adminRun) number(arg int, what, list string) (int64, error) {
 	n, err := strconv.ParseInt(r.args[arg], 10, 64)
 	if err != nil || n < 1 {
-		return 0, &wrong{fmt.Sprintf("%s %.40q is not its number", what, r.args[arg]), "the list of them tells it", 2}
+		return 0, &wrong{fmt.Sprintf("%s %.40q is not its number", what, r.args[arg]), "trio admin " + list + " tells it", 2}
 	}
 	return n, nil
 }
@@ -470,7 +489,7 @@ func (r *adminRun) revokeKey() error {
 	if err != nil {
 		return err
 	}
-	id, err := r.number(1, "key")
+	id, err := r.number(1, "key", "keys COMPANY")
 	if err != nil {
 		return err
 	}
@@ -561,8 +580,12 @@ func (r *adminRun) tree() error {
 			return err
 		}
 	}
+	depth := admin.MaxDepth
+	if r.depth != nil {
+		depth = int(max(-1, min(*r.depth, admin.MaxDepth+1)))
+	}
 	return printAll(r, "", func(p admin.Page) (admin.List[admin.Branch], error) {
-		return r.Tree(r, admin.Operator(), t, root, r.depth, p)
+		return r.Tree(r, admin.Operator(), t, root, depth, p)
 	}, func(b admin.Branch) []any {
 		name := strings.Repeat("  ", b.Depth) + b.Name
 		if b.Team != "" {
@@ -577,7 +600,13 @@ func (r *adminRun) invite() error {
 	if err != nil {
 		return err
 	}
-	i, err := r.newInvite(m, r.days)
+	days := admin.InviteDays
+	if r.days != nil {
+		if days = int(*r.days); *r.days < 1 || *r.days > admin.MaxInviteDays { // none is the default for the service
+			return &wrong{fmt.Sprintf("days: is %d: want 1 to %d", *r.days, admin.MaxInviteDays), "mend it and ask again", 2}
+		}
+	}
+	i, err := r.newInvite(m, days)
 	if err != nil {
 		return err
 	}
@@ -637,7 +666,7 @@ func (r *adminRun) revokeInvite() error {
 	if err != nil {
 		return err
 	}
-	id, err := r.number(1, "invitation")
+	id, err := r.number(1, "invitation", "invites MEMBER")
 	if err != nil {
 		return err
 	}

@@ -65,12 +65,9 @@ func boards(ctx context.Context, args []string) error {
 	fs.Func("week", "`week` such as 2026-W47; this one by default", func(s string) (err error) { ask.Week, err = ranking.ParseWeek(s); return err })
 	fs.Func("month", "`month` such as 2026-11; this one by default", func(s string) (err error) { ask.Month, err = ranking.ParseMonth(s); return err })
 	fs.Func("team", "`id` of a member", func(s string) error { return ask.Team.UnmarshalText([]byte(s)) })
-	list, err := interleaved(fs, args)
-	if errors.Is(err, flag.ErrHelp) {
-		return err
-	}
+	list, err := parsed(fs, args, interleaved)
 	if err != nil {
-		return errUsage
+		return err
 	}
 	if len(list) != 1 {
 		return &wrong{"name one company by its number", "trio admin companies lists them: trio board 1", 2}
@@ -88,10 +85,10 @@ func boards(ctx context.Context, args []string) error {
 	}
 	st, err := openStore(ctx, c.Data, nil, true)
 	if err != nil {
-		return err
+		return plainly(err, c.Data)
 	}
 	err = printBoards(ctx, os.Stdout, &board.Boards{Store: st.SQLite}, store.Tenant(n), ask, *lang, *asJSON)
-	return errors.Join(err, st.Close())
+	return plainly(errors.Join(err, st.Close()), c.Data)
 }
 
 func printBoards(ctx context.Context, w io.Writer, b *board.Boards, t store.Tenant, ask board.Choice, lang string, asJSON bool) error {

@@ -54,7 +54,7 @@ func fitPlaybooks(ctx context.Context, args []string) error {
 		only = append(only, store.Tenant(n))
 		return nil
 	})
-	if err := errors.Join(parse(fs, args), noMore(fs)); err != nil {
+	if err := parseAll(fs, args); err != nil {
 		return err
 	}
 	c, err := adminSettings(*data, *file)

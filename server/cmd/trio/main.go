@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -106,13 +107,33 @@ func run(ctx context.Context, args []string) int {
 				fmt.Fprintf(os.Stderr, "hint: %s\n", w.hint)
 				return w.status
 			}
+			if do := remedy(err); do != "" {
+				fmt.Fprintf(os.Stderr, "hint: %s\n", do)
+			}
 			return 1
 		}
 	}
 	return 0
 }
 
-// errUsage: the flag package has said what is wrong.
+// remedy is what to do about what the system says of a file; "" when that is not known.
+func remedy(err error) string {
+	switch {
+	case noSpace(err):
+		return "free some space there, then give the command again"
+	case errors.Is(err, os.ErrPermission):
+		return "run it as the user whose file or folder that is: of a server's data, the user that the server runs as"
+	case errors.Is(err, syscall.EROFS):
+		return "that is mounted to be read only: mount it to be written, or name another folder"
+	case errors.Is(err, syscall.ENOTDIR):
+		return "a file stands where a folder has to be: name another"
+	case errors.Is(err, os.ErrNotExist):
+		return "look at the name, and whether its folder is there"
+	}
+	return ""
+}
+
+// errUsage: the help was printed, as the command was given without its arguments.
 var errUsage = errors.New("usage")
 
 // wrong is an error that a person can mend, with how and the exit status: 2 when the arguments are wrong, else 1.
@@ -123,14 +144,35 @@ type wrong struct {
 
 func (w *wrong) Error() string { return w.msg }
 
+// parse reads flags. What is wrong with one is said without the whole help, below which nobody would find it.
 func parse(fs *flag.FlagSet, args []string) error {
-	switch err := fs.Parse(args); {
+	_, err := parsed(fs, args, func(fs *flag.FlagSet, args []string) ([]string, error) { return nil, fs.Parse(args) })
+	return err
+}
+
+// parsed is parse by another way to read them.
+func parsed(fs *flag.FlagSet, args []string, by func(*flag.FlagSet, []string) ([]string, error)) ([]string, error) {
+	help := fs.Usage
+	fs.Usage = func() {}
+	fs.SetOutput(io.Discard)
+	list, err := by(fs, args)
+	switch {
 	case errors.Is(err, flag.ErrHelp):
-		return err
+		fs.SetOutput(os.Stdout)
+		help()
+		return nil, err
 	case err != nil:
-		return errUsage
+		return nil, &wrong{err.Error(), fmt.Sprintf("see %s -h", fs.Name()), 2}
 	}
-	return nil
+	return list, nil
+}
+
+// parseAll is parse for a command that takes no arguments behind its flags.
+func parseAll(fs *flag.FlagSet, args []string) error {
+	if err := parse(fs, args); err != nil {
+		return err
+	}
+	return noMore(fs)
 }
 
 // noMore refuses arguments behind the flags.
@@ -225,7 +267,7 @@ newest three are kept.
 `)
 		fs.PrintDefaults()
 	}
-	if err := errors.Join(parse(fs, args), noMore(fs)); err != nil {
+	if err := parseAll(fs, args); err != nil {
 		return err
 	}
 	slog.SetLogLoggerLevel(slog.LevelWarn)

@@ -75,7 +75,7 @@ func playbookFlags(name, args, about string) *flag.FlagSet {
 
 func playbookDefault(_ context.Context, args []string) error {
 	fs := playbookFlags("default", "[> FILE]", "prints the playbook that a company begins with. Write it to a file, put your own words in, and check it.")
-	if err := errors.Join(parse(fs, args), noMore(fs)); err != nil {
+	if err := parseAll(fs, args); err != nil {
 		return err
 	}
 	_, err := os.Stdout.Write(playbook.Default().Encode())
@@ -85,7 +85,7 @@ func playbookDefault(_ context.Context, args []string) error {
 func playbookSchema(_ context.Context, args []string) error {
 	fs := playbookFlags("schema", "[> FILE]", "prints the JSON Schema of playbooks (draft 2020-12): what each field says, and in which unit.\n"+
 		"Editors that know it help while you write: begin your file with { \"$schema\": \"./playbook.schema.json\", …")
-	if err := errors.Join(parse(fs, args), noMore(fs)); err != nil {
+	if err := parseAll(fs, args); err != nil {
 		return err
 	}
 	_, err := os.Stdout.Write(playbook.Schema())

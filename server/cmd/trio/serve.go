@@ -134,7 +134,13 @@ func listen(addr, setting string) (net.Listener, error) {
 			fmt.Sprintf("see which one it is (ss -ltnp 'sport = :%s', or lsof -i :%s) and end it, or take another port: --%s HOST:PORT", port, port, setting), 1,
 		}
 	}
-	return l, err
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return nil, &wrong{err.Error(), fmt.Sprintf("ports below 1024 take a right of their own (CAP_NET_BIND_SERVICE, as in deploy/trio.service): give it, or take another port: --%s HOST:PORT", setting), 1}
+	case err != nil:
+		return nil, &wrong{err.Error(), fmt.Sprintf("name an address that this machine has: --%s HOST:PORT, with 0.0.0.0 for all that it has", setting), 1}
+	}
+	return l, nil
 }
 
 // stop is ready no more, takes no connections, tells devices to come back and lets requests end, within the grace.

@@ -95,6 +95,9 @@ that there are some, 0 that there are none.
 	s, err := v.Run(ctx)
 	tick("")
 	took := time.Since(began)
+	if err != nil && s.Members == 0 {
+		return unopened(err)
+	}
 	fmt.Fprintf(os.Stderr, "%s, %s, %s, %s, %.1f MB, %s of the feed, in %.1f s\n",
 		counted(s.Members, "member"), counted(s.Documents, "document"), counted(s.Changes, "change"), counted(s.Segments, "segment"), float64(s.Bytes)/1e6, counted(s.Records, "record"), took.Seconds())
 	if w != nil {
@@ -103,10 +106,8 @@ that there are some, 0 that there are none.
 		fmt.Fprintf(os.Stderr, "automerge-go has loaded %d documents and read %d values; it ended over %d of them\n", r.Documents, r.Values, r.Died)
 	}
 	switch {
-	case errors.Is(err, store.ErrNewer):
-		return &wrong{err.Error(), "take the build that wrote it", 1}
 	case err != nil:
-		return err
+		return unopened(err)
 	case s.Problems > 0:
 		return &wrong{
 			fmt.Sprintf("the data is damaged: see the %d lines above", s.Problems),
@@ -115,4 +116,12 @@ that there are some, 0 that there are none.
 	}
 	fmt.Println("All is sound.")
 	return nil
+}
+
+// unopened says what to do about a database of a newer build.
+func unopened(err error) error {
+	if errors.Is(err, store.ErrNewer) {
+		return &wrong{err.Error(), "take the build that wrote it", 1}
+	}
+	return err
 }
