@@ -75,7 +75,7 @@ func settings(c *config) []setting {
 
 		{"public listener", "listen", "HOST:PORT", "for devices and companies", wantAddr, address(&c.Listen, false), "127.0.0.1:8787"},
 		{
-			"public listener", "max-connections", "NUMBER", "of connections served at one time; about 12 KB of memory each, 20 with TLS, and one open file",
+			"public listener", "max-connections", "NUMBER", "of connections served at one time; about 14 KB of memory each, 22 with TLS, and one open file",
 			"a number from 1 to 1000000", number(&c.Connections, 1, 1_000_000), "10000",
 		},
 		{
@@ -117,7 +117,7 @@ func settings(c *config) []setting {
 		{"limits", "device-rate", "PER-SECOND", "requests of one device, connecting included", wantRate, rate(&c.Limits.Device.PerSecond), "1"},
 		{"limits", "device-burst", "NUMBER", "of them at once", wantBurst, number(&c.Limits.Device.Burst, 1, 100_000), "60"},
 		{
-			"limits", "feed-rate", "PER-SECOND", fmt.Sprintf("feed requests of one company; faster ones wait their turn, up to %v", ops.MaxPace), wantRate,
+			"limits", "feed-rate", "PER-SECOND", fmt.Sprintf("requests of one company, for its feed or its people; faster ones wait their turn, up to %v", ops.MaxPace), wantRate,
 			rate(&c.Limits.Company.PerSecond), "20",
 		},
 		{"limits", "feed-burst", "NUMBER", "of them at once", wantBurst, number(&c.Limits.Company.Burst, 1, 100_000), "100"},
