@@ -79,11 +79,11 @@ func New(cfg Config) *Server {
 		stop: stop, board: cfg.Boards, health: ops.NewHealth(st, cfg.Log), router: mux.NewRouter().SkipClean(true),
 		hub: hub.New(hub.Config{
 			Store: st, Now: cfg.Now, Member: cfg.Limits.Member, Log: cfg.Log,
-			Caller: caller, Pace: pacer.Turn, Refused: cfg.Metrics.CountRefusal,
+			Caller: caller, Pace: pacer.Turn, Refused: cfg.Metrics.CountRefusal, NoSocket: noSocket,
 		}),
 		repo: repo.New(repo.Config{
 			Store: st, Member: cfg.Limits.Member, Log: cfg.Log, Refused: cfg.Metrics.CountRefusal, Origins: cfg.Origins,
-			Pace: pacer.Turn,
+			Pace: pacer.Turn, NoSocket: noSocket,
 		}),
 	}
 	cfg.Metrics.Watch("devices_connected", "Devices that sync now; one that is connected twice counts once.",
@@ -167,6 +167,15 @@ func caller(r *http.Request) (id string, dev store.Device, err error) {
 		err = store.ErrNotFound
 	}
 	return ops.RequestID(r.Context()), dev, err
+}
+
+// noSocket tells who comes by HTTP alone that WebSockets are served there. Nearly always a proxy is in between that does not pass on what it has to.
+func noSocket(w http.ResponseWriter, r *http.Request, status int, why error) {
+	if status == http.StatusForbidden {
+		ops.Refuse(w, r, status, "origin", "pages of other origins may not sync here", "if the page is this server's own, have the proxy in front pass the header Host on as it came")
+		return
+	}
+	ops.Refuse(w, r, status, "websocket", strings.TrimPrefix(why.Error(), "websocket: "), "this path takes WebSockets alone: a proxy in front has to pass the headers Upgrade and Connection on")
 }
 
 // device tells a device who it is.

@@ -57,6 +57,8 @@ type Config struct {
 	Pace func(dev store.Device, changes int) (wait time.Duration, ok bool)
 	// Refused is told the code of each refusal of a device. Zero: nobody is.
 	Refused func(wire.Code)
+	// NoSocket answers a request that opens no WebSocket, with the status for it and why. Zero: the status is all that is said.
+	NoSocket func(w http.ResponseWriter, r *http.Request, status int, why error)
 }
 
 // Hub is the set of live connections.
@@ -119,7 +121,7 @@ func New(cfg Config) *Hub {
 		h.cfg.Refused = func(wire.Code) {}
 	}
 	// Small buffers and a pool for writing: most connections are idle most of the time.
-	h.upgrader = websocket.Upgrader{ReadBufferSize: 512, WriteBufferSize: 4096, WriteBufferPool: &sync.Pool{}, Subprotocols: []string{Protocol}}
+	h.upgrader = websocket.Upgrader{ReadBufferSize: 512, WriteBufferSize: 4096, WriteBufferPool: &sync.Pool{}, Subprotocols: []string{Protocol}, Error: cfg.NoSocket}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.tasks.Go(h.attend)
 	h.tasks.Go(h.spread)

@@ -49,6 +49,8 @@ type Config struct {
 
 	Message int             // 64 MiB at most for one message
 	Refused func(wire.Code) // nobody: told the code of each refusal of a client
+	// NoSocket answers a request that opens no WebSocket, with the status for it and why. Zero: the status is all that is said.
+	NoSocket func(w http.ResponseWriter, r *http.Request, status int, why error)
 	// Pace is asked for a turn for changes that a client has brought, wire.MaxChanges at most, and says how long nothing more
 	// is to be read from it; not ok, the turn is to be asked for again then. Zero: it is always its turn.
 	Pace func(dev store.Device, changes int) (wait time.Duration, ok bool)
@@ -150,6 +152,7 @@ func New(cfg Config) *Door {
 	d.upgrader = websocket.Upgrader{
 		ReadBufferSize: 512, WriteBufferSize: 4096, WriteBufferPool: &sync.Pool{},
 		CheckOrigin: func(*http.Request) bool { return true }, // ServeHTTP did
+		Error:       cfg.NoSocket,
 	}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	d.wg.Go(d.attend)

@@ -66,7 +66,7 @@ usage: trio bench [FLAG ...] [ROW ...]
 		defer os.RemoveAll(where)
 	}
 	b := ops.ThisBuild()
-	fmt.Printf("trio %s %s, %s %s/%s, %d processors, seed %d\n\n", b.Version, b.Revision, b.Go, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), *seed)
+	fmt.Printf("trio %s, %s %s/%s, %d processors, seed %d\n\n", strings.TrimSpace(b.Version+" "+b.Revision), b.Go, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), *seed)
 	g := &ground{dir: where}
 	err = bench.Run(ctx, bench.Config{Out: os.Stdout, Ground: g, Dir: where, Seed: *seed, Rows: fs.Args(), Small: *small})
 	return errors.Join(err, g.close())
