@@ -46,6 +46,29 @@ func (s *topThree) next(pb *ranking.Playbook, seed uint64, today ranking.Day, c 
 	return out[0], n > 0
 }
 
+// Undated says whether a talk with somebody had better end with a day for the next one: it went on from there, and the list would
+// let them rest for weeks. So it is with a prospect, and with a customer who was asked today to become a promoter, unless a day is
+// known already: one that was promised, a webinar's, the end of a pause. Else a customer's next day is told by the orders, and
+// a promoter's by the days since they began.
+func (r *Replica) Undated(c crdt.ContactID, o ranking.Outcome) bool {
+	if o != ranking.Answered && o != ranking.Replied && o != ranking.Moved {
+		return false
+	}
+	today := r.Today()
+	s := &r.top
+	s.Lock()
+	defer s.Unlock()
+	i, ok := s.at[ranking.ContactID(c)]
+	if !ok {
+		return false
+	}
+	f := &s.facts[i]
+	asked := f.Stage == ranking.Customer && f.Past(ranking.AskPromote).Done == ranking.DateOf(today)
+	webinar := max(f.WebinarDay, f.JoinedDay)
+	return (f.Stage == ranking.Prospect || asked) && f.Consent < ranking.OptedOut && max(f.Promised, f.Snooze).Day() <= today &&
+		(webinar.Day() < today || f.AttendedDay >= webinar)
+}
+
 // Captured is a contact with the day on which it was captured, in the member's home calendar.
 type Captured struct {
 	Contact

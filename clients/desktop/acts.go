@@ -163,7 +163,15 @@ func (a *app) acted(ctx context.Context, sh lastTop, i int, s replica.Suggestion
 		}
 	}
 	a.say("%s with %s logged, as suggested", a.word(string(s.TouchKind())), c.Display()+parens(a.outcome(outcome)))
+	a.askWhen(c, outcome)
 	return nil
+}
+
+// askWhen says how to note the day of the next talk, where this one had better end with one.
+func (a *app) askWhen(c replica.Contact, outcome ranking.Outcome) {
+	if a.Undated(c.ID, outcome) {
+		a.say("when next with %s? log promise %s DAY notes it", c.Display(), strings.ToLower(c.Display()))
+	}
 }
 
 func parens(s string) string {
@@ -240,6 +248,7 @@ func (a *app) log(ctx context.Context, args []string) error {
 		return err
 	}
 	a.say("%s with %s logged", a.word(args[0]), c.Display()+parens(a.outcome(outcome)))
+	a.askWhen(c, outcome)
 	return nil
 }
 

@@ -48,6 +48,26 @@ func TestDevicePromise(t *testing.T) {
 	s.ok(cmd("log", "promise", who, "viernes"), "anotado: prometido a "+name+" para el "+friday.Format(time.DateOnly))
 }
 
+// TestDeviceAsksWhen: after a talk without a day for the next one the line that notes it is shown, and it works as it stands.
+func TestDeviceAsksWhen(t *testing.T) {
+	s := newSite(t)
+	s.ok(cmd("join", s.url, s.newDevice(s.member)))
+	s.ok(cmd("add", "Ana López", "+34612345670"))
+	s.ok(cmd("top"))
+	line := find(t, `\nwhen next with Ana López\? (log promise ana lópez) DAY notes it\n$`, s.ok(cmd("did", "1", "answered"), "(talked) logged"))
+	s.ok(append(cmd(strings.Fields(line)...), "friday"), "promise to Ana López for ")
+	if out := s.ok(cmd("log", "call", "ana", "answered")); strings.Contains(out, "when next") {
+		t.Errorf("promised: %s", out)
+	}
+	s.ok(cmd("undo"))
+	s.ok(cmd("undo"), "taken back: promise")
+	if out := s.ok(cmd("log", "call", "ana", "no-answer")); strings.Contains(out, "when next") {
+		t.Errorf("nobody answered: %s", out)
+	}
+	s.ok(cmd("profile", "language=es"))
+	s.ok(cmd("log", "meet", "ana", "answered"), "¿cuándo otra vez con Ana López? log promise ana lópez DÍA lo anota")
+}
+
 // TestDeviceResult: what came of a suggestion or of a call is said later; the greatest counts, and it is taken back alone.
 func TestDeviceResult(t *testing.T) {
 	s := newSite(t)

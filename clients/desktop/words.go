@@ -22,6 +22,7 @@ var inSpanish = map[string]string{
 	"%s may be contacted":                                 "se puede contactar con %s",
 	"%s is not suggested any more":                        "%s ya no se propone",
 	"promise to %s for %s noted":                          "anotado: prometido a %s para el %s",
+	"when next with %s? log promise %s DAY notes it":      "¿cuándo otra vez con %s? log promise %s DÍA lo anota",
 	"%s with %s of %s: %s":                                "%s con %s del %s: %s",
 	"taken back: %s, of %s":                               "retirado: %s, de %s",
 	"%s: from tomorrow, today is done":                    "%s: desde mañana, hoy ya está cumplido",

@@ -524,6 +524,16 @@ func (c *call) made(id string) {
 	c.close('}')
 }
 
+// touched is made of a touch, and says whether it had better be followed by a promise: see replica.Undated.
+func (c *call) touched(id crdt.EntryID, contact crdt.ContactID, o ranking.Outcome) {
+	c.open('{')
+	c.text("id", id.String())
+	if c.d.R.Undated(contact, o) {
+		c.truth("undated", true)
+	}
+	c.close('}')
+}
+
 func (c *call) edit() error {
 	id, err := crdt.ParseContactID(c.ID)
 	if err != nil {
@@ -538,6 +548,10 @@ func (c *call) log() error {
 		return err
 	}
 	id, err := c.d.R.LogOnce(c.ctx, c.key, e)
+	if o, ok := ranking.ParseOutcome(e.Outcome); ok && e.Kind.IsTouch() && err == nil {
+		c.touched(id, e.Contact, o)
+		return nil
+	}
 	c.made(id.String())
 	return err
 }
@@ -571,7 +585,9 @@ func (c *call) act() error {
 		return err
 	}
 	id, err := c.d.R.ActOnce(c.ctx, c.key, s, outcome)
-	c.made(id.String())
+	if err == nil {
+		c.touched(id, s.Contact, outcome)
+	}
 	return err
 }
 

@@ -3,6 +3,7 @@ package device_test
 import (
 	"encoding/json"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,7 @@ func TestCalls(t *testing.T) {
 	call("k5", "decline", declined)
 	entry := `{"entry":{"kind":"call","contact":"` + ana.ID + `","outcome":"answered","note":"ok"}}`
 	logged := call("k3", "log", entry)
+	want(logged, `"undated":true`) // they talked, and no day is known for the next time
 	if again := call("k3", "log", entry); again != logged {
 		t.Errorf("%s, given again %s", logged, again)
 	}
@@ -110,6 +112,22 @@ func TestCalls(t *testing.T) {
 		t.Errorf("%s, given again %s", kept, again)
 	}
 	want(call("", "top", `{"list":"prospects","lang":"en"}`), `[{"contact":"`+cleo.ID, `"trigger":"promised_follow"`, `"text":"you promised to get back today"`)
+	// The day is asked for after a talk alone, and not where one is promised. A note of one's own is about nobody.
+	for i, c := range []struct {
+		entry string
+		want  bool
+	}{
+		{`"kind":"call","contact":"` + cleo.ID + `","outcome":"no_answer"`, false},
+		{`"kind":"call","contact":"` + cleo.ID + `"`, false},
+		{`"kind":"meet","contact":"` + cleo.ID + `","outcome":"answered"`, true},
+		{`"kind":"promise","contact":"` + cleo.ID + `","due":"2026-05-17"`, false},
+		{`"kind":"meet","contact":"` + cleo.ID + `","outcome":"answered"`, false},
+		{`"kind":"learn"`, false},
+	} {
+		if got := call("k26-"+strconv.Itoa(i), "log", `{"entry":{`+c.entry+`}}`); strings.Contains(got, `"undated":true`) != c.want {
+			t.Errorf("log %s: %s, want undated %v", c.entry, got, c.want)
+		}
+	}
 	for args, why := range map[string]string{
 		`{"contact":"` + cleo.ID + `","date":"2026-05-13"}`:                      "want a day from today",
 		`{"contact":"` + cleo.ID + `","date":"2028-05-13"}`:                      "want a day from today",
