@@ -1,7 +1,7 @@
-// The cycle of a phone: join by an invitation, first pull, three suggestions, one of them done; the server is killed, the page
-// loaded again offline, a contact captured; the server comes back, all is sent, and a second browser of the same member has it.
+// The cycle of a phone: join by an invitation, first pull, three suggestions, one of them done and promised a day; the server is killed,
+// the page loaded again offline, the day comes, a contact captured; the server comes back, all is sent, and a second browser of the same member has it.
 // It fails at the first thing that is not so, and prints what it measured.
-import { base, code, everywhere, field, kill, measured, must, people, play, profile, safe, serve, shot, soon, three, timed, unsent } from './lib.mjs'
+import { at, base, code, everywhere, field, kill, measured, must, people, play, profile, safe, serve, shot, soon, three, timed, today, told, unsent } from './lib.mjs'
 
 await play(async () => {
   const { member } = await field()
@@ -24,6 +24,7 @@ await play(async () => {
   await everywhere(phone, 'today')
 
   const first = await phone.locator('.pick h2').textContent()
+  const who = await phone.locator('.pick h2 a').getAttribute('href').then(h => h.split('/').pop())
   await phone.locator('.go .square').click()
   await phone.locator('dialog .answers .button').first().waitFor()
   await shot(phone, 'ask')
@@ -33,10 +34,47 @@ await play(async () => {
     new MutationObserver(() => { if (document.querySelector('.pick h2')?.textContent !== was) requestAnimationFrame(() => done(performance.now() - from)) })
       .observe(document.body, { subtree: true, childList: true, characterData: true })
   }), first)
-  await phone.locator('dialog .answers .button').first().click()
+  const talked = () => phone.locator('dialog .answers .button', { hasText: 'Reached' }).click()
+  const asked = () => phone.locator('dialog .days').waitFor()
+  const closed = () => phone.waitForFunction(() => !document.querySelector('dialog[open]'))
+  await phone.locator('dialog .answers .button', { hasText: 'Reached' }).dblclick() // as some do: it is one answer, and none to what follows
   measured.push(['tap to the next three on screen', Math.round(await tapped)])
   console.log(`  tap to the next three on screen: ${measured.at(-1)[1]} ms`)
-  await soon(async () => await phone.locator('.toast').isVisible(), 'what was done is said, with a way back')
+
+  // They talked, and nobody has said when again: that is asked once, when what was done is in the book.
+  await asked()
+  const log = async kind => (await told(phone, 'timeline', { id: who, limit: 20 })).filter(e => e.kind === kind || (kind === 'touch' && e.outcome))
+  must((await log('touch')).length === 1 && (await log('promise')).length === 0, `that they talked is in the book before it is asked: ${await phone.locator('dialog h2').textContent()}`)
+  must(await phone.evaluate(() => document.activeElement.id === 'sheet' && document.activeElement.textContent.startsWith('When')), 'the keyboard and a reader are at the new question')
+  await everywhere(phone, 'when')
+  await phone.reload()
+  await asked()
+  must((await log('touch')).length === 1, 'where the phone closes the app between the two, the second is still there')
+  await phone.keyboard.press('Escape')
+  await closed()
+  await soon(async () => await phone.locator('.toast button').isVisible(), 'who does not answer loses nothing: what was done is said, with a way back')
+  await phone.reload()
+  await three(phone).first().waitFor()
+  must(await phone.locator('dialog[open]').count() === 0 && (await log('touch')).length === 1, 'and is not asked again')
+  await at(phone, `person/${who}`)
+  const logged = async () => { await phone.locator('.acts .button').last().click(); await talked() }
+  await logged()
+  await asked()
+  await shot(phone, 'when-logged')
+  const due = await phone.locator('.days small').nth(1).textContent()
+  await phone.locator('.days button').nth(1).click()
+  await closed()
+  await soon(async () => (await log('promise')).map(e => e.due).join() === today(-3) && (await phone.locator('.toast').textContent()).includes(String(Number(today(-3).slice(8)))), `one tap promises the day: ${due}`)
+  await phone.locator('.toast button').click()
+  await soon(async () => (await log('promise')).length === 0 && (await log('touch')).length === 2 && /^Done/.test(await phone.locator('.toast').textContent()), 'the way back takes the day back, and then offers to take back the talk')
+  await logged()
+  await asked()
+  await phone.locator('.days button').nth(1).click()
+  await closed()
+  await logged()
+  await closed()
+  await soon(async () => (await log('touch')).length === 4 && (await log('promise')).length === 1, 'who has a promised day is not asked about')
+  await at(phone, '')
   await safe(phone)
   await phone.evaluate(() => navigator.serviceWorker.ready)
   await phone.waitForFunction(async () => { // all that the app needs lies on the phone
@@ -52,6 +90,15 @@ await play(async () => {
     await timed('offline, load to three', async () => { await phone.reload({ waitUntil: 'commit' }); await three(phone).first().waitFor() })
   }
   must(JSON.stringify(await three(phone).allTextContents()) === JSON.stringify(before), 'the same three offline, from the phone itself')
+  const ahead = days => Promise.all(phone.workers().map(w => w.evaluate(ms => {
+    globalThis.real ??= Date
+    const real = globalThis.real
+    globalThis.Date = class extends real { constructor(...args) { super(...(args.length > 0 ? args : [real.now() + ms])) } static now() { return real.now() + ms } }
+  }, days * 86_400_000)))
+  const top = async days => { await ahead(days); const all = await told(phone, 'top', { list: 'prospects', lang: 'en' }); await ahead(0); return all }
+  must((await top(2)).every(s => s.contact !== who), 'until the promised day they rest')
+  const [then] = await top(3)
+  must(then.contact === who && then.trigger === 'promised_follow', `and on it they come first: ${then.step}, ${then.reasons[0].text}`)
   await phone.locator('.nav .add').click()
   await phone.locator('dialog input').first().waitFor()
   await phone.keyboard.type('Nadia Offline', { delay: 15 })
@@ -118,7 +165,7 @@ await play(async () => {
   await shot(tab, 'person')
   await tab.locator('.acts .button').last().click()
   await shot(tab, 'person-log')
-  await tab.locator('dialog .answers .button').first().click()
+  await tab.locator('dialog .answers .button', { hasText: 'No answer' }).click()
   await tab.locator('.time li').first().waitFor()
   must(true, 'a call that was logged by hand is in what happened')
   await safe(tab)

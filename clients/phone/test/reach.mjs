@@ -41,6 +41,7 @@ const sheets = [
   ['goals', 'goals set', '.card .button.quiet'],
   ['import', 'trouble', page => page.locator('input[type=file]').setInputFiles({ name: `${evil}.csv`, mimeType: 'text/csv', buffer: Buffer.from(`${evil},"\n`) })],
   ['person', 'log', '.acts .button:last-child'],
+  ['person', 'when next', '.acts .button:last-child', '.answers .button:has-text("Reached")', 'dialog .days'],
   ['person', 'change', '.change', 'form.edit'],
   ['person', 'remove', '.change', 'form.edit .danger', 'dialog .button.danger'],
   ['person/nobody', 'way to reach', 'button.line-link'],

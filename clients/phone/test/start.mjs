@@ -33,7 +33,7 @@ await play(async () => {
   await shot(second, 'today-kept')
   const first = await second.locator('.pick h2').textContent()
   await second.locator('.go .square').click()
-  await second.locator('dialog .answers .button').first().click()
+  await second.locator('dialog .answers .button', { hasText: 'Not ready' }).click()
   must(await again.count() === 3, 'what is tapped waits for the core')
   const said = await second.locator('.toast').textContent()
   await second.waitForFunction(was => document.querySelector('.three:not([data-kept])') && document.querySelector('.pick h2')?.textContent !== was, first)

@@ -67,7 +67,7 @@ await play(async () => {
     await p.evaluate(() => { location.hash = '#/' })
     await three(p).first().waitFor()
     await p.locator('.go .square').click()
-    await p.locator('dialog .answers .button').first().click()
+    await p.locator('dialog .answers .button', { hasText: 'Not ready' }).click()
     await p.locator('.toast').waitFor()
   }
   await serve()

@@ -81,6 +81,9 @@ export interface Logged {
   own: boolean // the member did it, and may take it back
 }
 
+/** Made is an entry that was written; undated: they talked, and no day is known for the next time. */
+export interface Made { id: string; undated?: boolean }
+
 export interface Ring { metric: string; label: string; want: number; done: number; left: number }
 export type DayState = 'no_goal' | 'ahead' | 'open' | 'grace' | 'met' | 'rest' | 'skipped' | 'partly' | 'blank'
 export interface Habit {

@@ -181,10 +181,14 @@ document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible' && device && Date.now() - seen > 60_000) { seen = Date.now(); void refresh() }
 })
 
-/** celebrate says what badge was reached, once. */
+/** celebrate says what badge was reached, once. What has a way back stays beside it. */
 export async function celebrate() {
   const won = await ask<Award[]>('celebrate', { lang: language.value })
-  for (const a of won ?? []) say(t('goals.badge', { label: a.label, level: a.level }))
+  for (const a of won ?? []) {
+    const { text, undo } = toast.value ?? {}
+    const badge = t('goals.badge', { label: a.label, level: a.level })
+    say(undo ? `${text} · ${badge}` : badge, undo)
+  }
 }
 
 /** talk has this phone speak a language from now on. */

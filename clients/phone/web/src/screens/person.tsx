@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'preact/hooks'
-import type { Channel, Contact, Logged, Outcome } from '../device'
+import type { Channel, Contact, Logged, Made, Outcome } from '../device'
 import { ago, type Key, money, t } from '../i18n'
-import { ask, celebrate, say, watch } from '../state'
+import { ask, watch } from '../state'
 import { links } from '../links'
-import { addNumber } from './step'
+import { addNumber, noted, outcomes, When } from './step'
 import { Face, Segments, Sheet } from '../ui/bits'
 import { later } from '../later'
 import { Icon, type IconName, Turned } from '../ui/icon'
@@ -73,23 +73,19 @@ const kinds = { call: 'call', text: 'text', email: 'email', in_person: 'meet' } 
 function Log({ c, first, onClose }: { c: Contact; first: Channel; onClose: () => void }) {
   const [way, setWay] = useState(first)
   const [note, setNote] = useState('')
-  const written = way === 'text' || way === 'email'
-  const outcomes: [Key, Outcome, IconName][] = [
-    ...(written ? [['ask.sent', '', 'check'] as [Key, Outcome, IconName]] : []),
-    ['ask.reached', written ? 'replied' : 'answered', 'text'], ['ask.moved', 'moved', 'spark'], ['ask.not_ready', 'not_ready', 'clock'],
-    ...(way === 'call' ? [['ask.no_answer', 'no_answer', 'no'] as [Key, Outcome, IconName]] : []),
-  ]
+  const [once] = useState(() => crypto.randomUUID())
+  const [touch, setTouch] = useState('')
   const done = async (outcome: Outcome) => {
-    const made = await ask<{ id: string }>('log', { entry: { kind: kinds[way], contact: c.id, evidence: 'E1', ...(outcome && { outcome }), ...(note.trim() && { note: note.trim() }) } })
+    const made = await ask<Made>('log', { entry: { kind: kinds[way], contact: c.id, evidence: 'E1', ...(outcome && { outcome }), ...(note.trim() && { note: note.trim() }) } }, once)
+    if (made?.undated) { setTouch(made.id); return }
     onClose()
-    if (!made) return
-    say(t('toast.done', { name: c.display }), () => void ask('takeBack', { id: made.id }))
-    void celebrate()
+    if (made) noted(c.display, made.id)
   }
+  if (touch) return <Sheet title={t('ask.when', { name: c.display })} onClose={() => { onClose(); noted(c.display, touch) }}><When who={{ contact: c.id, name: c.display }} touch={touch} close={onClose} /></Sheet>
   return (
     <Sheet title={t('log.title', { name: c.display })} onClose={onClose}>
       <Segments label={t('log.how')} value={way} onPick={setWay} all={(Object.keys(kinds) as Channel[]).map(value => ({ value, label: t(`kind.${kinds[value]}`) }))} />
-      <div class="answers">{outcomes.map(([key, outcome, icon]) => <button class="button" key={key} onClick={() => void done(outcome)}><Icon name={icon} />{t(key)}</button>)}</div>
+      <div class="answers">{outcomes(way).map(([key, outcome, icon]) => <button class="button" key={key} onClick={() => void done(outcome)}><Icon name={icon} />{t(key)}</button>)}</div>
       <label class="field"><span>{t('add.note')}</span><textarea value={note} onInput={e => setNote(e.currentTarget.value)} /></label>
     </Sheet>
   )

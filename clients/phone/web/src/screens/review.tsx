@@ -1,8 +1,8 @@
 import { signal } from '@preact/signals'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { asMessage, type Captured, type Suggestion } from '../device'
-import { day, language, number, t } from '../i18n'
-import { ask, habit, met, say } from '../state'
+import { language, number, t } from '../i18n'
+import { ask, habit, met } from '../state'
 import { onClear, recall, recallAs, remember } from '../keep'
 import { back, go } from '../route'
 import { inDraft } from '../update'
@@ -10,9 +10,8 @@ import { Face } from '../ui/bits'
 import { type Heat, HeatPick, heatOf, otherTags } from '../ui/heat'
 import { Icon } from '../ui/icon'
 import { Say } from '../ui/say'
-import { dateAt, hour, start } from './step'
+import { Days, hour, planned, promise, start } from './step'
 
-const dayMs = 86_400_000
 interface Done { date: string; ids: string[] }
 const done = signal<Done>(recallAs<Done>('reviewed', { date: '', ids: [] }))
 onClear(() => { done.value = { date: '', ids: [] } })
@@ -98,14 +97,13 @@ function One({ c: { contact: c }, at, of }: { c: Captured; at: number; of: numbe
   const next = async () => {
     flush()
     if (when) {
-      const made = await ask<{ id: string }>('log', { entry: { kind: 'promise', contact: c.id, due: when, evidence: 'E1' } })
+      const who = { contact: c.id, first: s?.first, name: c.display }
+      const made = await promise(who, when)
       if (!made) return
-      say(t('toast.planned', { name: s?.first || c.display, when: day(when, { weekday: 'long', day: 'numeric', month: 'long' }) }), () => void ask('takeBack', { id: made.id }))
+      planned(who, when, () => void ask('takeBack', { id: made.id }))
     }
     mark(c.id)
   }
-  const today = Date.parse(habit.value?.date ?? dateAt(Date.now()))
-  const days = [1, 3, 7].map(n => new Date(today + n * dayMs).toISOString().slice(0, 10))
   const way = s?.phone && !(s.quiet && s.email) ? 'text' : s?.email ? 'email' : ''
   const message = s && asMessage(s, way || 'text')
   return (
@@ -121,9 +119,7 @@ function One({ c: { contact: c }, at, of }: { c: Captured; at: number; of: numbe
           : way && <button class={`button wide ${sent ? '' : 'main'}`} disabled={sent} onClick={() => start(message, () => setSent(true))}><Icon name={sent ? 'check' : way} />{t(sent ? 'review.sent' : `today.${way}`, { name: s.first || s.name })}</button>}
       </section>}
       <section><h2 class="part">{t('review.next')}</h2>
-        <div class="days" role="group" aria-label={t('review.next')}>{days.map((d, i) => (
-          <button key={d} aria-pressed={when === d} onClick={() => setWhen(when === d ? '' : d)}><strong>{t((['review.tomorrow', 'review.three', 'review.week'] as const)[i]!)}</strong><small>{day(d, { weekday: 'short', day: 'numeric', month: 'short' })}</small></button>
-        ))}</div>
+        <Days label={t('review.next')} picked={when} onPick={d => setWhen(when === d ? '' : d)} />
       </section>
       <div class="thumb"><button class="button quiet" onClick={() => { flush(); back() }}>{t('review.pause')}</button>
         <button class="button main" onClick={() => void next()}><Icon name="check" />{t(at === of ? 'review.finish' : 'review.following')}</button></div>

@@ -12,7 +12,8 @@ const desk = matchMedia('(min-width: 900px)')
 export const wide = signal(desk.matches)
 desk.addEventListener('change', () => { wide.value = desk.matches })
 
-/** Sheet comes from below, over everything; closing it is the browser's own Escape, back or a tap beside it. */
+/** Sheet comes from below, over everything; closing it is the browser's own Escape, back or a tap beside it. What is in it may have
+ * become lower under the first tap of two. */
 export function Sheet({ title, onClose, children }: { title: string; onClose: () => void; children: ComponentChildren }) {
   const ref = useRef<HTMLDialogElement>(null)
   const here = useRef(true)
@@ -25,7 +26,7 @@ export function Sheet({ title, onClose, children }: { title: string; onClose: ()
   const at = useRef(-1)
   useEffect(() => { const out = inSheet(); at.current = sheets.value; return out }, [])
   return (
-    <dialog class="sheet" ref={ref} aria-labelledby="sheet" onClose={() => { if (here.current) onClose() }} onClick={e => { if (e.target === e.currentTarget) e.currentTarget.close() }}>
+    <dialog class="sheet" ref={ref} aria-labelledby="sheet" onClose={() => { if (here.current) onClose() }} onClick={e => { if (e.target === e.currentTarget && e.detail < 2) e.currentTarget.close() }}>
       <div class="grip" />
       <div class="stack"><h2 id="sheet">{title}</h2>{children}</div>
       <Toast at={at} />
