@@ -178,6 +178,6 @@ export async function play(test) {
   } finally {
     for (const c of open) await c.close().catch(() => {})
     if (server && server.exitCode === null) await kill()
-    rmSync(tmp, { recursive: true, force: true })
+    rmSync(tmp, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }) // a browser writes for a moment more
   }
 }
