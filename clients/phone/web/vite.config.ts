@@ -41,6 +41,6 @@ export default defineConfig({
     preact(),
     offline(),
   ],
-  build: { target: 'es2022', outDir: '../dist', emptyOutDir: true, modulePreload: { polyfill: false }, rollupOptions: { output: { chunkFileNames: c => `assets/${c.isDynamicEntry || c.name === 'boards' ? 'later' : 'index'}-[name]-[hash].js` } } },
+  build: { target: 'es2022', outDir: '../dist', emptyOutDir: true, modulePreload: { polyfill: false }, rollupOptions: { output: { chunkFileNames: c => `assets/${c.isDynamicEntry || /^(boards|problems)$/.test(c.name) ? 'later' : 'index'}-[name]-[hash].js` } } },
   worker: { format: 'es', plugins: () => [sqlite()], rollupOptions: { output: { chunkFileNames: 'assets/worker-[name]-[hash].js' } } },
 })
