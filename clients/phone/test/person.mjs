@@ -1,6 +1,6 @@
 // What the book has of somebody is corrected on the phone: a name, ways to reach them, what they want, and out of the book and back.
 // It fails at the first thing that is not so.
-import { at, atDesk, click, everywhere, field, join, kill, must, play, profile, safe, serve, shot, soon, told } from './lib.mjs'
+import { at, atDesk, base, click, everywhere, field, join, kill, must, play, profile, safe, serve, shot, soon, three, told } from './lib.mjs'
 
 await play(async () => {
   const { member } = await field()
@@ -81,4 +81,13 @@ await play(async () => {
   await safe(phone)
   await soon(() => /Kofi A\. Boateng/.test(atDesk('sync') + atDesk('list', 'kofi')), 'and is back with all that was known')
   await everywhere(phone, 'edit-back')
+
+  // A link to somebody who is not there.
+  await phone.goto('about:blank')
+  await phone.goto(`${base}/app/#/person/00000000-0000-4000-8000-000000000000`)
+  await phone.locator('main', { hasText: 'not in the book any more' }).waitFor()
+  must(await phone.locator('dialog[open]').count() === 0, 'of somebody who is not in the book it is said where they would be')
+  await phone.locator('.top .round').click()
+  await three(phone).first().waitFor()
+  must(true, 'and the way back stays in the app')
 })

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { Channel, Contact, Logged, Made, Outcome } from '../device'
 import { ago, type Key, money, t } from '../i18n'
-import { ask, watch } from '../state'
+import { ask, trouble, watch } from '../state'
 import { links } from '../links'
 import { addNumber, noted, outcomes, When } from './step'
 import { Face, Segments, Sheet } from '../ui/bits'
@@ -14,19 +14,26 @@ const Edit = later(() => import('./edit'))
 
 export function Person({ id }: { id: string }) {
   const [c, setC] = useState<Contact | null>(null)
+  const [gone, setGone] = useState(false)
   const [log, setLog] = useState<Logged[]>([])
   const [logging, setLogging] = useState<Channel | null>(null)
   const [changing, setChanging] = useState(false)
   useEffect(() => {
     let live = true
     const load = async () => {
-      const [a, b] = await Promise.all([ask<Contact>('contact', { id }), ask<Logged[]>('timeline', { id, limit: 200 })])
+      const of = ask<Logged[]>('timeline', { id, limit: 200 })
+      const a = await ask<Contact>('contact', { id })
+      const not = trouble.value?.code === 'gone'
+      if (not) trouble.value = null // the screen says it
+      if (live) setGone(!a && not)
+      const b = await of
       if (live && a) { setC(a); setLog((b ?? []).filter(e => e.kind !== 'suggestion')) } // what the app proposed did not happen
     }
     void load()
     const off = watch(() => void load())
     return () => { live = false; off() }
   }, [id])
+  if (gone) return <div class="nothing card" role="status"><Icon name="people" /><h2>{t('err.gone')}</h2><p class="soft">{t('err.gone.hint')}</p><a class="button" href="#/people">{t('app.people')}</a></div>
   if (!c) return null
   const phone = c.phones[0]?.[0]
   const email = c.emails[0]?.[0]
