@@ -175,11 +175,18 @@ export async function start(d: Device) {
   await refresh()
 }
 
-// What depends on the hour (quiet hours, what is news, the evening) is asked anew when the app is taken up again.
-let seen = Date.now()
-document.addEventListener('visibilitychange', () => {
-  if (document.visibilityState === 'visible' && device && Date.now() - seen > 60_000) { seen = Date.now(); void refresh() }
-})
+// What depends on the hour (quiet hours, what is news, the evening, the day itself) is asked anew when the app is taken up again, and with
+// each quarter of an hour that begins while somebody looks at it.
+const quarter = () => Math.floor(Date.now() / 900_000)
+let seen = Date.now(), at = quarter()
+const hourly = () => {
+  if (document.visibilityState !== 'visible' || !device || (Date.now() - seen < 60_000 && quarter() === at)) return
+  seen = Date.now()
+  at = quarter()
+  void refresh()
+}
+document.addEventListener('visibilitychange', hourly)
+setInterval(() => { if (quarter() !== at) hourly() }, 15_000)
 
 /** celebrate says what badge was reached, once. What has a way back stays beside it. */
 export async function celebrate() {
