@@ -143,6 +143,8 @@ await play(async () => {
   await phone.locator('.pick .button', { hasText: 'Plan it' }).click()
   await phone.locator('.toast').waitFor()
   must(true, `planned for later: ${planned}, ${await phone.locator('.toast').textContent()}`)
+  await phone.locator('.pick .go .main', { hasText: 'I did it' }).waitFor()
+  must(await phone.locator('.pick h2').textContent() === planned && await phone.locator('.pick .button', { hasText: 'Plan it' }).count() === 0, 'a promise of today is not asked to be planned again')
   await quiet(phone, -120, -60)
   await phone.locator('.hush').waitFor({ state: 'detached' })
 

@@ -1,5 +1,5 @@
 import { effect, signal } from '@preact/signals'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { type Alert, asMessage, type Contact, type End, keyOf, type List, shown as asShown, type Suggestion } from '../device'
 import { day, language, t } from '../i18n'
 import { asKept, ask, habit, late, list, news, sync, three } from '../state'
@@ -87,11 +87,16 @@ function News({ a }: { a: Alert }) {
 
 function Three({ which, headed }: { which: List; headed?: boolean }) {
   const all = three[which].value
+  const here = useRef<HTMLElement>(null)
+  const held = here.current?.contains(document.activeElement)
+  useLayoutEffect(() => { // a keyboard and a screen reader go on where the card was
+    if (held && document.activeElement === document.body) here.current?.querySelector<HTMLElement>('.pick a')?.focus({ preventScroll: true })
+  })
   if (!all) return null
   const busy = news.value[0]?.contact // who is above already
   const shown = all.find(s => keyOf(s) === open.value) ?? all.find(s => s.contact !== busy)
   return (
-    <section class="swap" aria-label={t(`today.${which}`)}>
+    <section class="swap" ref={here} aria-label={t(`today.${which}`)}>
       {headed && <h2 class="part">{t(`today.${which}`)}</h2>}
       {all.length === 0 ? (
         <div class="nothing card"><Icon name="check" /><h2>{t('today.none')}</h2><p class="soft">{t('today.none.hint')}</p>
@@ -172,16 +177,18 @@ function until(date: string): string {
 /** Quiet is a card in the quiet hours of where its person lives: until when, and what may be done meanwhile. */
 function Quiet({ s, until }: { s: Suggestion; until: number }) {
   const name = short(s.first || s.name)
+  const planned = s.trigger === 'promised_follow' && dateAt(until) <= (habit.value?.date ?? '') // it is on today's list as it is
   return (
     <>
       <p class="hush"><Icon name="moon" /><span>{t('quiet.until', { name, when: hour(until) })}</span></p>
       <div class="go">
         {s.email
           ? <button class="button main" onClick={() => start(s)}><Icon name="email" />{t('today.email', { name })}</button>
+          : planned ? <button class="button main" onClick={() => did(s)}><Icon name="check" />{t('today.did')}</button>
           : <button class="button main" onClick={() => void plan(s, dateAt(until))}><Icon name="clock" />{t('quiet.plan', { when: hour(until) })}</button>}
-        <button class="button square" aria-label={t('today.did')} title={t('today.did')} onClick={() => did(s)}><Icon name="check" /></button>
+        {(s.email || !planned) && <button class="button square" aria-label={t('today.did')} title={t('today.did')} onClick={() => did(s)}><Icon name="check" /></button>}
       </div>
-      {s.email && <button class="button wide below" onClick={() => void plan(s, dateAt(until))}><Icon name="clock" />{t('quiet.plan', { when: hour(until) })}</button>}
+      {s.email && !planned && <button class="button wide below" onClick={() => void plan(s, dateAt(until))}><Icon name="clock" />{t('quiet.plan', { when: hour(until) })}</button>}
     </>
   )
 }
