@@ -67,22 +67,22 @@ export function bridge(sqlite3, { memory, vfs, beforeOpen }) {
     if (n <= 4) return 0;
     const at = copyIn(p, n);
     if (!at) return NOMEM;
-    const v = new DataView(wasm.heap8u().buffer);
-    const count = v.getUint32(at, true);
-    let o = at + 4, rc = 0;
+    const v = go(); // not SQLite's memory: that may grow with what is bound, and takes its views with it
+    const count = v.getUint32(p, true);
+    let o = 4, rc = 0;
     for (let i = 1; i <= count && !rc; i++) {
-      const tag = v.getUint8(o++);
+      const tag = v.getUint8(p + o++);
       if (tag === INT) {
-        rc = x.sqlite3_bind_int64(s.p, i, v.getBigInt64(o, true));
+        rc = x.sqlite3_bind_int64(s.p, i, v.getBigInt64(p + o, true));
         o += 8;
       } else if (tag === NULL) {
         rc = x.sqlite3_bind_null(s.p, i);
       } else {
-        const len = v.getUint32(o, true);
+        const len = v.getUint32(p + o, true);
         o += 4;
-        if (tag === TEXT) rc = x.sqlite3_bind_text(s.p, i, o, len, -1);
+        if (tag === TEXT) rc = x.sqlite3_bind_text(s.p, i, at + o, len, -1);
         else if (len === 0) rc = x.sqlite3_bind_zeroblob(s.p, i, 0);
-        else rc = x.sqlite3_bind_blob(s.p, i, o, len, -1);
+        else rc = x.sqlite3_bind_blob(s.p, i, at + o, len, -1);
         o += len;
       }
     }

@@ -188,3 +188,18 @@ func TestTransactions(t *testing.T) {
 	}
 	ok(t, db.Close())
 }
+
+// TestLargeValues: what is bound may have SQLite's memory grow before the rest is.
+func TestLargeValues(t *testing.T) {
+	ctx := t.Context()
+	db, err := sql.Open(filepath.Join(t.TempDir(), "v.db"))
+	ok(t, err)
+	defer db.Close() //nolint:errcheck
+	large := strings.Repeat("x", 16<<20)
+	var first, last, n int64
+	var word string
+	ok(t, db.QueryRowContext(ctx, `SELECT length(?1), length(?2), ?3, ?4`, large, []byte(large), int64(7), "seven").Scan(&first, &last, &n, &word))
+	if first != 16<<20 || last != first || n != 7 || word != "seven" {
+		t.Errorf("16 MB twice, 7 and seven became %d, %d, %d and %q", first, last, n, word)
+	}
+}
