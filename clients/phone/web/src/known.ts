@@ -16,7 +16,7 @@ const sentences: [RegExp, string][] = [
   [/e-mail address .*want/, 'email'],
   [/time zone .* is not known/, 'zone'],
   [/shorten it to|in smaller parts/, 'long'],
-  [/split it and import/, 'big'],
+  [/split it and import|are taken on a phone/, 'big'],
   [/is not in the book|is not an id/, 'gone'],
   [/cannot be taken back/, 'undo'],
   [/goal .*(want a whole number|is not one)/, 'goal'],

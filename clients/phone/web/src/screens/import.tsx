@@ -12,6 +12,29 @@ interface Came { changes?: Changes; newContacts: number; sameContacts: number; n
 interface Picker { select(what: string[], how: { multiple: boolean }): Promise<{ name?: string[]; tel?: string[]; email?: string[] }[]> }
 const picker = (navigator as { contacts?: Picker }).contacts
 
+const most = 16 << 20 // bytes: the core takes no more
+const bulk = /^([\w-]+\.)?(PHOTO|LOGO|SOUND|KEY)[;:]/i
+
+/** plain leaves out of a file of cards that is too big what nobody reads of it: an address book with photos fits then. Each line that
+ * goes stays as an empty one, so that lines count as in the file. What is no such file is returned as it is. */
+function plain(file: Uint8Array): Uint8Array {
+  const head = (at: number, end: number) => String.fromCharCode(...file.subarray(at, Math.min(end, at + 40)))
+  if (file.length <= most || !/BEGIN:VCARD/i.test(head(0, 40))) return file
+  const out = new Uint8Array(file.length)
+  let n = 0
+  let leaving = false
+  for (let at = 0; at < file.length;) {
+    const line = file.indexOf(10, at)
+    const end = line < 0 ? file.length : line + 1
+    leaving = (leaving && (file[at] === 32 || file[at] === 9)) || bulk.test(head(at, end)) // a line that begins with a space goes on with the one before
+    const from = leaving ? end - 1 : at
+    out.set(file.subarray(from, end), n)
+    n += end - from
+    at = end
+  }
+  return out.slice(0, n)
+}
+
 /** Import brings an address book or an export of orders in. The same file twice changes nothing. */
 export default function Import() {
   const [code, setCode] = useState(() => recall('code'))
@@ -24,7 +47,8 @@ export default function Import() {
   const bring = async (input: HTMLInputElement) => {
     const file = input.files?.[0]
     if (!file) return
-    await take(file.name, new Uint8Array(await file.arrayBuffer()))
+    setBusy(true)
+    await take(file.name, plain(new Uint8Array(await file.arrayBuffer())))
     input.value = '' // the same file may be chosen again
   }
   const take = async (name: string, file: Uint8Array) => {
