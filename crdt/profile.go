@@ -89,11 +89,14 @@ func clock(s string) (minute int, ok bool) {
 	return h*60 + m, h < 24 && m < 60
 }
 
-// QuietLeft returns how many minutes of quiet hours ("21:00-08:00", and where a member set none) are left at a minute of the day;
-// 0: it lies outside. What cannot be read are none.
+// QuietDefault are the quiet hours of a member who set none.
+const QuietDefault = "21:00-08:00"
+
+// QuietLeft returns how many minutes of quiet hours ("21:00-08:00"; "": QuietDefault) are left at a minute of the day;
+// 0: it lies outside. What cannot be read are none, and so are two equal times.
 func QuietLeft(quiet string, minute int) int {
 	if quiet == "" {
-		quiet = "21:00-08:00"
+		quiet = QuietDefault
 	}
 	a, b, _ := strings.Cut(quiet, "-")
 	begin, ok := clock(a)

@@ -197,6 +197,9 @@ func TestCalls(t *testing.T) {
 	call("k8", "rest", `{"date":"2026-05-20","rest":true}`)
 	call("k9", "setProfile", `{"key":"name","value":"Eva"}`)
 	want(call("", "profile", `{"key":"name"}`), `"Eva"`)
+	want(call("", "member", ""), `"quiet":"21:00-08:00"`) // of who set none
+	call("k26", "setProfile", `{"key":"quiet","value":"22:30-22:30"}`)
+	want(call("", "member", ""), `"quiet":"22:30-22:30"`)
 	want(call("", "status", ""), `"zone":"Europe/Madrid"`, `"connected":true`, `"today":"2026-05-14"`)
 	want(call("", "goals", ""), `[`)
 	want(call("", "unsent", ""), `"document":"contacts"`)

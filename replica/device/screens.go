@@ -1,6 +1,8 @@
 package device
 
 import (
+	"cmp"
+
 	"trio/crdt"
 	"trio/ranking"
 	"trio/replica"
@@ -54,6 +56,11 @@ func (c *call) member() error {
 		}
 		c.text(key, s)
 	}
+	quiet, err := c.d.R.Profile(c.ctx, crdt.ProfileQuiet)
+	if err != nil {
+		return err
+	}
+	c.text(crdt.ProfileQuiet, cmp.Or(quiet, crdt.QuietDefault))
 	c.text("zone", c.d.R.HomeZone())
 	c.close('}')
 	return nil

@@ -2,7 +2,7 @@
 // one is; a click opens the right list; the number on the app's icon. What a push service would deliver comes by DevTools. This
 // browser has no window and so no notifications of its own: what would be shown is noted, as is what the person is asked.
 import { createECDH, randomBytes } from 'node:crypto'
-import { base, field, join, kill, must, play, profile, serve, shot, soon, three } from './lib.mjs'
+import { base, field, join, kill, must, play, profile, serve, shot, soon, three, told } from './lib.mjs'
 
 await play(async () => {
   const { member } = await field()
@@ -80,6 +80,16 @@ await play(async () => {
   await page.reload()
   await page.waitForFunction(() => document.querySelector('select')?.value === '18:00')
   must(true, 'the hour is kept')
+  const hours = page.locator('input[type=time]')
+  await soon(async () => (await Promise.all([0, 1].map(i => hours.nth(i).inputValue()))).join() === '21:00,08:00', 'the quiet hours of who set none are shown')
+  await hours.nth(0).fill('22:30')
+  await hours.nth(1).fill('07:15')
+  await soon(async () => (await told(page, 'member')).quiet === '22:30-07:15', 'quiet hours are set on the screen')
+  await hours.nth(0).fill('')
+  must((await told(page, 'member')).quiet === '22:30-07:15', 'half of them are not')
+  await page.reload()
+  await page.waitForFunction(() => [...document.querySelectorAll('input[type=time]')].map(i => i.value).join() === '22:30,07:15')
+  must(true, 'and they are kept')
   await page.getByText('On, on this phone').waitFor()
   must(true, 'still on after the app was loaded again')
 

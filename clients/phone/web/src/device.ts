@@ -160,7 +160,7 @@ export interface Teammate {
 export interface Team { off?: boolean; more?: boolean; people: Teammate[] }
 
 /** Member is whose book this is; joined is false while it is nobody's. */
-export interface Member { joined: boolean; name?: string; language?: string; zone?: string; boards?: string; remind?: string; member?: string; device?: string; left?: number /* ms, when the phone was emptied as its access was taken back */ }
+export interface Member { joined: boolean; name?: string; language?: string; zone?: string; boards?: string; remind?: string; quiet?: string; member?: string; device?: string; left?: number /* ms, when the phone was emptied as its access was taken back */ }
 
 export interface Device {
   /** call asks. A command that writes takes effect once for a key, which is drawn anew when none is given. */

@@ -25,9 +25,9 @@ export default function Reminders() {
     if (!await turnOn() && standing.value === 'off') say(`${t('reminders.failed')}. ${t('reminders.failed.hint')}`)
     setBusy(false)
   }
-  const pick = async (value: string) => {
-    if (member.value) member.value = { ...member.value, remind: value }
-    await ask('setProfile', { key: 'remind', value })
+  const pick = async (key: 'remind' | 'quiet', value: string) => {
+    if (member.value) member.value = { ...member.value, [key]: value }
+    await ask('setProfile', { key, value })
   }
   const trouble = is === 'denied' || is === 'install' || is === 'unsupported' || is === 'none' ? is : null
   return (
@@ -47,14 +47,39 @@ export default function Reminders() {
       {trouble !== 'none' && <section><h2 class="part">{t('reminders.daily')}</h2>
         <div class="card pad stack">
           <label class="field"><span>{t('reminders.hour')}</span>
-            <select value={hour} onChange={e => void pick(e.currentTarget.value)}>
+            <select value={hour} onChange={e => void pick('remind', e.currentTarget.value)}>
               {all.map(h => <option key={h} value={h}>{clock(h)}</option>)}
               <option value={never}>{t('reminders.never')}</option>
             </select></label>
           <p class="soft small">{t('reminders.hour.hint')}</p>
         </div>
       </section>}
+      <section><h2 class="part">{t('reminders.quiet')}</h2>
+        <div class="card pad stack">
+          <Quiet of={member.value.quiet ?? ''} pick={value => void pick('quiet', value)} />
+          <p class="soft small" id="quiet">{t('reminders.quiet.hint')}</p>
+        </div>
+      </section>
     </>
+  )
+}
+
+/** Quiet are the two times of the quiet hours. They are kept as they are changed, once both are there. */
+function Quiet({ of, pick }: { of: string; pick: (value: string) => void }) {
+  const [typed, type] = useState<[string, string] | null>(null) // what is being typed stays, whatever the device answers meanwhile
+  const [from = '', until = ''] = typed ?? of.split('-')
+  const set = (from: string, until: string) => {
+    type([from, until])
+    if (from && until) pick(`${from}-${until}`)
+  }
+  const leave = () => { if (from && until) type(null) }
+  return (
+    <div class="ways">
+      <label class="field"><span>{t('reminders.from')}</span>
+        <input type="time" required value={from} aria-invalid={!from} aria-describedby="quiet" onBlur={leave} onInput={e => set(e.currentTarget.value, until)} /></label>
+      <label class="field"><span>{t('reminders.until')}</span>
+        <input type="time" required value={until} aria-invalid={!until} aria-describedby="quiet" onBlur={leave} onInput={e => set(from, e.currentTarget.value)} /></label>
+    </div>
   )
 }
 
