@@ -26,7 +26,7 @@ export function unkeep() {
 export function kept(lang: string, now = new Date()): Kept | null {
   try {
     const k = JSON.parse(recall(name) || 'null') as Kept | null
-    if (!k || k.lang !== lang || !k.member.joined || k.habit.date !== today(k.member.zone, now)) return null
+    if (!k || k.lang !== lang || !k.member.joined || k.habit.date !== dateIn(k.member.zone, now)) return null
     return k
   } catch {
     unkeep()
@@ -34,5 +34,12 @@ export function kept(lang: string, now = new Date()): Kept | null {
   }
 }
 
-/** today is the date in a zone, as the device writes it. */
-const today = (zone: string | undefined, now: Date) => new Intl.DateTimeFormat('en-CA', { year: 'numeric', month: '2-digit', day: '2-digit', ...(zone && { timeZone: zone }) }).format(now)
+/** dateIn is the date in a zone, as the device writes it; by this phone's clock where no zone is said, or one that the browser does not know. */
+export function dateIn(zone: string | undefined, now: Date | number): string {
+  const write = (timeZone?: string) => new Intl.DateTimeFormat('en-CA', { year: 'numeric', month: '2-digit', day: '2-digit', timeZone }).format(now)
+  try {
+    return write(zone || undefined)
+  } catch {
+    return write()
+  }
+}

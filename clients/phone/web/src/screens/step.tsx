@@ -4,8 +4,9 @@ import { signal } from '@preact/signals'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { type Channel, type Made, type Outcome, shown as asShown, type Suggestion } from '../device'
 import { day, instant, type Key, t } from '../i18n'
-import { asKept, ask, celebrate, habit, news, say, stands } from '../state'
+import { asKept, ask, celebrate, habit, member, news, say, stands } from '../state'
 import { onClear, recall, recallAs, remember } from '../keep'
+import { dateIn } from '../kept'
 import { links } from '../links'
 import { touring } from '../tour'
 import { Sheet } from '../ui/bits'
@@ -98,8 +99,8 @@ export function hour(ms: number): string {
   return new Date(ms).getDate() === new Date().getDate() ? time : `${instant(ms, { weekday: 'long' })}, ${time}`
 }
 
-/** dateAt is the day of an instant by this phone's clock. */
-export const dateAt = (ms: number) => { const d = new Date(ms); return `${d.getFullYear()}-${String(d.getMonth() + 1).padStart(2, '0')}-${String(d.getDate()).padStart(2, '0')}` }
+/** dateAt is the day of an instant in the member's calendar: wherever the phone is, a promise is due by the day at home. */
+export const dateAt = (ms: number) => dateIn(member.value?.zone, ms)
 
 /** Steps are the sheets of a step that is under way. */
 export function Steps() {
