@@ -60,10 +60,11 @@ export async function ask<T>(method: string, args?: object, key?: string): Promi
   }
 }
 
-const evening = 18 // o'clock
+/** night is how long a day goes on after midnight, ms. */
+export const night = 4 * 3_600_000
 
-/** late says that the day is so far gone that one looks back on it. */
-export const late = () => new Date().getHours() >= evening || new Date().getHours() < 4
+/** late says that the day is so far gone that one looks back on it: from six in the evening. */
+export const late = () => new Date(Date.now() - night).getHours() >= 14
 
 /** asAlerts keeps what is shown already and still news: it is noted as shown the moment it is, and comes no second time. */
 function asAlerts(due: Alert[]): Alert[] {

@@ -2,7 +2,7 @@ import { signal } from '@preact/signals'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { asMessage, type Captured, type Suggestion } from '../device'
 import { language, number, t } from '../i18n'
-import { ask, habit, met } from '../state'
+import { ask, met, night } from '../state'
 import { onClear, recall, recallAs, remember } from '../keep'
 import { back, go } from '../route'
 import { inDraft } from '../update'
@@ -10,28 +10,29 @@ import { Face } from '../ui/bits'
 import { type Heat, HeatPick, heatOf, otherTags } from '../ui/heat'
 import { Icon } from '../ui/icon'
 import { Say } from '../ui/say'
-import { Days, hour, planned, promise, start } from './step'
+import { dateAt, Days, hour, planned, promise, start } from './step'
 
 interface Done { date: string; ids: string[] }
 const done = signal<Done>(recallAs<Done>('reviewed', { date: '', ids: [] }))
 onClear(() => { done.value = { date: '', ids: [] } })
-const looked = () => (done.value.date === habit.value?.date ? done.value.ids : [])
+/** evening is the day that is looked back on, in the member's calendar: until four in the morning the one that is just over. */
+const evening = () => dateAt(Date.now() - night)
+const looked = () => (done.value.date === evening() ? done.value.ids : [])
 
-/** lately is whom the day's review is about: who was captured today, and who was at the event that goes on. */
+/** lately is whom the day's review is about: who was captured since it began, and who was at the event that goes on. */
 function lately(): Captured[] {
-  const today = habit.value?.date
+  const today = evening()
   const event = recall('event').trim()
-  const todays = met.value.filter(c => c.day === today)
+  const todays = met.value.filter(c => c.day >= today)
   const goesOn = event && todays.some(c => c.contact.tags.includes(event)) // an event of last week is over
-  return met.value.filter(c => c.day === today || (goesOn && c.contact.tags.includes(event)))
+  return met.value.filter(c => c.day >= today || (goesOn && c.contact.tags.includes(event)))
 }
 
 /** toReview is who of them was not looked at yet today. */
 export const toReview = () => lately().filter(c => !looked().includes(c.contact.id))
 
 function mark(id: string) {
-  const date = habit.value?.date ?? ''
-  done.value = { date, ids: [...looked(), id] }
+  done.value = { date: evening(), ids: [...looked(), id] }
   remember('reviewed', JSON.stringify(done.value))
 }
 
