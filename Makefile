@@ -28,7 +28,9 @@ test: check
 
 check:
 	@$(MAKE) --no-print-directory -j2 still
-	@$(MAKE) --no-print-directory suite race wasm fuzz screens
+	@$(MAKE) --no-print-directory suite race
+	@$(MAKE) --no-print-directory -j2 wasm fuzz
+	@$(MAKE) --no-print-directory screens
 
 # What is found without running anything.
 still: format vet staticcheck deadcode modules builds
