@@ -1,7 +1,9 @@
 // The cycle of a phone: join by an invitation, first pull, three suggestions, one of them done and promised a day; the server is killed,
 // the page loaded again offline, the day comes, a contact captured; the server comes back, all is sent, and a second browser of the same member has it.
 // It fails at the first thing that is not so, and prints what it measured.
-import { at, base, code, everywhere, field, kill, measured, must, people, play, profile, safe, serve, shot, soon, three, timed, today, told, unsent } from './lib.mjs'
+import { truncateSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { at, base, code, everywhere, field, kill, measured, must, people, play, profile, safe, serve, shot, soon, three, timed, tmp, today, told, unsent } from './lib.mjs'
 
 await play(async () => {
   const { member } = await field()
@@ -129,6 +131,13 @@ await play(async () => {
   await safe(second)
   await shot(second, 'desk-today')
   await second.evaluate(() => { location.hash = '#/import' })
+  const huge = path.join(tmp, 'huge.vcf')
+  writeFileSync(huge, 'BEGIN:VCARD\n')
+  truncateSync(huge, 300 << 20)
+  await second.locator('input[type=file]').setInputFiles(huge)
+  await second.getByText('This file is too big').waitFor()
+  must(true, 'a file that no phone could hold is told to be too big')
+  await second.keyboard.press('Escape')
   await second.locator('input[type=file]').setInputFiles({ name: 'more.csv', mimeType: 'text/csv', buffer: Buffer.from('Name,Phone,Birthday\nBert Bringer,+34633000001,03/04/1990\n,,\n"no date, group",12,\n') })
   await second.getByText('It is in your book').waitFor()
   must(true, 'a file was brought into the book')

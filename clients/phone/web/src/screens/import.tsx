@@ -1,8 +1,10 @@
 import { useState } from 'preact/hooks'
 import { number, t } from '../i18n'
 import { recall, remember } from '../keep'
-import { ask } from '../state'
+import { ask, trouble } from '../state'
+import { DeviceError } from '../device'
 import { cards } from '../file'
+import { told } from '../known'
 import { problem } from '../problems'
 import { Icon } from '../ui/icon'
 
@@ -13,6 +15,7 @@ interface Picker { select(what: string[], how: { multiple: boolean }): Promise<{
 const picker = (navigator as { contacts?: Picker }).contacts
 
 const most = 16 << 20 // bytes: the core takes no more
+const readable = 256 << 20 // bytes: of a larger file the browser could make no copy on a small phone
 const bulk = /^([\w-]+\.)?(PHOTO|LOGO|SOUND|KEY)[;:]/i
 
 /** plain leaves out of a file of cards that is too big what nobody reads of it: an address book with photos fits then. Each line that
@@ -26,7 +29,7 @@ function plain(file: Uint8Array): Uint8Array {
   for (let at = 0; at < file.length;) {
     const line = file.indexOf(10, at)
     const end = line < 0 ? file.length : line + 1
-    leaving = (leaving && (file[at] === 32 || file[at] === 9)) || bulk.test(head(at, end)) // a line that begins with a space goes on with the one before
+    leaving = (leaving && (file[at] === 32 || file[at] === 9)) || (end - at > 5 && bulk.test(head(at, end))) // a line that begins with a space goes on with the one before
     const from = leaving ? end - 1 : at
     out.set(file.subarray(from, end), n)
     n += end - from
@@ -48,7 +51,11 @@ export default function Import() {
     const file = input.files?.[0]
     if (!file) return
     setBusy(true)
-    await take(file.name, plain(new Uint8Array(await file.arrayBuffer())))
+    try {
+      if (file.size > readable) throw new DeviceError('err.big', 'err.big.hint')
+      await take(file.name, plain(new Uint8Array(await file.arrayBuffer())))
+    } catch (e) { trouble.value = told(e) } // it may lie in a cloud that is not reached
+    setBusy(false)
     input.value = '' // the same file may be chosen again
   }
   const take = async (name: string, file: Uint8Array) => {
