@@ -39,6 +39,13 @@ type visitor interface {
 	stairs(p *[]ranking.Bin, lo, hi int64)
 }
 
+// set writes only what is new: a document that is written out may be ranked with, and written out, by others at the same time.
+func set[T comparable](p *T, v T) {
+	if *p != v {
+		*p = v
+	}
+}
+
 // What follows is called some two hundred times: inlined it would make a program for browsers 6 KB greater.
 
 type whole interface {
@@ -50,7 +57,7 @@ func integer[T whole](v visitor, name string, l left, p *T, lo, hi int64) {
 	v.field(name, l, *p == 0, func() {
 		n := int64(*p)
 		v.integer(&n, lo, hi)
-		*p = T(n)
+		set(p, T(n))
 	})
 }
 
@@ -69,7 +76,7 @@ func choice[T ~uint8](v visitor, name string, l left, p *T, names []string) {
 	v.field(name, l, *p == 0, func() {
 		n := int64(*p)
 		v.choice(&n, names)
-		*p = T(n)
+		set(p, T(n))
 	})
 }
 
@@ -78,7 +85,7 @@ func choices[T ~uint8 | ~uint64](v visitor, name string, l left, p *T, empty T, 
 	v.field(name, l, *p == empty, func() {
 		n := uint64(*p)
 		v.choices(&n, names)
-		*p = T(n)
+		set(p, T(n))
 	})
 }
 
@@ -369,11 +376,14 @@ func rule(v visitor, t ranking.TriggerID, r *ranking.Rule, shared *[ranking.MaxC
 			trimmed(v, "shared", shared[:])
 		})
 	})
-	r.Stages, r.Automate = 0, mode == 2
-	if mode != 0 {
-		if r.Stages = stages; stages == 0 {
-			r.Stages = noStages
-		}
+	set(&r.Automate, mode == 2)
+	switch {
+	case mode == 0:
+		set(&r.Stages, 0)
+	case stages == 0:
+		set(&r.Stages, noStages)
+	default:
+		set(&r.Stages, stages)
 	}
 }
 
@@ -407,7 +417,7 @@ func when(v visitor, w *ranking.When) {
 func day(v visitor, name string, bounded *bool, n *int64) {
 	v.field(name, quiet, !*bounded, func() {
 		v.integer(n, -maxDays, maxDays)
-		*bounded = true
+		set(bounded, true)
 	})
 }
 
@@ -454,13 +464,13 @@ func goals(v visitor, g *ranking.GoalRules) {
 			v.field("measure", must, false, func() {
 				n := int64(b.Measure)
 				v.choice(&n, measureNames)
-				b.Measure = ranking.Measure(n)
+				set(&b.Measure, ranking.Measure(n))
 			})
 			str(v, "metric", quiet, &b.Metric, &slugKind)
 			list(v, "levels", must, &b.Levels, 1, ranking.MaxLevels, 0, func(n *int32) {
 				l := int64(*n)
 				v.integer(&l, 1, maxLevel)
-				*n = int32(l)
+				set(n, int32(l))
 			})
 			truth(v, "board", &b.Board)
 		})
@@ -471,7 +481,7 @@ func clock(v visitor, name string, p *int) {
 	v.field(name, shown, false, func() {
 		n := int64(*p)
 		v.clock(&n)
-		*p = int(n)
+		set(p, int(n))
 	})
 }
 

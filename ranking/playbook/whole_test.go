@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"trio/ranking"
@@ -161,6 +162,27 @@ func TestEveryFieldTravels(t *testing.T) {
 	}
 	if again := read.Encode(); !bytes.Equal(b, again) {
 		t.Errorf("read and written again it is another text:\n%s\n%s", b, again)
+	}
+}
+
+// A server that releases, and a device that shows the playbook, do so while others rank with it.
+func TestWrittenOutAtOnce(t *testing.T) {
+	for name, d := range map[string]*Doc{"full": full(t), "default": Default()} {
+		want := d.Encode()
+		var all sync.WaitGroup
+		for range 2 {
+			all.Go(func() {
+				if !bytes.Equal(d.Encode(), want) {
+					t.Errorf("%s: written by two at once it is another text", name)
+				}
+				d.Warnings()
+				Diff(d, d)
+			})
+		}
+		if again, err := Parse(want); err != nil || !reflect.DeepEqual(d, again) { // each field is read
+			t.Errorf("%s: while it is written out it is another document: %v", name, err)
+		}
+		all.Wait()
 	}
 }
 
