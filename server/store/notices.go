@@ -41,23 +41,24 @@ func (s *SQLite) WebPushKey(ctx context.Context, offer []byte) (key []byte, err 
 	if len(offer) == 0 || len(offer) > maxKeyBytes {
 		return nil, fmt.Errorf("store: key for web push: %w", Invalid(fmt.Sprintf("the key has %d bytes: want 1 to %d", len(offer), maxKeyBytes)))
 	}
+	var kept []byte // the committer's, who may still write it when ctx has ended
 	err = s.act(ctx, "key for web push", 1, func(w *writer) (wrong, err error) {
 		row, err := w.webPushKey.row()
 		if err != nil {
 			return nil, err
 		}
 		if row != nil { // another one was first
-			key, _ = row[0].([]byte)
+			kept, _ = row[0].([]byte)
 			return nil, nil
 		}
-		key = offer
+		kept = offer
 		_, err = w.setWebPushKey.exec(offer)
 		return nil, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return key, nil
+	return kept, nil
 }
 
 // Subscribe keeps where a device is sent notices; see Notices.
@@ -201,8 +202,9 @@ func (s *SQLite) Reminders(ctx context.Context, until time.Time, after Reminder,
 }
 
 // SetReminder replaces a member's reminder if nobody else has; see Notices.
-func (s *SQLite) SetReminder(ctx context.Context, n Reminder, was time.Time) (ok bool, err error) {
-	err = s.act(ctx, "set reminder", 1, func(w *writer) (wrong, err error) {
+func (s *SQLite) SetReminder(ctx context.Context, n Reminder, was time.Time) (bool, error) {
+	var ok bool // the committer's, who may still write it when ctx has ended
+	err := s.act(ctx, "set reminder", 1, func(w *writer) (wrong, err error) {
 		row, err := w.reminded.row(n.Member[:])
 		if ok = err == nil && row != nil && row[1].(int64) == stamp(was); !ok {
 			return nil, err
@@ -210,15 +212,16 @@ func (s *SQLite) SetReminder(ctx context.Context, n Reminder, was time.Time) (ok
 		_, err = w.setReminder.exec(stamp(n.Next), stamp(n.Given), int64(max(n.Ignored, 0)), count(n.Head), row[0])
 		return nil, err
 	})
-	return ok && err == nil, err
+	return err == nil && ok, err
 }
 
 // ClaimNotice claims a notice; see Notices.
-func (s *SQLite) ClaimNotice(ctx context.Context, m crdt.MemberID, key string, until time.Time) (ok bool, err error) {
+func (s *SQLite) ClaimNotice(ctx context.Context, m crdt.MemberID, key string, until time.Time) (bool, error) {
 	if key == "" || len(key) > MaxNoticeKey {
 		return false, fmt.Errorf("store: claim notice: %w", Invalid(fmt.Sprintf("the key has %d bytes: want 1 to %d", len(key), MaxNoticeKey)))
 	}
-	err = s.act(ctx, "claim notice", 1, func(w *writer) (wrong, err error) {
+	var ok bool // as above
+	err := s.act(ctx, "claim notice", 1, func(w *writer) (wrong, err error) {
 		row, err := w.memberRow.row(m[:])
 		if err != nil || row == nil {
 			return noMember(m), err
@@ -234,5 +237,5 @@ func (s *SQLite) ClaimNotice(ctx context.Context, m crdt.MemberID, key string, u
 		ok = n == 1
 		return nil, err
 	})
-	return ok && err == nil, err
+	return err == nil && ok, err
 }

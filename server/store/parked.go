@@ -184,8 +184,9 @@ func (s *SQLite) TakeParked(ctx context.Context, d crdt.DeviceID, ids []int64) e
 }
 
 // DiscardParked sets aside what is kept; see People. ErrNotFound when there is no such device.
-func (s *SQLite) DiscardParked(ctx context.Context, d crdt.DeviceID) (n int, err error) {
-	err = s.act(ctx, "discard parked", MaxParkedPage, func(w *writer) (wrong, err error) {
+func (s *SQLite) DiscardParked(ctx context.Context, d crdt.DeviceID) (int, error) {
+	var n int // the committer's, who may still write it when ctx has ended
+	err := s.act(ctx, "discard parked", MaxParkedPage, func(w *writer) (wrong, err error) {
 		n = 0
 		device, err := w.deviceRow.row(d[:])
 		if err != nil || device == nil {
