@@ -68,7 +68,7 @@ func (c *conn) note(list []wire.Refusal) {
 // read takes frames until the connection ends.
 func (c *conn) read() {
 	defer c.hub.remove(c)
-	defer c.ws.Close()
+	defer c.Close()
 	silence := 2 * c.hub.cfg.Ping
 	alive := func() error {
 		c.seen.Store(c.hub.cfg.Now().UnixMilli())

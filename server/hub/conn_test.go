@@ -91,7 +91,10 @@ func newServed(tb testing.TB, cfg hub.Config) *served {
 	if cfg.Store == nil {
 		cfg.Store = st
 	}
-	if w, ok := cfg.Store.(*whispering); ok {
+	switch w := cfg.Store.(type) {
+	case *whispering:
+		w.SQLite = st
+	case *endless:
 		w.SQLite = st
 	}
 	s.st, cfg.Log = st, slog.New(slog.NewTextHandler(&s.logs, nil))

@@ -30,6 +30,7 @@ type Conn struct {
 	peer  Peer
 	write time.Duration // for one message
 
+	pumps   sync.WaitGroup // the writing goroutine; grows under mu, while not over
 	mu      sync.Mutex
 	pumping bool
 	again   bool
@@ -133,8 +134,19 @@ func (c *Conn) Kick() {
 		c.again = true
 	default:
 		c.pumping = true
-		go c.pump()
+		c.pumps.Go(c.pump)
 	}
+}
+
+// Close closes the socket, and waits until nobody writes any more: from then on the peer's methods are not called. It is for the
+// end of the reading goroutine.
+func (c *Conn) Close() {
+	c.ws.Close()
+	c.mu.Lock()
+	c.over = true
+	c.end()
+	c.mu.Unlock()
+	c.pumps.Wait()
 }
 
 // pump writes until there is nothing to write.
@@ -142,11 +154,14 @@ func (c *Conn) pump() {
 	for {
 		c.mu.Lock()
 		c.again = false
-		failure := c.failure
-		c.over = failure != nil
+		failure, over := c.failure, c.over
+		c.over = over || failure != nil
 		c.mu.Unlock()
 		if failure != nil {
 			c.HangUp(failure)
+			return
+		}
+		if over {
 			return
 		}
 		b, err := c.peer.Next()

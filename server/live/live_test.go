@@ -423,3 +423,32 @@ func TestManyWait(t *testing.T) {
 		t.Error("a wait after the end")
 	}
 }
+
+// TestNobodyWritesAfterTheEnd: who reads and ends waits for who writes, so that what the peer stands on may go then.
+func TestNobodyWritesAfterTheEnd(t *testing.T) {
+	l := open(t, time.Second)
+	asked, free, calls := make(chan struct{}), make(chan struct{}), 0 // which nobody guards: the calls are over
+	l.fails = func() error {
+		close(asked)
+		<-free
+		calls++
+		l.Fail(&wire.Error{Code: wire.CodeInternal})
+		return errors.New("no more")
+	}
+	l.Kick()
+	<-asked
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		l.Close()
+		if calls != 1 {
+			t.Errorf("the peer is still asked: %d calls ended", calls)
+		}
+	}()
+	if came, code := l.closed(t); len(came) > 0 || code != 0 {
+		t.Errorf("told %q and %d by a socket that is closed", came, code)
+	}
+	close(free)
+	<-gone
+	l.Kick() // asked once more it would close a closed channel
+}

@@ -573,7 +573,7 @@ func (c *conn) enter(places chan struct{}) bool {
 func (c *conn) read() {
 	defer c.door.remove(c)
 	defer c.charge()
-	defer c.ws.Close()
+	defer c.Close()
 	c.ws.SetPongHandler(func(string) error { return c.alive() })
 	c.alive() //nolint:errcheck // the read will say it
 	defer c.Pings(c.door.cfg.Ping, c.lookUp)()
