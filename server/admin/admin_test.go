@@ -39,7 +39,7 @@ type site struct {
 	tenant store.Tenant
 	key    string // with all scopes, companies included
 	offset atomic.Int64
-	log    bytes.Buffer
+	log    locked
 }
 
 func newSite(t *testing.T) *site {
@@ -59,7 +59,7 @@ func newSiteWith(t *testing.T, limits ops.Limits) *site {
 	s.url = "http://" + web.Listener.Addr().String()
 	srv := server.New(server.Config{
 		Store: s.st, Now: now, PublicURL: s.url + "/", Limits: limits, QR: qr.SVG,
-		Log: slog.New(slog.NewJSONHandler(&locked{w: &s.log}, nil)),
+		Log: slog.New(slog.NewJSONHandler(&s.log, nil)),
 	})
 	web.Config.Handler = srv
 	web.Start()
@@ -72,15 +72,22 @@ func newSiteWith(t *testing.T, limits ops.Limits) *site {
 	return s
 }
 
+// locked is what was logged. Connections log while a test reads it.
 type locked struct {
 	mu sync.Mutex
-	w  io.Writer
+	b  bytes.Buffer
 }
 
 func (l *locked) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(b)
+	return l.b.Write(b)
+}
+
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 func (s *site) must(err error) {
