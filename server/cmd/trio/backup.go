@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -292,14 +293,17 @@ func counted[N int | int64](n N, what string) string {
 }
 
 // ticker returns a function that keeps one line of a terminal up to date, a few times a second; "" clears it. Elsewhere it
-// writes nothing.
+// writes nothing. Several goroutines may call it.
 func ticker(f *os.File) func(format string, args ...any) {
 	info, err := f.Stat()
 	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
 		return func(string, ...any) {}
 	}
+	var mu sync.Mutex
 	var last time.Time
 	return func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
 		if format != "" && time.Since(last) < 200*time.Millisecond {
 			return
 		}
