@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"syscall/js"
 
 	"trio/replica"
@@ -20,6 +21,8 @@ type core struct {
 	sync   *replica.Syncer
 	stop   context.CancelFunc
 	ended  chan struct{} // closed when syncing has stopped
+
+	closing sync.Mutex // who closes waits for syncing to stop, and another may close meanwhile
 }
 
 func main() {
@@ -178,6 +181,8 @@ func (c *core) exportFile(args []js.Value) (any, error) {
 }
 
 func (c *core) close() error {
+	c.closing.Lock()
+	defer c.closing.Unlock()
 	if c.r == nil {
 		return nil
 	}

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"syscall/js"
 	"testing"
+
+	"github.com/google/uuid"
 )
 
 // The core runs without names and lines of functions. What Go's runtime decides by must be there: these tests are run on a program that
@@ -90,5 +93,25 @@ func TestGoexitRunsWhatWasDeferred(t *testing.T) {
 	}()
 	if !<-ended {
 		t.Error("a goroutine that ends has a panic")
+	}
+}
+
+// Whoever leaves in two tabs at a time closes the data twice: the second one finds it closed.
+func TestClosedTwice(t *testing.T) {
+	c := &core{object: js.Global().Get("Object").New()}
+	_, err := c.open([]js.Value{js.ValueOf(map[string]any{
+		"path": ":memory:", "member": uuid.NewString(), "device": uuid.NewString(), "url": "ws://127.0.0.1:1/v1/sync", "token": "x",
+	})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan error)
+	for range 2 {
+		go func() { closed <- c.close() }()
+	}
+	for range 2 {
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
 	}
 }
