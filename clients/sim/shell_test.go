@@ -26,51 +26,14 @@ import (
 	"trio/replica"
 	"trio/replica/importer"
 	"trio/server"
+	"trio/server/live/livetest"
 	"trio/server/ops"
 	"trio/server/store"
 	"trio/server/store/storetest"
 )
 
 // The tests here run the real server, syncer, sockets and databases on a clock of their own, which stands still while
-// anybody works: minutes pass in milliseconds, and a goroutine that is left behind fails the test. Connections are pipes
-// without a buffer, so that a peer that does not read holds its writer up at once.
-
-// pipes is a listener whose connections are in memory.
-type pipes struct {
-	conns chan net.Conn
-	ended chan struct{}
-	once  sync.Once
-}
-
-func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), ended: make(chan struct{})} }
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.ended:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.ended) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	c, s := net.Pipe()
-	select {
-	case p.conns <- s:
-		return c, nil
-	case <-p.ended:
-		return nil, errors.New("nobody listens")
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
+// anybody works: minutes pass in milliseconds, and a goroutine that is left behind fails the test. Connections are pipes.
 
 // shell is a server in a bubble of synctest, with a member.
 type shell struct {
@@ -106,7 +69,7 @@ type node struct {
 	s    *shell
 	srv  *server.Server
 	http *http.Server
-	at   *pipes
+	at   *livetest.Pipes
 }
 
 // inShell runs a test in a bubble. The bubble's clock begins in the year 2000, the members' some decades later.
@@ -141,7 +104,7 @@ func (s *shell) must(err error) {
 }
 
 func (s *shell) serve(st store.Store, l ops.Limits) *node {
-	n := &node{s: s, at: newPipes()}
+	n := &node{s: s, at: livetest.NewPipes()}
 	n.srv = server.New(server.Config{Store: st, Log: slog.New(slog.NewTextHandler(&s.logs, nil)), Now: now, Limits: l})
 	n.http = &http.Server{Handler: n.srv, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	go n.http.Serve(n.at) //nolint:errcheck // it ends with stop
@@ -190,7 +153,7 @@ func (s *shell) phone(to func() *node) *phone {
 	p.r, err = replica.Open(s.ctx, replica.Config{Path: filepath.Join(s.dir, dev.ID.String()), Member: s.member, Device: dev.ID, Now: now})
 	s.must(err)
 	p.run(func(ctx context.Context, network, addr string) (net.Conn, error) {
-		return to().at.dial(ctx, network, addr)
+		return to().at.Dial(ctx, network, addr)
 	})
 	return p
 }
@@ -247,7 +210,7 @@ func (s *shell) until(what string, most time.Duration, holds func() bool) time.D
 // raw is a peer that does as the test says.
 func (s *shell) raw(token string, to *node) *websocket.Conn {
 	s.Helper()
-	d := websocket.Dialer{NetDialContext: to.at.dial}
+	d := websocket.Dialer{NetDialContext: to.at.Dial}
 	ws, _, err := d.DialContext(s.ctx, "ws://trio/v1/sync", http.Header{"Authorization": {"Bearer " + token}})
 	s.must(err)
 	return ws
@@ -330,7 +293,7 @@ func TestSilentDevicesAreClosed(t *testing.T) {
 // A server that says nothing more is left after two minutes, and tried again.
 func TestSilentServerIsLeft(t *testing.T) {
 	inShell(t, func(s *shell) {
-		at := newPipes()
+		at := livetest.NewPipes()
 		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var up websocket.Upgrader
 			ws, err := up.Upgrade(w, r, nil)
@@ -359,7 +322,7 @@ func TestSilentServerIsLeft(t *testing.T) {
 func TestBackOff(t *testing.T) {
 	inShell(t, func(s *shell) {
 		var to atomic.Pointer[node]
-		gone := &node{at: newPipes()}
+		gone := &node{at: livetest.NewPipes()}
 		s.must(gone.at.Close())
 		to.Store(gone)
 		p := s.phone(to.Load)
@@ -414,7 +377,7 @@ func TestRetryAfterOfTheHandshake(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(tt.status, tt.after), func(t *testing.T) {
 			inShell(t, func(s *shell) {
-				at := newPipes()
+				at := livetest.NewPipes()
 				srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					if tt.after != "" {
 						w.Header().Set("Retry-After", tt.after)
@@ -628,7 +591,7 @@ func TestRevokedWhileConnected(t *testing.T) {
 				}
 				p.end()
 				// A second time it is refused for good.
-				p.run(at.at.dial)
+				p.run(at.at.Dial)
 				s.until("refused", time.Minute, func() bool { return p.y.State().Final })
 				p.close()
 				if lost {
@@ -650,7 +613,7 @@ func TestLeavesOnceThereIsRoom(t *testing.T) {
 		}
 		s.must(s.st.SetQuota(s.ctx, p.dev.Tenant, store.Quota{Bytes: 100}.Edit()))
 		s.must(s.st.RevokeDevice(s.ctx, p.dev.ID))
-		p.run(s.node.at.dial)
+		p.run(s.node.at.Dial)
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		e, ok := errors.AsType[*wire.Error](p.y.State().Err)
@@ -693,7 +656,7 @@ func TestFullDeviceDiskInAConnection(t *testing.T) {
 				Path: filepath.Join(s.dir, p.dev.ID.String()), Member: s.member, Device: p.dev.ID, Now: now, MaxPages: pages,
 			})
 			s.must(err)
-			p.run(s.node.at.dial)
+			p.run(s.node.at.Dial)
 			s.until("level again", time.Minute, level)
 		}
 		reopen(100)
@@ -736,7 +699,7 @@ func TestSightings(t *testing.T) {
 		for range 5 {
 			p.tap()
 		}
-		p.run(s.node.at.dial)
+		p.run(s.node.at.Dial)
 		s.until("a hello is noted", 5*time.Second, func() bool { i := info(p); return i.App == "phone/1" && i.Pending == 5 && i.Receipt == 0 })
 		s.until("that all is sent is noted", 2*time.Minute, func() bool { return info(p).Pending == 0 })
 		p.tap()
@@ -754,7 +717,7 @@ func TestSightings(t *testing.T) {
 		if d := gone.Sub(info(p).Seen); d > 2*time.Minute || d < -time.Second {
 			s.Errorf("a device that went was last seen %v before", d)
 		}
-		p.run(s.node.at.dial)
+		p.run(s.node.at.Dial)
 		s.until("level", time.Minute, func() bool { return p.y.State().Level })
 		s.node.stop() // within the second that sightings wait for others
 		if i := info(p); i.Receipt != 7 || now().Sub(i.Seen) > time.Second {
@@ -798,7 +761,7 @@ func TestListenerIsSeen(t *testing.T) {
 		pushes := s.st.Stats().Pushes
 		var frames atomic.Int64
 		q.run(func(ctx context.Context, network, addr string) (net.Conn, error) {
-			c, err := s.node.at.dial(ctx, network, addr)
+			c, err := s.node.at.Dial(ctx, network, addr)
 			return &countedFrames{c, &frames}, err
 		})
 		s.until("the first sync is seen", 10*time.Second, holds(q, 5))

@@ -110,7 +110,7 @@ func newServed(tb testing.TB, cfg hub.Config) *served {
 	srv.Start()
 	s.url = "ws" + strings.TrimPrefix(srv.URL, "http")
 	tb.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		must(s.hub.Shutdown(ctx))
 		srv.Close()
@@ -142,7 +142,7 @@ func (s *served) say(ws *websocket.Conn, f wire.Frame) {
 
 func (s *served) hear(ws *websocket.Conn) wire.Frame {
 	s.Helper()
-	if err := ws.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := ws.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		s.Fatal(err)
 	}
 	_, b, err := ws.ReadMessage()
@@ -172,13 +172,17 @@ func TestConnectionsOfOneMember(t *testing.T) {
 		all = append(all, ws) // from now on nobody reads from it, nor answers that it is closed
 	}
 	soon := time.Now().Add(1800 * time.Millisecond) // before who was told to go is given up, which takes two seconds
-	for s.hub.Connections() > 2*most {
-		if time.Now().After(soon) {
+	for {
+		late := time.Now().After(soon)
+		if s.hub.Connections() <= 2*most {
+			break
+		}
+		if late {
 			t.Fatalf("%d connections, at most %d may be there", s.hub.Connections(), 2*most)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	for late := time.Now().Add(10 * time.Second); s.hub.Connections() > most; time.Sleep(10 * time.Millisecond) {
+	for late := time.Now().Add(30 * time.Second); s.hub.Connections() > most; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(late) {
 			t.Fatalf("%d connections stay, want %d", s.hub.Connections(), most)
 		}
