@@ -219,7 +219,7 @@ func TestNpmLargeDocument(t *testing.T) {
 	}
 	for _, what := range []string{"as it comes", "folded"} {
 		w.client(what, "")
-		a := w.npm.ask(npmRequest{Cmd: "wait", Repo: what, URL: w.doc(doc), Count: &n, Timeout: 50000})
+		a := w.npm.ask(npmRequest{Cmd: "wait", Repo: what, URL: w.doc(doc), Count: &n, Timeout: 120000})
 		b := w.npm.ask(npmRequest{Cmd: "find", Repo: what, URL: w.doc(doc)})
 		t.Logf("%s: %d entries in %.1f s and %.1f MB", what, n, a.MS/1000, float64(b.Bytes)/1e6)
 		if len(b.Values) != n || b.Bytes > 12<<20 {

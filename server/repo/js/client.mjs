@@ -62,13 +62,17 @@ function spied(adapter) {
   return said
 }
 
-// patient finds a document that is there; who is not connected within a second takes it to be unavailable.
-async function patient(r) {
+// A busy machine may stand still for seconds: this is how long something is waited for that comes, in ms.
+const patience = 60_000
+
+// patient finds a document that is there; who is not connected within a second takes it to be unavailable. enough says that it is.
+async function patient(r, enough = () => false) {
   for (let start = performance.now(); ; await pause(20)) {
+    const connected = named(r).repo.peers.length > 0
     try {
       return await find(r)
     } catch (e) {
-      if (performance.now() - start > 15000) throw e
+      if (performance.now() - start > patience || enough(connected)) throw e
     }
   }
 }
@@ -113,7 +117,7 @@ const commands = {
   async find(r) {
     const start = performance.now()
     try {
-      const handle = await find(r)
+      const handle = await patient(r, (connected) => connected)
       return { ...dump(handle), ms: performance.now() - start, bytes: named(r).bytes }
     } catch (e) {
       return { state: "unavailable", why: String(e.message) }
@@ -148,7 +152,7 @@ const commands = {
       } else {
         await pause(20)
       }
-      if (performance.now() - start > (r.timeout ?? 15000)) throw new Error(`not within time: ${JSON.stringify(r)}`)
+      if (performance.now() - start > (r.timeout ?? patience)) throw new Error(`not within time: ${JSON.stringify(r)}`)
     }
   },
   async broadcast(r) {
@@ -157,7 +161,7 @@ const commands = {
   },
   async heard(r) {
     const x = named(r)
-    for (let i = 0; i < 250 && x.heard.length < r.count; i++) await pause(20)
+    for (let i = 0; i < patience / 20 && x.heard.length < r.count; i++) await pause(20)
     return { heard: x.heard }
   },
   async cut(r) {
@@ -179,7 +183,7 @@ const commands = {
   },
   async peers(r) {
     const { repo } = named(r)
-    for (let i = 0; i < (r.timeout ?? 5000) / 10 && repo.peers.length !== r.count; i++) await pause(10)
+    for (let i = 0; i < (r.timeout ?? patience) / 10 && repo.peers.length !== r.count; i++) await pause(10)
     return { peers: repo.peers, storage: repo.peers.map((p) => repo.getStorageIdOfPeer(p)) }
   },
   // Pages that open a document, edit it, and are closed, one after the other.
@@ -195,7 +199,7 @@ const commands = {
         const info = named({ repo: name }).repo.peers.map((p) => named({ repo: name }).repo.getStorageIdOfPeer(p))
         const known = info.length && (await find({ ...r, repo: name })).getSyncInfo(info[0])?.lastHeads
         if (known && JSON.stringify(known) === JSON.stringify((await find({ ...r, repo: name })).heads())) break
-        if (n > 3000) throw new Error([`page ${i}: the server never said that it has ${heads}`, ...said].join("\n"))
+        if (n > patience / 5) throw new Error([`page ${i}: the server never said that it has ${heads}`, ...said].join("\n"))
         await pause(5)
       }
       await commands.close({ repo: name })
