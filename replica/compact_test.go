@@ -490,6 +490,13 @@ func TestDamagedSegment(t *testing.T) {
 	folded, err := log(r)
 	ok(t, err)
 	ok(t, r.Close())
+	seed := rand.Uint64()
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	defer func() {
+		if t.Failed() {
+			t.Logf("seed %d", seed)
+		}
+	}()
 	for _, col := range []string{"data", "marks", "chain", "after_chain"} {
 		idle := 0
 		db, err := sql.Open(path)
@@ -498,7 +505,7 @@ func TestDamagedSegment(t *testing.T) {
 		ok(t, db.QueryRow(`SELECT `+col+` FROM segments`).Scan(&whole))
 		for range 20 {
 			bad := slices.Clone(whole)
-			bad[rand.IntN(len(bad))] ^= 1 << rand.IntN(8)
+			bad[rnd.IntN(len(bad))] ^= 1 << rnd.IntN(8)
 			_, err = db.Exec(`UPDATE segments SET `+col+`=?`, bad)
 			ok(t, err)
 			r, err := replica.Open(ctx, cfg)

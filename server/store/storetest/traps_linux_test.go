@@ -184,7 +184,7 @@ func TestTraps(t *testing.T) {
 	for _, tr := range traps {
 		t.Run(tr.name, func(t *testing.T) {
 			// What is wrong shows when goroutines meet: not always at the first try.
-			const tries = 5
+			const tries = 10
 			var out []byte
 			for try := range tries {
 				cmd := exec.Command(os.Args[0], "-test.run=^TestEngine$/^("+tr.tests+")$", "-test.v", "-test.short")
