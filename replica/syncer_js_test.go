@@ -62,7 +62,7 @@ func (p *page) next(t *testing.T) wire.Frame {
 		f, err := wire.Decode(b)
 		ok(t, err)
 		return f
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the device says nothing")
 		return nil
 	}
@@ -99,7 +99,7 @@ func TestPageProvesWhatItHas(t *testing.T) {
 		p.give(t, ws, &wire.Welcome{Version: wire.Version, Now: time.Now().UnixMilli(), Head: head, Conn: "test"})
 		p.give(t, ws, &wire.Changes{From: o.at(0), To: head, Held: make([]bool, len(o.items)), Items: o.items})
 		if leaves {
-			for deadline := time.Now().Add(10 * time.Second); !s.State().Level; time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(time.Minute); !s.State().Level; time.Sleep(time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatalf("not level: %+v, %+v", s.State(), status(t, b))
 				}

@@ -127,7 +127,7 @@ func TestSyncProvesWhatItHas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 			list, err := s.st.Devices(t.Context(), s.member)
 			if err != nil {
 				t.Fatal(err)

@@ -99,7 +99,7 @@ func (l *live) serve(addr string) {
 }
 
 func (l *live) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	l.must(l.srv.Shutdown(ctx))
 	l.must(l.http.Shutdown(ctx))
@@ -112,8 +112,8 @@ func (l *live) wait(what string, r *replica.Replica, holds func() bool) time.Dur
 	changed, stop := r.Watch()
 	defer stop()
 	for !holds() {
-		if time.Since(start) > 10*time.Second {
-			l.Fatalf("%s: not within 10 s", what)
+		if time.Since(start) > time.Minute {
+			l.Fatalf("%s: not within a minute", what)
 		}
 		select {
 		case <-changed:

@@ -238,7 +238,7 @@ func (l *live) older(version uint64) *raw {
 
 func (r *raw) hear() wire.Frame {
 	r.Helper()
-	r.must(r.ws.SetReadDeadline(time.Now().Add(10 * time.Second)))
+	r.must(r.ws.SetReadDeadline(time.Now().Add(30 * time.Second)))
 	_, b, err := r.ws.ReadMessage()
 	r.must(err)
 	f, err := wire.Decode(b)

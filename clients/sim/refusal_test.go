@@ -62,7 +62,7 @@ func (s *site) start(maxPages int64) {
 }
 
 func (s *site) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	s.must(s.srv.Shutdown(ctx))
 	s.http.Close()
@@ -83,7 +83,7 @@ func (s *site) dial(token string) *websocket.Conn {
 	ws, _, err := websocket.DefaultDialer.Dial(s.url(), http.Header{"Authorization": {"Bearer " + token}})
 	s.must(err)
 	s.t.Cleanup(func() { ws.Close() })
-	s.must(ws.SetReadDeadline(time.Now().Add(5 * time.Second)))
+	s.must(ws.SetReadDeadline(time.Now().Add(time.Minute)))
 	return ws
 }
 
@@ -137,7 +137,7 @@ func (s *site) replica() *replica.Replica {
 // sync runs a syncer until check holds.
 func (s *site) sync(r *replica.Replica, token string, check func(replica.SyncState) bool) replica.SyncState {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
 	defer cancel()
 	y := r.NewSyncer(replica.SyncerConfig{
 		URL: s.url(), Token: token, Log: slog.New(slog.DiscardHandler), MinWait: 10 * time.Millisecond, MaxWait: 40 * time.Millisecond,

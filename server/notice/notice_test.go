@@ -174,7 +174,7 @@ func (w *world) turn(ss ...*Service) {
 }
 
 func (w *world) flush(s *Service) {
-	for late := time.Now().Add(10 * time.Second); s.Waiting() > 0; {
+	for late := time.Now().Add(time.Minute); s.Waiting() > 0; {
 		select {
 		case j := <-s.queue.jobs[0]: // there is one push service
 			s.deliver(w.Context(), j)
@@ -699,7 +699,7 @@ func TestOneServiceHangs(t *testing.T) {
 		s.give([]store.Subscription{bad}, notice)
 	}
 	s.give([]store.Subscription{good}, notice)
-	for late := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for late := time.Now().Add(14 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		if all, err := w.push.Messages(); err != nil || len(all) > 0 {
 			if err != nil || all[0].Browser != n {
 				t.Errorf("%+v, %v", all, err)

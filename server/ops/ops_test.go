@@ -577,7 +577,7 @@ func TestOneToken(t *testing.T) {
 			open := func(what string, want int) {
 				t.Helper()
 				got := int64(-1)
-				for range 1000 {
+				for range 10_000 {
 					if got = l.open.Load(); got == int64(want) {
 						return
 					}
@@ -597,7 +597,7 @@ func TestOneToken(t *testing.T) {
 					ask("token", "Upgrade: x\r\n")
 					open("a WebSocket", tt.open+2)
 					n := -1
-					for range 1000 {
+					for range 10_000 {
 						l.mu.Lock()
 						n = len(l.networks)
 						l.mu.Unlock()
@@ -614,7 +614,7 @@ func TestOneToken(t *testing.T) {
 			for _, c := range all {
 				c.Close()
 			}
-			for range 1000 {
+			for range 10_000 {
 				l.mu.Lock()
 				n := len(l.callers)
 				l.mu.Unlock()

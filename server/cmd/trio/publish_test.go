@@ -76,7 +76,7 @@ func TestPublishBeside(t *testing.T) {
 	}
 	one := publish("One")
 	for {
-		if err := ws.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := ws.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		_, b, err := ws.ReadMessage()
