@@ -96,7 +96,7 @@ func TestBenchEndsWithItsTerminal(t *testing.T) {
 		t.Skip("no terminal says so here")
 	}
 	dir := t.TempDir()
-	cmd := program("bench", "--small", "--dir", dir, "push")
+	cmd := program("bench", "--small", "--dir", dir, "push", "live", "idle", "kill") // more than it comes to
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
