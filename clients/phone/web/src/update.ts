@@ -58,7 +58,7 @@ export async function update() {
   let no = false
   refused = () => { no = true }
   tabs.postMessage('may we')
-  await new Promise(f => setTimeout(f, 250))
+  await new Promise(f => setTimeout(f, 1000)) // on a busy phone a tab behind this one takes a while to answer
   if (no) { busyElsewhere.value = true; return }
   const at = await navigator.serviceWorker.getRegistration('/app/')
   if (!at?.waiting) await at?.update().catch(() => {})
