@@ -3,7 +3,7 @@
 // It fails at the first thing that is not so, and prints what it measured.
 import { truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { at, base, code, everywhere, field, kill, measured, must, people, play, profile, safe, serve, shot, soon, three, timed, tmp, today, told, unsent } from './lib.mjs'
+import { added, at, base, code, everywhere, field, kill, measured, must, people, play, profile, safe, serve, shot, soon, three, timed, tmp, today, told, unsent } from './lib.mjs'
 
 await play(async () => {
   const { member } = await field()
@@ -47,7 +47,7 @@ await play(async () => {
   await asked()
   const log = async kind => (await told(phone, 'timeline', { id: who, limit: 20 })).filter(e => e.kind === kind || (kind === 'touch' && e.outcome))
   must((await log('touch')).length === 1 && (await log('promise')).length === 0, `that they talked is in the book before it is asked: ${await phone.locator('dialog h2').textContent()}`)
-  must(await phone.evaluate(() => document.activeElement.id === 'sheet' && document.activeElement.textContent.startsWith('When')), 'the keyboard and a reader are at the new question')
+  await soon(() => phone.evaluate(() => document.activeElement.id === 'sheet' && document.activeElement.textContent.startsWith('When')), 'the keyboard and a reader are at the new question')
   await everywhere(phone, 'when')
   await phone.reload()
   await asked()
@@ -91,7 +91,7 @@ await play(async () => {
   for (let i = 0; i < 3; i++) {
     await timed('offline, load to three', async () => { await phone.reload({ waitUntil: 'commit' }); await three(phone).first().waitFor() })
   }
-  must(JSON.stringify(await three(phone).allTextContents()) === JSON.stringify(before), 'the same three offline, from the phone itself')
+  await soon(async () => JSON.stringify(await three(phone).allTextContents()) === JSON.stringify(before), 'the same three offline, from the phone itself')
   const ahead = days => Promise.all(phone.workers().map(w => w.evaluate(ms => {
     globalThis.real ??= Date
     const real = globalThis.real
@@ -102,7 +102,7 @@ await play(async () => {
   const [then] = await top(3)
   must(then.contact === who && then.trigger === 'promised_follow', `and on it they come first: ${then.step}, ${then.reasons[0].text}`)
   await phone.locator('.nav .add').click()
-  await phone.locator('dialog input').first().waitFor()
+  await phone.waitForFunction(() => document.activeElement === document.querySelector('dialog input'))
   await phone.keyboard.type('Nadia Offline', { delay: 15 })
   await phone.locator('dialog input[type=tel]').fill('+34 611 222 333')
   await phone.getByText('Kept as you type').waitFor()
@@ -110,7 +110,7 @@ await play(async () => {
   await phone.locator('dialog .button.main').click()
   await phone.locator('.glyph.waits').waitFor()
   must(true, `captured offline: ${await phone.locator('.glyph').getAttribute('aria-label')}`)
-  await phone.waitForFunction(() => !location.hash.includes('add'))
+  await added(phone)
   await phone.reload()
   await three(phone).first().waitFor()
   await soon(async () => /waits/.test(await unsent(phone)), 'after loading again it is still said to be only here')
@@ -141,8 +141,8 @@ await play(async () => {
   await second.locator('input[type=file]').setInputFiles({ name: 'more.csv', mimeType: 'text/csv', buffer: Buffer.from('Name,Phone,Birthday\nBert Bringer,+34633000001,03/04/1990\n,,\n"no date, group",12,\n') })
   await second.getByText('It is in your book').waitFor()
   must(true, 'a file was brought into the book')
-  const said = await second.locator('.list .small').allTextContents()
-  must(said.length === 3 && ['dates were read as day/month/year', 'no name, number or address', 'no calling code'].every(w => said.some(t => t.includes(w))), `what was not clear in it is said: ${said.join(' ')}`)
+  let said = []
+  await soon(async () => (said = await second.locator('.list .small').allTextContents()).length === 3 && ['dates were read as day/month/year', 'no name, number or address', 'no calling code'].every(w => said.some(t => t.includes(w))), () => `what was not clear in it is said: ${said.join(' ')}`)
   await shot(second, 'desk-import')
   await second.evaluate(() => { location.hash = '#/people' })
   await second.locator('input[type=search]').fill('nadia')

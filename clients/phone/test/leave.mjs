@@ -2,7 +2,7 @@
 // taken back, access that the server has forgotten. It fails at the first thing that is not so.
 import { cpSync, rmSync } from 'node:fs'
 import path from 'node:path'
-import { admin, at, atDesk, base, click, code, data, everywhere, field, join, kill, must, ours, play, profile, safe, serve, shot, soon, three, tmp, unsent } from './lib.mjs'
+import { added, admin, at, atDesk, base, click, code, data, everywhere, field, join, kill, must, ours, play, profile, safe, serve, shot, soon, three, tmp, unsent } from './lib.mjs'
 
 await play(async () => {
   // Signing out with something that nobody else has: a file first, which another device brings in.
@@ -21,6 +21,7 @@ await play(async () => {
   await phone.locator('dialog label input').first().fill('Olga Onlyhere')
   await phone.getByText('Kept as you type').waitFor()
   await phone.locator('dialog .button.main').click()
+  await added(phone)
   await phone.locator('.glyph.waits').waitFor()
   await at(phone, 'data')
   await everywhere(phone, 'data-only')
@@ -78,7 +79,7 @@ await play(async () => {
   await phone.locator('dialog .danger').click()
   await phone.getByText('You are signed out. Nothing').waitFor()
   await phone.locator('input.code').waitFor()
-  must(/left/.test(atDesk('devices')), 'the server knows that the phone is empty')
+  await soon(() => /left/.test(atDesk('devices')), 'the server knows that the phone is empty')
 
   // Access that the company took back: the phone is empty, says so, and begins anew with a code.
   await join(phone, member)
@@ -107,6 +108,7 @@ await play(async () => {
   await last.locator('dialog label input').first().fill('Petra Persists')
   await last.getByText('Kept as you type').waitFor()
   await last.locator('dialog .button.main').click()
+  await added(last)
   await last.locator('.glyph.waits').waitFor()
   rmSync(data, { recursive: true })
   cpSync(backup, data, { recursive: true })

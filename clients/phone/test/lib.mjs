@@ -17,6 +17,7 @@ if (!trio || !app) {
   process.exit(2)
 }
 const shots = process.env.SHOTS
+const patience = 60_000 // ms for what comes: a busy machine may stand still for seconds
 export const people = Number(contacts)
 export const tmp = mkdtempSync(path.join(tmpdir(), 'trio-phone-'))
 export const data = path.join(tmp, 'data')
@@ -36,9 +37,9 @@ const ended = p => p.exitCode !== null || p.signalCode !== null ? Promise.resolv
 
 export async function serve(...more) {
   server = spawn(trio, ['serve', '--data', data, '--listen', `127.0.0.1:${port}`, '--operator', '', ...(app === '-' ? [] : ['--app', app]), '--fit-at', 'off', '--log-level', 'error', '--public-url', base, ...more], { stdio: ['ignore', 'inherit', 'inherit'] })
-  for (let i = 0; ; i++) {
+  for (const until = Date.now() + patience; ;) {
     try { if ((await fetch(`${base}/healthz`)).ok) return } catch { /* not yet */ }
-    if (i > 200 || server.exitCode !== null) throw new Error('the server does not answer')
+    if (Date.now() > until || server.exitCode !== null) throw new Error('the server does not answer')
     await new Promise(f => setTimeout(f, 50))
   }
 }
@@ -92,6 +93,7 @@ export async function profile(name, viewport = { width: 390, height: 844 }, ...m
     executablePath: await chromium.executablePath(), args: ['--no-sandbox', ...more], headless: true, viewport, deviceScaleFactor: 2, locale: 'en-GB', timezoneId: home,
   })
   open.push(c)
+  c.setDefaultTimeout(patience)
   c.on('request', r => { if (!ours.has(new URL(r.url()).origin) && !/^(data|blob|about):/.test(r.url())) foreign.add(r.url()) })
   await c.exposeBinding('policyStopped', (_, what) => { refused.add(what) })
   await c.addInitScript(() => { addEventListener('securitypolicyviolation', e => { void window.policyStopped(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber} ${e.sample}`) }) })
@@ -114,6 +116,8 @@ export async function everywhere(page, name) {
 /** at goes to a screen, click taps what says a text. */
 export const at = async (page, where) => { await page.evaluate(w => { location.hash = `#/${w}` }, where) }
 export const click = (page, text) => page.getByText(text, { exact: true }).first().click()
+/** added waits until the sheet of somebody new is gone: it goes back to where it was opened from, whatever a test goes to before. */
+export const added = page => page.waitForFunction(() => !document.querySelector('dialog[open]') && !location.hash.includes('add'))
 export const measured = []
 export async function timed(what, f) {
   const from = performance.now()
@@ -129,7 +133,7 @@ export function must(ok, what) {
 /** soon is must for what comes about in a moment: it is looked at until it is so. */
 export async function soon(ok, what) {
   const say = async () => (typeof what === 'string' ? what : await what())
-  for (const until = Date.now() + 15_000; !await ok(); ) {
+  for (const until = Date.now() + patience; !await ok(); ) {
     if (Date.now() > until) throw new Error(`not so: ${await say()}`)
     await new Promise(done => setTimeout(done, 50))
   }

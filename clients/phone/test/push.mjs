@@ -52,8 +52,8 @@ await play(async () => {
   // What is due stands on the icon: as many as both lists hold.
   const onLists = () => page.locator('.segments .num, .segments small, .segments b').allTextContents().catch(() => [])
   await page.waitForFunction(() => window.badges.length > 0)
-  const due = await page.evaluate(() => window.badges.at(-1))
-  must(due >= 3 && due <= 6, `the icon says ${due} (${(await onLists()).join('+')})`)
+  let due
+  await soon(async () => (due = await page.evaluate(() => window.badges.at(-1))) >= 3 && due <= 6, async () => `the icon says ${due} (${(await onLists()).join('+')})`)
 
   await page.evaluate(() => { location.hash = '#/more' })
   const line = page.locator('a[href="#/reminders"]')
@@ -76,7 +76,7 @@ await play(async () => {
   must(true, 'reminders are on')
   await shot(page, 'push-on')
   await page.locator('select').selectOption('18:00')
-  await page.waitForTimeout(300)
+  await soon(async () => (await told(page, 'member')).remind === '18:00', 'an hour is chosen')
   await page.reload()
   await page.waitForFunction(() => document.querySelector('select')?.value === '18:00')
   must(true, 'the hour is kept')
@@ -111,7 +111,7 @@ await play(async () => {
     for (let i = 0; ; i++) {
       const all = await shown()
       if (ok(all)) { must(true, `${what}: ${JSON.stringify(all)}`); return all }
-      if (i > 50) throw new Error(`not so: ${what}: ${JSON.stringify(all)}`)
+      if (i > 600) throw new Error(`not so: ${what}: ${JSON.stringify(all)}`)
       await new Promise(f => setTimeout(f, 100))
     }
   }
@@ -131,7 +131,7 @@ await play(async () => {
   await deliver(message('due', 'new_lead', 'members', 3))
   await page.waitForTimeout(700)
   must((await shown()).length === 0, 'nothing is shown while the app is looked at')
-  must(await worker.evaluate(() => self.badges.at(-1)) === 3, 'the number on the icon is the one that came')
+  await soon(async () => await worker.evaluate(() => self.badges.at(-1)) === 3, 'the number on the icon is the one that came')
 
   // Nobody looks at the app: another tab is in front, which the browser without a window cannot do, so the page says so.
   await worker.evaluate(() => {
@@ -144,7 +144,7 @@ await play(async () => {
   await until('a later one takes its place', all => all.length === 1 && all[0].title === '1 action is due')
   await deliver(message('alert', 'new_lead', 'prospects', 1))
   await until('an alert beside it, with the words of the playbook and no name', all => all.length === 2 && all.some(n => n.tag === 'trio-alert' && n.title === 'Now is the moment' && /^A contact has just filled in your form/.test(n.body)))
-  must(await worker.evaluate(() => self.badges.at(-1)) >= 1, 'an alert does not make the number smaller than it was')
+  await soon(async () => await worker.evaluate(() => self.badges.at(-1)) >= 1, 'an alert does not make the number smaller than it was')
 
   // A click brings the app to the right list.
   const click = tag => worker.evaluate(async tag => {

@@ -1,10 +1,11 @@
 // What the page shows before the core is there: the three as it left them, and what is tapped on them waits for the core.
 import { base, field, join, must, play, profile, safe, shot, three } from './lib.mjs'
 
-/** late has the worker hear of nothing for a while, as a slow phone's. */
+/** late has the worker hear of nothing until the test says awake, as a slow phone's. */
 function late() {
+  const awake = new Promise(done => { globalThis.awake = done })
   globalThis.Worker = class extends Worker {
-    postMessage(...args) { setTimeout(() => super.postMessage(...args), 2500) }
+    postMessage(...args) { void awake.then(() => super.postMessage(...args)) }
   }
 }
 /** tomorrow is when a page believes to be opened. */
@@ -35,6 +36,7 @@ await play(async () => {
   await second.locator('.go .square').click()
   await second.locator('dialog .answers .button', { hasText: 'Not ready' }).click()
   must(await again.count() === 3, 'what is tapped waits for the core')
+  await second.evaluate(() => globalThis.awake())
   const said = await second.locator('.toast').textContent()
   await second.waitForFunction(was => document.querySelector('.three:not([data-kept])') && document.querySelector('.pick h2')?.textContent !== was, first)
   must(true, `done by the core: ${said}`)

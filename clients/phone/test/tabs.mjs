@@ -1,6 +1,6 @@
 // Many tabs and many phones: three tabs of which the leader closes, a call that is under way meanwhile and is no second write;
 // storage that the browser clears and the server gives back; two phones of a member apart that come to the same three.
-import { atDesk, base, field, join, kill, must, play, profile, safe, serve, soon, three, timed } from './lib.mjs'
+import { added, atDesk, base, field, join, kill, must, play, profile, safe, serve, soon, three, timed } from './lib.mjs'
 
 await play(async () => {
   const { member } = await field()
@@ -22,7 +22,7 @@ await play(async () => {
   await tabs[1].locator('dialog input').first().fill('Wanda Waiting')
   await Promise.all([tabs[0].close(), tabs[1].locator('dialog .button.main').click()])
   await timed('the leading tab closed under a write, kept', async () => {
-    await tabs[1].waitForFunction(() => !location.hash.includes('add')) // the sheet is gone
+    await added(tabs[1])
     await tabs[1].evaluate(() => { location.hash = '#/people' })
     await tabs[1].locator('input[type=search]').fill('wanda')
     await tabs[1].getByText('Wanda Waiting').first().waitFor()
@@ -59,7 +59,7 @@ await play(async () => {
     await p.locator('dialog input').first().fill(name)
     await p.locator('dialog .button.main').click()
     await p.locator('.glyph.waits').waitFor()
-    await p.waitForFunction(() => !location.hash.includes('add'))
+    await added(p)
   }
   await add(page, 'Fay First')
   await add(second, 'Sam Second')
