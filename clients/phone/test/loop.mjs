@@ -125,6 +125,8 @@ await play(async () => {
   // What just happened: a system brings it through another device, and it comes to this one.
   const system = await profile('system')
   await join(system, member)
+  await open(system, 'sync') // where nothing is shown of it: what one device shows comes on no other
+  await system.locator('.state').waitFor()
   const [lucia] = await told(system, 'contacts', { search: 'lucía fernández ortega 611000002' })
   await told(system, 'log', { entry: { kind: 'webinar.registered', contact: lucia.id, evidence: 'E3', due: today() } })
   await phone.locator('.news').waitFor()
