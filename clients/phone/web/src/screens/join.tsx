@@ -4,7 +4,6 @@ import { language, t } from '../i18n'
 import { ask, joining, refresh, talk, trouble } from '../state'
 import { told } from '../known'
 import { go, route } from '../route'
-import { look } from '../tour'
 import { Icon, Mark } from '../ui/icon'
 
 /** plain is a part of an address in words; a link that was cut off is taken as it is. */
@@ -46,6 +45,7 @@ export function Join() {
     setTouring(true)
     go('')
     try {
+      const { look } = await import('../sample')
       await look()
     } catch (e) {
       trouble.value = told(e)
