@@ -246,10 +246,13 @@ func TestSessionReadsAndWrites(t *testing.T) {
 	// What others store comes as soon as it is known of.
 	late := own.Tap(1)
 	p.stored(late)
-	if !c.hear() || !c.half(id).graph.Has(late.Change.Hash()) {
+	if !c.hear() {
+		t.Error("nothing is said of a stored change")
+	}
+	c.settle(id) // one in a hundred is taken for known by the filter, and comes when it is asked for
+	if !c.half(id).graph.Has(late.Change.Hash()) {
 		t.Error("a stored change did not come")
 	}
-	c.settle(id)
 	if c.say(id, kindSync) || c.hear() {
 		t.Error("no silence")
 	}
