@@ -29,6 +29,7 @@ type peer struct {
 
 	mu      sync.Mutex
 	queue   [][]byte
+	empty   int          // how often there was nothing to write
 	fails   func() error // what Next does instead, nil: nothing
 	writing bool
 	lost    []error
@@ -47,6 +48,7 @@ func (p *peer) Next() ([]byte, error) {
 		return nil, p.fails()
 	}
 	if len(p.queue) == 0 {
+		p.empty++
 		return nil, nil
 	}
 	b := p.queue[0]
@@ -337,6 +339,7 @@ func TestEndIsTold(t *testing.T) {
 				if _, b, err := l.client.ReadMessage(); err != nil || string(b) != "before" {
 					t.Fatal(string(b), err)
 				}
+				within(t, "all is written", func() bool { l.peer.mu.Lock(); defer l.peer.mu.Unlock(); return l.empty == 1 })
 				l.put([]byte("late"))
 				if !l.Fail(e) || l.Fail(&wire.Error{Code: wire.CodeFull}) || !l.Failed() || !ended(l) {
 					t.Errorf("%v: failed %v, ended %v", tt.code, l.Failed(), ended(l))
