@@ -36,7 +36,8 @@ export function inWords(said: string): { code: string; message: string; hint: st
 /** told is an error as a screen shows it. */
 export function told(e: unknown): DeviceError {
   const said = e instanceof Error ? e.message : String(e)
-  if (known(said) !== said || (e instanceof DeviceError && e.hint)) return new DeviceError(known(said), known(e instanceof DeviceError ? e.hint : ''))
+  const own = e instanceof DeviceError ? e : null
+  if (known(said) !== said || own?.hint) return new DeviceError(known(said), known(own?.hint ?? ''), own?.code)
   const { code, message, hint } = inWords(said)
   // What is wrong with a file stands in the sentence itself, which is English.
   return new DeviceError(message, code === 'file' && language.value === 'en' ? `${said.charAt(0).toUpperCase()}${said.slice(1)}.` : hint, code)

@@ -3,6 +3,7 @@ import { appName } from '../brand'
 import { language, t } from '../i18n'
 import { ask, joining, refresh, talk, trouble } from '../state'
 import { told } from '../known'
+import { missing } from '../later'
 import { go, route } from '../route'
 import { Icon, Mark } from '../ui/icon'
 
@@ -45,7 +46,7 @@ export function Join() {
     setTouring(true)
     go('')
     try {
-      const { look } = await import('../sample')
+      const { look } = await import('../sample').catch(() => { throw missing() })
       await look()
     } catch (e) {
       trouble.value = told(e)
